@@ -1,0 +1,1 @@
+"""The floor: what a library keeps, on disk and in memory."""

@@ -1,0 +1,53 @@
+"""What can go wrong, said so that a person knows what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class OmniaError(Exception):
+    """Any error that Omnia expects; its message is one line: what, to which thing, what next."""
+
+
+class BadSettingsError(OmniaError):
+    """A flag or an OMNIA_* variable has a value that cannot be used."""
+
+
+class MediaError(OmniaError):
+    """One file cannot be embedded; the run goes on without it.
+
+    Args:
+        path: the file.
+        reason: what is wrong with it, one short line without the path.
+        hint: what its owner can do about it, one short line, or "".
+    """
+
+    def __init__(self, path: Path | str, reason: str, *, hint: str = "") -> None:
+        self.path = str(path)
+        self.reason = " ".join(reason.split())
+        self.hint = " ".join(hint.split())
+        super().__init__(f"{self.path!r}: {self.reason}" + (f" ({self.hint})" if self.hint else ""))
+
+
+class UnreadableMediaError(MediaError):
+    """The file is of a kind we read, but this one is broken, locked or over a limit."""
+
+
+class UnsupportedMediaError(MediaError):
+    """The file is of no kind we read, or holds nothing to embed: skipped, not failed."""
+
+
+class ModelMismatchError(OmniaError):
+    """Vectors of two models met, or a model's weights are not the ones that are pinned."""
+
+
+class FusionMismatchError(OmniaError):
+    """Two checkpoints cannot be fused: their names or shapes differ."""
+
+
+class StoreUnavailableError(OmniaError):
+    """The vector store or the catalogue cannot be reached."""
+
+
+class StoreLockedError(StoreUnavailableError):
+    """Another process holds something that only one may hold."""

@@ -1,0 +1,28 @@
+"""Limits on one file: media are hostile input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one file may cost before it is given up with a recorded reason.
+
+    Args:
+        seconds: wall time without a new segment after which its worker is killed.
+        file_seconds: wall time for the whole file.
+        memory_bytes: private memory of the worker process.
+        pixels: of one image, frame or page, as declared in its header.
+        pages: of one document; further pages are left out and the report says so.
+        text_bytes: of a text file, or of the text that an archive (docx, epub ...) unpacks to.
+        segments: of one content.
+    """
+
+    seconds: float = 120.0
+    file_seconds: float = 3600.0
+    memory_bytes: int = 1_500_000_000
+    pixels: int = 200_000_000
+    pages: int = 2_000
+    text_bytes: int = 50_000_000
+    segments: int = 20_000

@@ -1,0 +1,59 @@
+"""Segment: the one unit a model eats, and what a reader yields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.records import Evidence, Kind, Span
+
+SAMPLE_RATE_HZ = 16_000  # of every `sound`; readers resample and mix down
+
+
+class Modality(StrEnum):
+    """What a model must be able to take in: batches hold one modality only."""
+
+    WORDS = "words"
+    PIXELS = "pixels"
+    SOUND = "sound"
+
+
+class Role(StrEnum):
+    """On which side of a search a segment stands; some models embed the two differently."""
+
+    QUERY = "query"
+    DOCUMENT = "document"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Segment:
+    """One part of a content, decoded and ready to embed: exactly one of text, pixels, sound is given.
+
+    Args:
+        text: a passage, a transcript or a caption; not empty.
+        pixels: (T, H, W, 3) uint8 RGB; T = 1 for an image or a page, the sampled frames for a shot.
+        sound: (samples,) float32 in [-1, 1], mono, at SAMPLE_RATE_HZ.
+        language: ISO 639-1 code of `text` where it is known.
+    """
+
+    kind: Kind
+    evidence: Evidence
+    span: Span = Span()
+    text: str | None = None
+    pixels: NDArray[np.uint8] | None = None
+    sound: NDArray[np.float32] | None = None
+    language: str | None = None
+
+    @property
+    def modality(self) -> Modality:
+        if self.text is not None:
+            return Modality.WORDS
+        return Modality.PIXELS if self.pixels is not None else Modality.SOUND
+
+
+def words(text: str) -> Segment:
+    """A typed question as a segment, made in memory."""
+    return Segment(kind=Kind.TEXT, evidence=Evidence.WRITTEN, text=text)
