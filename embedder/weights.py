@@ -51,25 +51,26 @@ def packaged_file(requirement: str, path: str) -> Path:
     return found
 
 
-def verify(*paths: Path, sha256: str, remedy: str = "") -> None:
-    """Refuse weights that are not the pinned ones; several paths are checked as if joined into one file.
+def verify(path: Path | tuple[Path, ...], sha256: str, *, remedy: str = "") -> None:
+    """Refuse weights that are not the pinned ones.
 
     Args:
+        path: one file, or several that are checked as if joined into one.
         remedy: what the person should do, the last words of the error.
 
     Raises:
         ModelMismatchError: the bytes differ from what the hash promises, or cannot be read.
     """
+    paths = (path,) if isinstance(path, Path) else path
+    where = " + ".join(repr(str(part)) for part in paths)
+    advice = f"; {remedy}" if remedy else ""
     try:
         found = sha256_of(*paths)
     except OSError as error:
-        raise ModelMismatchError(f"weights unreadable: {error}; {remedy}".rstrip("; ")) from error
+        raise ModelMismatchError(f"weights unreadable: {where}: {error.strerror}{advice}") from error
     if found != sha256:
-        where = " + ".join(repr(str(path)) for path in paths)
         raise ModelMismatchError(
-            f"weights changed: {where} has SHA-256 {found[:12]}…, expected {sha256[:12]}…; {remedy}".rstrip(
-                "; "
-            )
+            f"weights changed: {where} has SHA-256 {found[:12]}…, expected {sha256[:12]}…{advice}"
         )
 
 
