@@ -1,0 +1,132 @@
+"""What a point of the vector store is made of: its payload, its vector, its collection's name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from data.errors import ModelMismatchError
+from data.records import Evidence, Kind, SegmentRecord, Span
+from data.vectors import Vectors, Where
+
+INDEXED_FIELDS = ("kind", "evidence", "content")  # keyword indexes: what `Where` and `delete` filter by
+NORM_TOLERANCE = 1e-3
+_SPAN_FIELDS = tuple(field.name for field in fields(Span))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One step of a scan: records beside vectors (N, dim); `next` is where to go on, None at the end."""
+
+    records: list[SegmentRecord]
+    vectors: Vectors
+    next: UUID | None
+
+
+def payload_of(record: SegmentRecord) -> dict[str, Any]:
+    """A record as a flat payload without its id; what is None or empty is left out."""
+    payload: dict[str, Any] = {
+        "content": record.content,
+        "number": record.number,
+        "kind": record.kind.value,
+        "evidence": record.evidence.value,
+    }
+    if record.snippet:
+        payload["snippet"] = record.snippet
+    if record.language is not None:
+        payload["language"] = record.language
+    for name in _SPAN_FIELDS:
+        value = getattr(record.span, name)
+        if value is not None:
+            payload[name] = value
+    return payload
+
+
+def record_of(point_id: object, payload: Mapping[str, Any] | None) -> SegmentRecord:
+    """The record that `payload_of` wrote."""
+    assert payload is not None, f"point {point_id} came back without its payload"
+    return SegmentRecord(
+        id=point_id if isinstance(point_id, UUID) else UUID(str(point_id)),
+        content=payload["content"],
+        number=payload["number"],
+        kind=Kind(payload["kind"]),
+        evidence=Evidence(payload["evidence"]),
+        span=Span(**{name: payload[name] for name in _SPAN_FIELDS if name in payload}),
+        snippet=payload.get("snippet", ""),
+        language=payload.get("language"),
+    )
+
+
+def conditions(where: Where) -> dict[str, list[str]] | None:
+    """Field → values of which one must match; None when nothing can match."""
+    wanted = {
+        name: sorted(values)
+        for name, values in (("kind", where.kinds), ("evidence", where.evidence), ("content", where.contents))
+        if values is not None
+    }
+    return wanted if all(wanted.values()) else None
+
+
+def checked(records: Sequence[SegmentRecord], vectors: Vectors, *, dim: int) -> Vectors:
+    """The vectors of an upsert as contiguous float32 (N, dim), refused unless finite and of unit norm.
+
+    Raises:
+        ModelMismatchError: a wrong width, count or length; the message names the first bad segment.
+    """
+    vectors = _wide(vectors, dim)
+    if len(records) != len(vectors):
+        raise ModelMismatchError(f"{len(records)} segments came with {len(vectors)} vectors; embed again")
+    off = np.abs(np.linalg.norm(vectors, axis=1) - 1.0)  # (N,)
+    bad = np.flatnonzero(~(off <= NORM_TOLERANCE))  # "not <=" also catches NaN
+    if bad.size:
+        record = records[int(bad[0])]
+        raise ModelMismatchError(
+            f"vector of segment {record.number} of {record.content[:12]} is not finite and of unit norm; "
+            "check the model with `python -m embedder info`"
+        )
+    return vectors
+
+
+def checked_queries(vectors: Vectors, *, dim: int) -> Vectors:
+    """Query vectors as unit float32 (Q, dim): a query may be of any length, but it must point somewhere.
+
+    Raises:
+        ModelMismatchError: a wrong width, or a vector that is not finite or zero.
+    """
+    vectors = _wide(vectors, dim)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)  # (Q, 1)
+    if not np.all(np.isfinite(norms) & (norms > 1e-12)):
+        raise ModelMismatchError("a query vector is zero or not finite; change the query or check the model")
+    return np.ascontiguousarray(vectors / norms, dtype=np.float32)
+
+
+def stacked(rows: Sequence[Any], *, dim: int) -> Vectors:
+    """Rows of floats as one float32 array (N, dim), also when there are none."""
+    return np.asarray(rows, dtype=np.float32).reshape(len(rows), dim)
+
+
+def safe_name(fingerprint: str) -> str:
+    """A folder or collection name that is readable and differs whenever the fingerprint differs."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", fingerprint).strip("-.")[:60]
+    return f"{readable or 'model'}-{hashlib.sha256(fingerprint.encode()).hexdigest()[:10]}"
+
+
+def slices(length: int, step: int) -> Iterator[slice]:
+    """Consecutive slices of at most `step` items that cover `length` items."""
+    return (slice(start, min(start + step, length)) for start in range(0, length, step))
+
+
+def _wide(vectors: Vectors, dim: int) -> Vectors:
+    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+    if vectors.ndim != 2 or vectors.shape[1] != dim:
+        raise ModelMismatchError(
+            f"vectors of shape {vectors.shape} do not fit a collection of width {dim}; "
+            "use the model the library was ingested with, or ingest again"
+        )
+    return vectors

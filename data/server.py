@@ -1,0 +1,240 @@
+"""ServerStore: the same vectors on a Qdrant server, reached by URL.
+
+No Qdrant server can be installed where this was built, so the calls are tested with
+`QdrantClient(":memory:")` only; the wire to a real server is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from uuid import UUID
+
+import httpx
+from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import QdrantException
+from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+
+from data.errors import ModelMismatchError, StoreUnavailableError
+from data.points import (
+    INDEXED_FIELDS,
+    checked,
+    checked_queries,
+    conditions,
+    payload_of,
+    record_of,
+    safe_name,
+    slices,
+    stacked,
+)
+from data.records import Hit, SegmentRecord
+from data.vectors import ANYWHERE, Vectors, VectorStore, Where
+
+_TIMEOUT_S = 60
+_UPSERT_STEP = 256  # keeps a request well under the server's 32 MB
+_READ_STEP = 1_000
+
+
+def open_server(url: str, api_key: str | None, *, fingerprint: str, dim: int) -> ServerStore:
+    """Open the collection of `fingerprint` on the server at `url`, making it when it is missing.
+
+    Raises:
+        StoreUnavailableError: nothing answers there, or the key is refused.
+        ModelMismatchError: the collection exists with another width.
+    """
+    with _reaching(url):
+        client = QdrantClient(url=url, api_key=api_key, timeout=_TIMEOUT_S, check_compatibility=False)
+    return ServerStore(client, url, fingerprint=fingerprint, dim=dim)
+
+
+class ServerStore(VectorStore):
+    """One collection, `omnia-<fingerprint>`, on a Qdrant server.
+
+    Args:
+        client: owned by this store from now on.
+        url: for messages only.
+    """
+
+    def __init__(self, client: QdrantClient, url: str, *, fingerprint: str, dim: int) -> None:
+        self.dim = dim
+        self._client = client
+        self._url = url
+        self._name = f"omnia-{safe_name(fingerprint)}"
+        self._closed = False
+        with _reaching(url):
+            if not client.collection_exists(self._name):
+                self._create()
+            for field in INDEXED_FIELDS:  # repeating it does nothing: mends a half-made collection
+                client.create_payload_index(self._name, field, models.PayloadSchemaType.KEYWORD, wait=True)
+            params = client.get_collection(self._name).config.params.vectors
+        width = params.size if isinstance(params, models.VectorParams) else None
+        if width != dim:
+            raise ModelMismatchError(
+                f"collection {self._name} at {url} has width {width}, not {dim}; "
+                "use the model it was ingested with, or delete the collection and ingest again"
+            )
+
+    def upsert(self, records: Sequence[SegmentRecord], vectors: Vectors) -> None:
+        vectors = checked(records, vectors, dim=self.dim)
+        for part in slices(len(records), _UPSERT_STEP):
+            points = [
+                models.PointStruct(id=str(record.id), vector=vector.tolist(), payload=payload_of(record))
+                for record, vector in zip(records[part], vectors[part], strict=True)
+            ]
+            with self._server():
+                self._client.upsert(self._name, points, wait=True)
+
+    def flush(self) -> None:
+        """Nothing to do: every change waits until the server has it in its log."""
+        with self._server():
+            pass
+
+    def search(self, vectors: Vectors, *, limit: int, where: Where = ANYWHERE) -> list[list[Hit]]:
+        vectors = checked_queries(vectors, dim=self.dim)
+        wanted = conditions(where)
+        if wanted is None or limit < 1:
+            return [[] for _ in vectors]
+        params = models.SearchParams(
+            quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0)
+        )
+        requests = [
+            models.QueryRequest(
+                query=vector.tolist(),
+                filter=_any_of(wanted) if wanted else None,
+                limit=limit,
+                params=params,
+                with_payload=True,
+            )
+            for vector in vectors  # (D,)
+        ]
+        with self._server():
+            answers = self._client.query_batch_points(self._name, requests)
+        return [
+            [Hit(record_of(point.id, point.payload), point.score) for point in answer.points]
+            for answer in answers
+        ]
+
+    def fetch(self, ids: Sequence[UUID]) -> tuple[list[SegmentRecord], Vectors]:
+        found: dict[UUID, models.Record] = {}
+        wanted = [str(one) for one in dict.fromkeys(ids)]
+        for part in slices(len(wanted), _READ_STEP):
+            with self._server():
+                points = self._client.retrieve(self._name, wanted[part], with_payload=True, with_vectors=True)
+            found |= {UUID(str(point.id)): point for point in points}
+        asked = [found[one] for one in ids if one in found]
+        records = [record_of(point.id, point.payload) for point in asked]
+        return records, stacked([point.vector for point in asked], dim=self.dim)
+
+    def segments(self, content: str) -> list[SegmentRecord]:
+        pages = self._pages(_any_of({"content": [content]}), step=_READ_STEP, vectors=False)
+        records = [record_of(point.id, point.payload) for page in pages for point in page]
+        return sorted(records, key=lambda record: record.number)
+
+    def scan(self, *, batch_size: int = 1000) -> Iterator[tuple[list[SegmentRecord], Vectors]]:
+        for page in self._pages(None, step=batch_size, vectors=True):
+            if page:
+                records = [record_of(point.id, point.payload) for point in page]
+                yield records, stacked([point.vector for point in page], dim=self.dim)
+
+    def contents(self) -> set[str]:
+        with self._server():
+            # There are never more contents than points, so this limit loses none.
+            limit = self._client.count(self._name, exact=True).count + 1_000
+            facet = self._client.facet(self._name, "content", limit=limit, exact=True)
+        return {str(hit.value) for hit in facet.hits if hit.count > 0}
+
+    def delete(self, contents: Collection[str]) -> None:
+        gone = sorted(set(contents))
+        for part in slices(len(gone), _READ_STEP):
+            only = _any_of({"content": gone[part]})
+            with self._server():
+                self._client.delete(self._name, models.FilterSelector(filter=only), wait=True)
+
+    def count(self, where: Where = ANYWHERE) -> int:
+        wanted = conditions(where)
+        if wanted is None:
+            return 0
+        with self._server():
+            return self._client.count(
+                self._name, count_filter=_any_of(wanted) if wanted else None, exact=True
+            ).count
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._client.close()
+
+    def _create(self) -> None:
+        # int8 codes rather than the embedded home's TurboQuant: every server version knows them.
+        codes = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
+        try:
+            self._client.create_collection(
+                self._name,
+                vectors_config=models.VectorParams(size=self.dim, distance=models.Distance.COSINE),
+                quantization_config=models.ScalarQuantization(scalar=codes),
+            )
+        except UnexpectedResponse as error:
+            if error.status_code != 409:  # 409: another process made it in this moment
+                raise
+
+    def _pages(
+        self, only: models.Filter | None, *, step: int, vectors: bool
+    ) -> Iterator[list[models.Record]]:
+        after = None
+        while True:
+            with self._server():
+                points, after = self._client.scroll(
+                    self._name,
+                    scroll_filter=only,
+                    limit=step,
+                    offset=after,
+                    with_payload=True,
+                    with_vectors=vectors,
+                )
+            yield points
+            if after is None:
+                return
+
+    @contextmanager
+    def _server(self) -> Iterator[None]:
+        if self._closed:
+            raise StoreUnavailableError(f"the vector store at {self._url} is closed; open it again")
+        with _reaching(self._url):
+            yield
+
+
+def _any_of(wanted: dict[str, list[str]]) -> models.Filter:
+    return models.Filter(
+        must=[
+            models.FieldCondition(key=name, match=models.MatchAny(any=values))
+            for name, values in wanted.items()
+        ]
+    )
+
+
+@contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    try:
+        yield
+    except UnexpectedResponse as error:
+        advice = (
+            "check OMNIA_QDRANT_API_KEY"
+            if error.status_code in (401, 403)
+            else "check that OMNIA_QDRANT_URL names a Qdrant server, and its log"
+        )
+        raise StoreUnavailableError(
+            f"the Qdrant server at {url} answered {error.status_code} {error.reason_phrase}; {advice}"
+        ) from error
+    except (ResponseHandlingException, httpx.TransportError) as error:
+        raise StoreUnavailableError(
+            f"no Qdrant server answers at {url} ({_line(error)}); start it, correct OMNIA_QDRANT_URL, "
+            "or unset it to keep the vectors in OMNIA_HOME"
+        ) from error
+    except (ApiException, QdrantException, ValueError) as error:
+        raise StoreUnavailableError(
+            f"the Qdrant server at {url} cannot be used: {_line(error)}; check OMNIA_QDRANT_URL"
+        ) from error
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
