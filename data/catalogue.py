@@ -1,0 +1,422 @@
+"""The catalogue: which files the library knows, what became of each, and which contents are indexed."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, create_engine, delete, event, func, insert, select, update
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from data.errors import StoreUnavailableError
+from data.migrations import migrate
+from data.records import FileRecord, FileState, Kind
+from data.tables import File, Indexing, Root, Run, escape_path
+
+_CHUNK = 500  # bound parameters in one statement; SQLite allows 32,766, old ones 999
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the catalogue remembers of a path.
+
+    Args:
+        settled: the remembered outcome holds under the fingerprint asked for: nothing to do while size and
+            mtime stay the same.
+    """
+
+    id: int
+    size_bytes: int
+    mtime_ns: int
+    content: str | None
+    kind: Kind | None
+    state: FileState
+    reason: str
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an attempt at one file ended, ready to be recorded.
+
+    Args:
+        segments: how many segments are in the vector store; None when the content was indexed before.
+        notes: what was left out of an indexed content, one line each.
+    """
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    state: FileState
+    kind: Kind | None = None
+    content: str | None = None
+    segments: int | None = None
+    notes: tuple[str, ...] = ()
+    reason: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootSummary:
+    path: str
+    files: int
+    offline_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibrarySummary:
+    """What the library holds.
+
+    Args:
+        counts: files by kind and state; kind None for files whose kind is not known.
+        segments: by fingerprint, over the contents indexed under it.
+        running: roots that a run has begun and not finished, with the time it began (seconds since the epoch).
+    """
+
+    roots: tuple[RootSummary, ...]
+    counts: dict[tuple[Kind | None, FileState], int]
+    segments: dict[str, int]
+    running: dict[str, float]
+
+
+def _translated(method: Callable[P, R]) -> Callable[P, R]:
+    """Database errors become StoreUnavailableError."""
+
+    @wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except SQLAlchemyError as error:
+            reason = " ".join(str(getattr(error, "orig", None) or error).split())
+            raise StoreUnavailableError(
+                f"the catalogue cannot be used: {reason}; check OMNIA_HOME (or OMNIA_CATALOGUE_URL) and free space"
+            ) from error
+
+    return call
+
+
+@_translated
+def open_catalogue(url: str) -> Catalogue:
+    """Open the catalogue at a SQLAlchemy URL, made or migrated as needed.
+
+    Raises:
+        StoreUnavailableError: it cannot be opened, or a newer Omnia wrote it.
+    """
+    parsed = make_url(url)
+    is_sqlite = parsed.get_backend_name() == "sqlite"
+    if is_sqlite and parsed.database:
+        folder = Path(parsed.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"the library's folder {str(folder)!r} cannot be made: {error.strerror}; set OMNIA_HOME elsewhere"
+            ) from error
+    engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
+    if is_sqlite:
+        _configure_sqlite(engine)
+    with engine.begin() as connection:
+        migrate(connection)
+    return Catalogue(engine)
+
+
+class Catalogue:
+    """Every question to the tables and every change of them; safe from several threads and processes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(omnia_read_only=True)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    # ── one crawl of a root ──
+
+    @_translated
+    def begin_run(self, root: str, fingerprint: str) -> int:
+        """Note that a crawl of `root` begins; returns the run's number."""
+        with self._engine.begin() as db:
+            root_id = db.execute(select(Root.id).where(Root.path == root)).scalar_one_or_none()
+            if root_id is None:
+                root_id = _new_id(db, insert(Root).values(path=root, offline_reason=""))
+            return _new_id(db, insert(Run).values(root_id=root_id, fingerprint=fingerprint, started_at=time.time()))
+
+    @_translated
+    def known(self, paths: Sequence[str], fingerprint: str) -> dict[str, Known]:
+        """What is remembered of these paths (any number); unknown ones are left out."""
+        indexed = (Indexing.content == File.content) & (Indexing.fingerprint == fingerprint)
+        columns = (File.id, File.path, File.size_bytes, File.mtime_ns, File.content, File.kind, File.state)
+        query = select(*columns, File.fingerprint, File.reason, Indexing.content.label("indexed"))
+        found: dict[str, Known] = {}
+        with self._reader.connect() as db:
+            for chunk in _chunks(paths):
+                rows = db.execute(query.outerjoin(Indexing, indexed).where(File.path.in_(chunk)))
+                for row in rows:
+                    state = FileState(row.state)
+                    is_settled = (
+                        row.indexed is not None if state is FileState.INDEXED else row.fingerprint == fingerprint
+                    )
+                    found[row.path] = Known(
+                        id=row.id,
+                        size_bytes=row.size_bytes,
+                        mtime_ns=row.mtime_ns,
+                        content=row.content,
+                        kind=_kind(row.kind),
+                        state=state,
+                        reason=row.reason,
+                        settled=is_settled,
+                    )
+        return found
+
+    @_translated
+    def mark_seen(self, run: int, ids: Sequence[int]) -> None:
+        """These files are still there."""
+        with self._engine.begin() as db:
+            for chunk in _chunks(ids):
+                db.execute(update(File).where(File.id.in_(chunk)).values(seen_run=run))
+
+    @_translated
+    def indexed_kind(self, content: str, fingerprint: str) -> Kind | None:
+        """The kind under which a content is indexed, None when it is not."""
+        query = select(Indexing.kind).where(Indexing.content == content, Indexing.fingerprint == fingerprint)
+        with self._reader.connect() as db:
+            return _kind(db.execute(query).scalar_one_or_none())
+
+    @_translated
+    def record(self, run: int, fingerprint: str, outcomes: Sequence[Outcome]) -> None:
+        """Record outcomes in one transaction; the vectors of indexed ones must be durable by now."""
+        with self._engine.begin() as db:
+            root_id = db.execute(select(Run.root_id).where(Run.id == run)).scalar_one()
+            for outcome in outcomes:
+                if outcome.state is FileState.INDEXED and outcome.segments is not None:
+                    _record_indexing(db, fingerprint, outcome)
+                _record_file(db, run, root_id, fingerprint, outcome)
+
+    @_translated
+    def finish_run(self, run: int, root: str, *, sweep: bool, offline_reason: str = "") -> int:
+        """End a crawl; with `sweep`, files under the root that it did not see leave the catalogue.
+
+        Returns:
+            How many files left.
+        """
+        with self._engine.begin() as db:
+            removed = 0
+            if sweep:
+                gone = _under(root) & (File.seen_run != run)
+                removed = db.execute(delete(File).where(gone)).rowcount
+            db.execute(update(Root).where(Root.path == root).values(offline_reason=offline_reason))
+            db.execute(update(Run).where(Run.id == run).values(finished_at=time.time()))
+            # Runs that were killed are over too: only one ingest runs at a time.
+            db.execute(update(Run).where(Run.id < run, Run.finished_at.is_(None)).values(finished_at=time.time()))
+            return removed
+
+    # ── cleaning up ──
+
+    @_translated
+    def orphans(self) -> set[str]:
+        """Contents that are indexed and that no file has any more."""
+        query = select(Indexing.content).distinct().where(~Indexing.content.in_(_live_contents()))
+        with self._reader.connect() as db:
+            return set(db.execute(query).scalars())
+
+    @_translated
+    def unknown(self, contents: Collection[str]) -> set[str]:
+        """Those of `contents` that no file has."""
+        live: set[str] = set()
+        with self._reader.connect() as db:
+            for chunk in _chunks(list(contents)):
+                live.update(
+                    db.execute(select(File.content).distinct().where(File.content.in_(chunk))).scalars()  # type: ignore[arg-type]
+                )
+        return set(contents) - live
+
+    @_translated
+    def forget_contents(self, contents: Collection[str]) -> None:
+        """Drop the indexings of these contents, before their vectors are deleted."""
+        with self._engine.begin() as db:
+            for chunk in _chunks(list(contents)):
+                db.execute(delete(Indexing).where(Indexing.content.in_(chunk)))
+
+    @_translated
+    def forget_root(self, root: str) -> int:
+        """Drop a root and every file under it; returns how many files."""
+        with self._engine.begin() as db:
+            removed = db.execute(delete(File).where(_under(root))).rowcount
+            doomed = select(Root.id).where(Root.path == root)
+            db.execute(delete(Run).where(Run.root_id.in_(doomed)))
+            db.execute(delete(Root).where(Root.path == root))
+            return removed
+
+    @_translated
+    def forget_failures(self) -> list[str]:
+        """Make every failed file new again, so that the next ingest tries it; returns the roots they are in."""
+        failed = File.state == FileState.FAILED.value
+        with self._engine.begin() as db:
+            roots = list(db.execute(select(Root.path).distinct().join(File).where(failed)).scalars())
+            db.execute(update(File).where(failed).values(fingerprint=""))
+            return roots
+
+    # ── looking ──
+
+    @_translated
+    def file(self, file_id: int) -> FileRecord | None:
+        return next(self._files(File.id == file_id), None)
+
+    @_translated
+    def files_at(self, paths: Sequence[str]) -> list[FileRecord]:
+        """The records of these paths, as far as they are known."""
+        return [record for chunk in _chunks(paths) for record in self._files(File.path.in_(chunk))]
+
+    @_translated
+    def files_of(self, contents: Collection[str]) -> dict[str, list[FileRecord]]:
+        """The files that have each of these contents, by path; contents that no file has are left out."""
+        found: defaultdict[str, list[FileRecord]] = defaultdict(list)
+        for chunk in _chunks(list(contents)):
+            for record in self._files(File.content.in_(chunk)):
+                found[record.content or ""].append(record)
+        return dict(found)
+
+    @_translated
+    def failures(self) -> list[FileRecord]:
+        """The files whose last attempt failed, by path."""
+        return list(self._files(File.state == FileState.FAILED.value))
+
+    @_translated
+    def roots(self) -> list[str]:
+        with self._reader.connect() as db:
+            return list(db.execute(select(Root.path).order_by(Root.path)).scalars())
+
+    @_translated
+    def summary(self) -> LibrarySummary:
+        files_of_root = select(func.count()).where(File.root_id == Root.id).scalar_subquery()
+        with self._reader.connect() as db:
+            roots = db.execute(select(Root.path, Root.offline_reason, files_of_root).order_by(Root.path)).all()
+            counts = db.execute(select(File.kind, File.state, func.count()).group_by(File.kind, File.state)).all()
+            segments = db.execute(
+                select(Indexing.fingerprint, func.sum(Indexing.segments)).group_by(Indexing.fingerprint)
+            ).all()
+            running = db.execute(
+                select(Root.path, Run.started_at).join(Root, Root.id == Run.root_id).where(Run.finished_at.is_(None))
+            ).all()
+        return LibrarySummary(
+            roots=tuple(RootSummary(path=p, offline_reason=why, files=n) for p, why, n in roots),
+            counts={(_kind(kind), FileState(state)): number for kind, state, number in counts},
+            segments={fingerprint: int(number) for fingerprint, number in segments},
+            running=dict(running),
+        )
+
+    def _files(self, condition: ColumnElement[bool]) -> Iterator[FileRecord]:
+        query = select(*File.__table__.columns, Root.path.label("root"))
+        with self._reader.connect() as db:
+            rows = db.execute(
+                query.select_from(File).join(Root, Root.id == File.root_id).where(condition).order_by(File.path)
+            ).all()
+        return iter([_file_record(row) for row in rows])
+
+
+def _record_indexing(db: Connection, fingerprint: str, outcome: Outcome) -> None:
+    key = (Indexing.content == outcome.content) & (Indexing.fingerprint == fingerprint)
+    db.execute(delete(Indexing).where(key))
+    db.execute(
+        insert(Indexing).values(
+            content=outcome.content,
+            fingerprint=fingerprint,
+            kind=outcome.kind,
+            segments=outcome.segments,
+            notes="\n".join(outcome.notes),
+            indexed_at=time.time(),
+        )
+    )
+
+
+def _record_file(db: Connection, run: int, root_id: int, fingerprint: str, outcome: Outcome) -> None:
+    values: dict[str, Any] = {
+        "root_id": root_id,
+        "size_bytes": outcome.size_bytes,
+        "mtime_ns": outcome.mtime_ns,
+        "kind": outcome.kind,
+        "content": outcome.content,
+        "fingerprint": fingerprint,
+        "state": outcome.state,
+        "reason": outcome.reason,
+        "hint": outcome.hint,
+        "seen_run": run,
+    }
+    known = db.execute(select(File.id, File.attempts, File.content).where(File.path == outcome.path)).one_or_none()
+    if known is None:
+        db.execute(insert(File).values(path=outcome.path, attempts=1, **values))
+        return
+    is_same = known.content == outcome.content and outcome.state is FileState.FAILED
+    values["attempts"] = known.attempts + 1 if is_same else 1
+    db.execute(update(File).where(File.id == known.id).values(**values))
+
+
+def _new_id(db: Connection, statement: Any) -> int:
+    return int(db.execute(statement).inserted_primary_key[0])  # type: ignore[index]
+
+
+def _file_record(row: Any) -> FileRecord:
+    return FileRecord(
+        id=row.id,
+        root=row.root,
+        path=row.path,
+        size_bytes=row.size_bytes,
+        mtime_ns=row.mtime_ns,
+        kind=_kind(row.kind),
+        content=row.content,
+        fingerprint=row.fingerprint,
+        state=FileState(row.state),
+        reason=row.reason,
+        hint=row.hint,
+        attempts=row.attempts,
+    )
+
+
+def _kind(value: str | None) -> Kind | None:
+    return None if value is None else Kind(value)
+
+
+def _under(root: str) -> ColumnElement[bool]:
+    """The files at or below a root; by `substr`, since LIKE ignores case in SQLite."""
+    prefix = escape_path(root.rstrip("/") + "/")
+    return (File.path == root) | (func.substr(File.path, 1, len(prefix)) == prefix)
+
+
+def _live_contents() -> Any:
+    return select(File.content).where(File.content.is_not(None))
+
+
+T = TypeVar("T")
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), _CHUNK):
+        yield items[start : start + _CHUNK]
+
+
+def _configure_sqlite(engine: Engine) -> None:
+    """WAL, so that readers never wait; a write transaction takes its lock at once, so that it never fails midway."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 20000")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        is_read_only = connection.get_execution_options().get("omnia_read_only")
+        connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")

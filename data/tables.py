@@ -1,0 +1,101 @@
+"""The catalogue's tables: roots, runs, files, and which contents are indexed under which fingerprint."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, TypeDecorator
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class PathText(TypeDecorator[str]):
+    """A file system path as text, byte for byte.
+
+    Python reads an undecodable byte 0xNN of a file name as the lone surrogate U+DCNN, which no database takes as
+    text; it is kept as U+10FFNN, the end of the last private-use plane.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else escape_path(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else _map_range(value, 0x10FF80, 0xDC80)
+
+
+def escape_path(path: str) -> str:
+    """The form in which `PathText` stores a path."""
+    return _map_range(path, 0xDC80, 0x10FF80)
+
+
+def _map_range(text: str, start: int, to: int) -> str:
+    """`text` with the 128 characters from `start` moved to `to`."""
+    if text.isascii():
+        return text
+    return "".join(chr(ord(c) - start + to) if start <= ord(c) < start + 128 else c for c in text)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Root(Base):
+    """A folder (or single file) that was ingested."""
+
+    __tablename__ = "roots"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(PathText, unique=True)
+    offline_reason: Mapped[str] = mapped_column(Text, default="")  # "" while the root is there
+
+
+class Run(Base):
+    """One crawl of one root."""
+
+    __tablename__ = "runs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    root_id: Mapped[int] = mapped_column(ForeignKey("roots.id", ondelete="CASCADE"))
+    fingerprint: Mapped[str] = mapped_column(String(200))
+    started_at: Mapped[float]  # seconds since the epoch
+    finished_at: Mapped[float | None]
+
+
+class File(Base):
+    """A path that the last complete crawl of its root saw, and how the last attempt at it ended."""
+
+    __tablename__ = "files"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    root_id: Mapped[int] = mapped_column(ForeignKey("roots.id", ondelete="CASCADE"), index=True)
+    path: Mapped[str] = mapped_column(PathText, unique=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str | None] = mapped_column(String(16))
+    content: Mapped[str | None] = mapped_column(String(64), index=True)
+    fingerprint: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    hint: Mapped[str] = mapped_column(Text, default="")
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    seen_run: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class Indexing(Base):
+    """A content whose segments are all in the vector store under a fingerprint."""
+
+    __tablename__ = "indexings"
+    content: Mapped[str] = mapped_column(String(64), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(200), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    segments: Mapped[int]
+    notes: Mapped[str] = mapped_column(Text, default="")  # what was left out, one note a line
+    indexed_at: Mapped[float]  # seconds since the epoch
+
+
+class SchemaVersion(Base):
+    """One row: the number of the last migration step applied."""
+
+    __tablename__ = "schema_version"
+    version: Mapped[int] = mapped_column(primary_key=True)
+
+
+Index("ix_indexings_fingerprint", Indexing.fingerprint)

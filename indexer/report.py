@@ -1,0 +1,124 @@
+"""The report of an ingest: every found file is accounted for."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from data.records import FileState
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What a run did; found = indexed + unchanged + skipped + failed.
+
+    Args:
+        indexed: files whose content was embedded in this run.
+        unchanged: files whose content was embedded before (also renames and copies).
+        skipped: empty files and files of no kind we read.
+        failed: files with a recorded reason, in this run or, when they did not change since, in an earlier one.
+        removed: files that left the library because they are gone from disk.
+        segments: vectors made in this run.
+        seconds: wall time of the run.
+        problems: one line each for roots that are offline and folders that could not be read.
+        notes: files of which something was left out.
+    """
+
+    found: int = 0
+    indexed: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    removed: int = 0
+    segments: int = 0
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+    notes: int = 0
+
+    @property
+    def adds_up(self) -> bool:
+        return self.found == self.indexed + self.unchanged + self.skipped + self.failed
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.failed or self.problems else 0
+
+    def count(self, state: FileState, *, embedded: bool) -> None:
+        """Account for one found file; `embedded` tells indexed from unchanged."""
+        self.found += 1
+        if state is FileState.FAILED:
+            self.failed += 1
+        elif state is FileState.SKIPPED:
+            self.skipped += 1
+        elif embedded:
+            self.indexed += 1
+        else:
+            self.unchanged += 1
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "found": self.found,
+            "indexed": self.indexed,
+            "unchanged": self.unchanged,
+            "skipped": self.skipped,
+            "failed": self.failed,
+            "removed": self.removed,
+            "segments": self.segments,
+            "seconds": round(self.seconds, 3),
+            "problems": self.problems,
+            "notes": self.notes,
+        }
+
+    def as_text(self) -> str:
+        lines = [
+            f"{self.found:,} files: {self.indexed:,} indexed, {self.unchanged:,} unchanged, "
+            f"{self.skipped:,} skipped, {self.failed:,} failed; {self.removed:,} removed",
+            f"{self.segments:,} segments in {self.seconds:.1f} s",
+            *self.problems,
+        ]
+        if self.notes:
+            lines.append(f"of {self.notes:,} files something was left out: python -m indexer status")
+        if self.failed:
+            lines.append("why files failed: python -m indexer failures; to try them again: python -m indexer retry")
+        return "\n".join(lines)
+
+
+class Progress:
+    """A progress bar of files and bytes on stderr; silent when stderr is not a terminal.
+
+    Args:
+        measure: walks ahead and returns (files, bytes) to come; called only when the bar is shown.
+    """
+
+    def __init__(self, measure: Callable[[], tuple[int, int]]) -> None:
+        self._bar: Any = None
+        self._files = 0
+        self._total = 0
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._total, total_bytes = measure()
+            self._bar = tqdm(total=total_bytes, unit="B", unit_scale=True, file=sys.stderr, dynamic_ncols=True)
+            self._started = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def advance(self, size_bytes: int) -> None:
+        """One more file is accounted for."""
+        if self._bar is None:
+            return
+        self._files += 1
+        rate = self._files / max(time.monotonic() - self._started, 1e-3)
+        self._bar.set_postfix_str(f"{self._files:,}/{self._total:,} files, {rate:.1f}/s", refresh=False)
+        self._bar.update(size_bytes)
