@@ -1,0 +1,308 @@
+"""What every home of the vectors promises, tried on each of them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from uuid import UUID
+
+import numpy as np
+import pytest
+from qdrant_client import QdrantClient
+from store_process import DIM, FINGERPRINT, StoreProcess, content_name, made
+
+from data.edge import EdgeStore
+from data.errors import ModelMismatchError, StoreUnavailableError
+from data.owner import open_shared
+from data.points import safe_name
+from data.records import Evidence, Kind, Span
+from data.server import ServerStore, open_server
+from data.settings import Settings
+from data.vectors import ANYWHERE, Where, open_vectors
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact"),
+]
+HOMES = ("edge", "server", "owner", "guest")
+KEPT = ("edge", "owner", "guest")
+
+
+@pytest.fixture(scope="module")
+def other_process():
+    process = StoreProcess()
+    yield process
+    process.finish()
+
+
+@pytest.fixture
+def opened(request, tmp_path, other_process):
+    """A function that opens a collection of one and the same home, again and again."""
+    client = QdrantClient(":memory:")
+    stores = []
+
+    def open_one(*, fingerprint=FINGERPRINT, dim=DIM):
+        if request.param == "edge":
+            folder = tmp_path / safe_name(fingerprint)
+            stores.append(EdgeStore(folder, fingerprint=fingerprint, dim=dim))
+        elif request.param == "server":
+            stores.append(ServerStore(client, "memory", fingerprint=fingerprint, dim=dim))
+        else:
+            if request.param == "guest" and not stores:
+                assert other_process.ask("open", home=str(tmp_path))["owner"]
+            stores.append(open_shared(tmp_path, fingerprint=fingerprint, dim=dim))
+            assert stores[-1].is_owner == (request.param == "owner")
+        return stores[-1]
+
+    yield open_one
+    for store in stores:
+        store.close()
+    if request.param == "guest":
+        other_process.ask("close", home=str(tmp_path))
+
+
+@pytest.fixture
+def store(opened):
+    return opened()
+
+
+each_home = pytest.mark.parametrize("opened", HOMES, indirect=True)
+each_kept_home = pytest.mark.parametrize("opened", KEPT, indirect=True)
+
+
+@each_home
+def test_an_upserted_segment_is_found_at_once_and_whole(store):
+    records, vectors = made(0, 40)
+    store.upsert(records, vectors)
+    hits = store.search(vectors[[7, 30]], limit=3)
+    assert [hit[0].segment for hit in hits] == [records[7], records[30]]
+    assert [hit[0].score for hit in hits] == pytest.approx([1.0, 1.0], abs=1e-4)
+
+
+@each_home
+def test_hits_come_best_first_with_their_cosine(store):
+    records, vectors = made(0, 300)
+    store.upsert(records, vectors)
+    query = made(1000, 1)[1]
+    (hits,) = store.search(3.0 * query, limit=10)  # the length of a query does not matter
+    cosines = (vectors @ query.T).ravel()
+    best = np.argsort(-cosines)[:10]
+    assert [hit.segment for hit in hits] == [records[i] for i in best]
+    assert [hit.score for hit in hits] == pytest.approx(cosines[best], abs=1e-3)
+
+
+@each_home
+def test_a_second_upsert_overwrites(store):
+    records, vectors = made(0, 8)
+    store.upsert(records, vectors)
+    store.upsert([replace(records[3], snippet="new words")], vectors[[5]])
+    assert store.count() == 8
+    (found,), (vector,) = store.fetch([records[3].id])
+    assert found.snippet == "new words"
+    assert vector == pytest.approx(vectors[5], abs=1e-5)
+
+
+@each_home
+def test_a_record_without_the_optional_parts_comes_back_equal(store):
+    (record,), vectors = made(0, 1)
+    bare = replace(record, span=Span(), snippet="", language=None)
+    full = replace(
+        made(1, 1)[0][0],
+        span=Span(start_s=0.0, end_s=2.5, page=3, char_start=0, char_end=99),
+        language="zh",
+    )
+    store.upsert([bare, full], np.repeat(vectors, 2, axis=0))
+    assert store.fetch([bare.id, full.id])[0] == [bare, full]
+
+
+@each_home
+def test_search_and_count_keep_to_where(store):
+    records, vectors = made(0, 60)
+    store.upsert(records, vectors)
+    for where in (
+        ANYWHERE,
+        Where(kinds=frozenset({Kind.VIDEO})),
+        Where(kinds=frozenset({Kind.TEXT, Kind.AUDIO}), evidence=frozenset({Evidence.SAID})),
+        Where(contents=frozenset({content_name(3), content_name(9), "f" * 64})),
+        Where(evidence=frozenset({Evidence.SEEN}), contents=frozenset({content_name(0)})),
+        Where(kinds=frozenset()),
+        Where(contents=frozenset()),
+    ):
+        right = {
+            record.id
+            for record in records
+            if (where.kinds is None or record.kind in where.kinds)
+            and (where.evidence is None or record.evidence in where.evidence)
+            and (where.contents is None or record.content in where.contents)
+        }
+        (hits,) = store.search(vectors[:1], limit=100, where=where)
+        assert {hit.segment.id for hit in hits} == right, where
+        assert store.count(where) == len(right), where
+
+
+@each_home
+def test_fetch_keeps_the_order_asked_and_leaves_unknown_ids_out(store):
+    records, vectors = made(0, 12)
+    store.upsert(records, vectors)
+    asked = [9, 2, 11, 0]
+    found, rows = store.fetch([records[9].id, records[2].id, UUID(int=1), records[11].id, records[0].id])
+    assert found == [records[i] for i in asked]
+    assert rows.dtype == np.float32
+    assert rows == pytest.approx(vectors[asked], abs=1e-5)
+    nothing, none = store.fetch([])
+    assert (nothing, none.shape) == ([], (0, DIM))
+    assert store.fetch([UUID(int=1)])[1].shape == (0, DIM)
+
+
+@each_home
+def test_the_segments_of_a_content_come_by_number(store):
+    records, vectors = made(0, 12)
+    store.upsert(records[::-1], vectors[::-1])
+    assert store.segments(content_name(1)) == records[4:8]
+    assert store.segments("f" * 64) == []
+
+
+@each_home
+def test_scan_moves_everything_to_another_home_with_equal_answers(store):
+    records, vectors = made(0, 130)
+    store.upsert(records, vectors)
+    other = ServerStore(QdrantClient(":memory:"), "memory", fingerprint=FINGERPRINT, dim=DIM)
+    sizes = []
+    for some, rows in store.scan(batch_size=50):
+        other.upsert(some, rows)
+        sizes.append(len(some))
+    assert sizes == [50, 50, 30]
+    queries = made(1000, 20)[1]
+    for here, there in zip(store.search(queries, limit=10), other.search(queries, limit=10), strict=True):
+        assert [hit.segment for hit in here] == [hit.segment for hit in there]
+        assert [hit.score for hit in here] == pytest.approx([hit.score for hit in there], abs=1e-5)
+
+
+@each_home
+def test_deleted_contents_are_gone_and_the_others_stay(store):
+    records, vectors = made(0, 40)
+    store.upsert(records, vectors)
+    assert store.contents() == {content_name(i) for i in range(10)}
+    store.delete({content_name(2), content_name(5), "f" * 64})
+    store.delete(set())
+    assert store.contents() == {content_name(i) for i in (0, 1, 3, 4, 6, 7, 8, 9)}
+    assert store.count() == 32
+    assert store.segments(content_name(2)) == []
+    assert records[8] not in [hit.segment for hit in store.search(vectors[[8]], limit=40)[0]]
+    store.delete(store.contents())
+    assert (store.count(), store.contents(), list(store.scan())) == (0, set(), [])
+
+
+@each_home
+def test_an_empty_store_and_empty_questions_get_empty_answers(store):
+    assert store.search(made(0, 2)[1], limit=5) == [[], []]
+    assert store.search(np.empty((0, DIM), dtype=np.float32), limit=5) == []
+    store.upsert([], np.empty((0, DIM), dtype=np.float32))
+    assert (store.count(), store.contents()) == (0, set())
+    store.upsert(*made(0, 1))
+    assert store.search(made(0, 1)[1], limit=0) == [[]]
+
+
+@each_home
+def test_bad_vectors_are_refused_and_nothing_is_stored(store):
+    records, vectors = made(0, 6)
+    with_nan, too_long = vectors.copy(), vectors.copy()
+    with_nan[4, 2] = np.nan
+    too_long[4] *= 1.01
+    for bad in (with_nan, too_long, np.pad(vectors, ((0, 0), (0, 1))), vectors[:5], vectors[0]):
+        with pytest.raises(ModelMismatchError):
+            store.upsert(records, bad)
+    assert store.count() == 0
+
+
+@each_home
+def test_a_query_that_points_nowhere_is_refused(store):
+    for query in (np.zeros(DIM), np.full(DIM, np.inf), np.ones(DIM + 1)):
+        with pytest.raises(ModelMismatchError):
+            store.search(query[np.newaxis].astype(np.float32), limit=3)
+
+
+@each_home
+def test_another_width_under_the_same_fingerprint_is_refused(opened):
+    first = opened()
+    first.upsert(*made(0, 4))
+    with pytest.raises(ModelMismatchError, match=f"{DIM}"):
+        opened(dim=DIM + 8)
+    assert first.count() == 4
+
+
+@each_home
+def test_fingerprints_do_not_see_each_other(opened):
+    one, two = opened(fingerprint="model/a"), opened(fingerprint="model-a")
+    one.upsert(*made(0, 8, fingerprint="model/a"))
+    two.upsert(*made(0, 4, fingerprint="model-a"))
+    assert (one.count(), two.count()) == (8, 4)
+
+
+@each_home
+def test_a_closed_store_says_so(store):
+    store.upsert(*made(0, 4))
+    store.close()
+    with pytest.raises(StoreUnavailableError, match="closed"):
+        store.count()
+    store.close()
+
+
+@each_kept_home
+def test_what_was_stored_is_there_after_closing_and_opening_again(opened):
+    records, vectors = made(0, 600)
+    first = opened()
+    first.upsert(records, vectors)
+    first.delete({content_name(0)})
+    first.close()
+    again = opened()
+    assert again.count() == 596
+    assert again.fetch([records[100].id])[0] == [records[100]]
+    assert again.search(vectors[[599]], limit=1)[0][0].segment == records[599]
+
+
+@each_kept_home
+def test_threads_may_write_and_search_at_once(store):
+    failures = []
+
+    def write(start):
+        try:
+            for step in range(start, start + 200, 50):
+                store.upsert(*made(step, 50))
+                (hits,) = store.search(made(step, 1)[1], limit=1)
+                assert hits[0].segment.id == made(step, 1)[0][0].id
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(start,)) for start in (0, 200, 400, 600)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert store.count() == 800
+
+
+def test_a_server_that_does_not_answer_is_named_with_the_next_step():
+    with pytest.raises(StoreUnavailableError, match=r"http://127\.0\.0\.1:9.*OMNIA_QDRANT_URL"):
+        open_server("http://127.0.0.1:9", None, fingerprint=FINGERPRINT, dim=DIM)
+    with pytest.raises(StoreUnavailableError, match="OMNIA_QDRANT_URL"):
+        open_server("nonsense://", None, fingerprint=FINGERPRINT, dim=DIM)
+
+
+def test_settings_choose_the_home(tmp_path):
+    embedded = Settings(home=tmp_path, catalogue_url="")
+    with_server = Settings(home=tmp_path, catalogue_url="", qdrant_url="http://127.0.0.1:9")
+    store = open_vectors(embedded, fingerprint=FINGERPRINT, dim=DIM)
+    store.close()
+    with pytest.raises(StoreUnavailableError, match="no Qdrant server"):
+        open_vectors(with_server, fingerprint=FINGERPRINT, dim=DIM)
+
+
+def test_a_damaged_or_unfinished_collection_is_told_from_a_good_one(tmp_path):
+    folder = tmp_path / "collection"
+    (folder / "shard.new" / "segments").mkdir(parents=True)  # as a crash during creation leaves it
+    EdgeStore(folder, fingerprint=FINGERPRINT, dim=DIM).close()
+    (folder / "collection.json").write_text("{")
+    with pytest.raises(StoreUnavailableError, match="damaged"):
+        EdgeStore(folder, fingerprint=FINGERPRINT, dim=DIM)
