@@ -1,0 +1,214 @@
+"""The command line: python -m app search."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from app.query import DEFAULT_LIMIT, NOT_WEIGHT, BadQueryError, FilePart, Part, Query, TextPart
+from data.errors import MediaError, OmniaError
+from data.records import Kind
+
+if TYPE_CHECKING:
+    from app.search import SearchService
+
+_EXAMPLES = """examples:
+  python -m app search dog on a beach
+  python -m app search --file hum.wav --kind video
+  python -m app search "city at night" --not rain --limit 5 --json
+  python -m app search --batch queries.jsonl > answers.jsonl
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 when all went well, 1 when a file or a line could not be used, 2 when nothing could start.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m app", description="Ask the library: by words, by files, or by a mix of them."
+    )
+    _add_search(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"))
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
+    try:
+        return int(options.run(options))
+    except MediaError as error:
+        _say(f"error: {error}")
+        return 1
+    except OmniaError as error:
+        _say(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 2
+    except BrokenPipeError:  # the reader of our output had enough
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        logging.getLogger(__name__).debug("unexpected", exc_info=True)
+        _say(f"error: {type(error).__name__}: {error}; this is a fault of Omnia, please report it")
+        return 2
+
+
+def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "search",
+        help='find files: search "dog on a beach" --file hum.wav --kind video',
+        description="Find files in the library by words, by example files, or by a mix of them.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("words", nargs="*", metavar="WORDS", help="what you are looking for")
+    parser.add_argument(
+        "--file", action="append", default=[], type=Path, metavar="PATH", help="something like this file"
+    )
+    parser.add_argument("--not", action="append", default=[], dest="avoid", metavar="WORDS", help="nothing like this")
+    parser.add_argument(
+        "--kind",
+        action="append",
+        default=[],
+        choices=[kind.value for kind in Kind],
+        help="files of this kind",
+    )
+    parser.add_argument("--limit", type=int, default=DEFAULT_LIMIT, metavar="N", help="most results (20)")
+    parser.add_argument("--json", action="store_true", help="answer as one JSON object")
+    parser.add_argument(
+        "--batch",
+        type=Path,
+        metavar="FILE",
+        help='queries, one a line as JSON {"words", "files", "not", "kinds", "limit"}; - is stdin',
+    )
+    parser.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (auto)")
+    parser.add_argument("--model", metavar="M", help="the model the library was ingested with")
+    parser.set_defaults(run=_search)
+
+
+def _search(options: argparse.Namespace) -> int:
+    if options.batch is not None:
+        if options.words or options.file or options.avoid or options.kind:
+            raise BadQueryError("--batch reads whole queries; give words, files and kinds inside its lines")
+        with _service(options) as service, _lines(options.batch) as lines:
+            return _answer_lines(service, lines)
+    query = _query(
+        words=" ".join(options.words),
+        files=options.file,
+        avoid=options.avoid,
+        kinds=options.kind,
+        limit=options.limit,
+    )
+    with _service(options) as service:
+        answer = service.search(query)
+    if options.json:
+        _print(json.dumps(answer.to_json(), ensure_ascii=False))
+    else:
+        from app.table import table
+
+        _print(table(answer, colour=sys.stdout.isatty()))
+    return 0
+
+
+def _answer_lines(service: SearchService, lines: TextIO) -> int:
+    failed = 0
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            answer: dict[str, Any] = service.search(_parsed(line)).to_json()
+        except (BadQueryError, MediaError) as error:
+            failed += 1
+            answer = {"error": str(error)}
+        _print(json.dumps(answer, ensure_ascii=False))
+    return 1 if failed else 0
+
+
+@contextmanager
+def _service(options: argparse.Namespace) -> Iterator[SearchService]:
+    from app.wiring import Library
+    from data.settings import Settings
+
+    library = Library(Settings.load(model=options.model, device=options.device))
+    try:
+        yield library.service()
+    finally:
+        library.close()
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[TextIO]:
+    if str(path) == "-":
+        with nullcontext(sys.stdin) as lines:
+            yield lines
+        return
+    try:
+        lines = path.open(encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BadQueryError(f"{str(path)!r}: {reason}; give a file of JSON lines") from error
+    with lines:
+        yield lines
+
+
+def _parsed(line: str) -> Query:
+    """A query from one line of a batch.
+
+    Raises:
+        BadQueryError: the line is not an object of the keys we know.
+    """
+    try:
+        asked = json.loads(line)
+    except ValueError as error:
+        raise BadQueryError(f"not JSON: {error}; write one object a line") from None
+    if not isinstance(asked, dict):
+        raise BadQueryError('not an object; write {"words": "…"}')
+    unknown = sorted(set(asked) - {"words", "files", "not", "kinds", "limit"})
+    if unknown:
+        raise BadQueryError(f"unknown key {unknown[0]!r}; use words, files, not, kinds, limit")
+    limit = asked.get("limit", DEFAULT_LIMIT)
+    if not isinstance(limit, int) or isinstance(limit, bool):
+        raise BadQueryError(f"limit must be a whole number, not {limit!r}")
+    return _query(
+        words=" ".join(_texts(asked, "words")),
+        files=[Path(path) for path in _texts(asked, "files")],
+        avoid=_texts(asked, "not"),
+        kinds=_texts(asked, "kinds"),
+        limit=limit,
+    )
+
+
+def _texts(asked: dict[str, Any], key: str) -> list[str]:
+    """The value of a key that may be missing, one text, or a list of texts."""
+    value = asked.get(key)
+    values = [] if value is None else value if isinstance(value, list) else [value]
+    if not all(isinstance(text, str) for text in values):
+        raise BadQueryError(f"{key} must be text or a list of texts")
+    return values
+
+
+def _query(*, words: str, files: Sequence[Path], avoid: Sequence[str], kinds: Sequence[str], limit: int) -> Query:
+    parts: list[Part] = [TextPart(words)] if words.strip() else []
+    parts += [FilePart(path.expanduser()) for path in files]
+    parts += [TextPart(text, NOT_WEIGHT) for text in avoid]
+    try:
+        wanted = frozenset(Kind(kind) for kind in kinds)
+    except ValueError as error:
+        raise BadQueryError(f"{error}; kinds are {', '.join(kind.value for kind in Kind)}") from None
+    if not any(part.weight > 0 for part in parts):
+        raise BadQueryError("nothing to look for; give WORDS or --file PATH")
+    return Query(parts=tuple(parts), kinds=wanted, limit=limit)
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")

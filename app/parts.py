@@ -1,0 +1,159 @@
+"""Parts: words, files and segments of a query made into vectors, remembered while they are fresh."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.query import BadQueryError, Part, SegmentPart, TextPart
+from app.scoring import pool
+from data.errors import UnreadableMediaError, UnsupportedMediaError
+from data.records import Evidence
+from embedder.segment import Modality, Role, Segment, words
+
+if TYPE_CHECKING:
+    from embedder.embed import Embedder
+    from embedder.media.sandbox import ReaderPool
+
+    from data.vectors import Vectors, VectorStore
+
+_VECTORS_PER_EVIDENCE = 8
+_MOST_SEGMENTS = 256  # of a query file; an example need not be read to its end
+_MOST_SECONDS = 20.0  # of reading and embedding it
+_BATCH = 16
+_REMEMBERED = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """One part of a query as the model sees it.
+
+    Args:
+        content: SHA-256 of the bytes the part comes from; "" for words.
+        vectors: (V, D) float32, unit norm; of a file at most 8 for each evidence it gave.
+        cut: the file goes on beyond what was read.
+    """
+
+    content: str
+    vectors: Vectors
+    cut: bool = False
+
+
+class PartReader:
+    """Makes vectors of parts; safe to use from several threads.
+
+    Args:
+        readers: reads query files the way ingest does, in a process that can be killed.
+    """
+
+    def __init__(self, embedder: Embedder, store: VectorStore, readers: ReaderPool) -> None:
+        self._embedder = embedder
+        self._store = store
+        self._readers = readers
+        self._memory = _Memory(_REMEMBERED)
+
+    def example(self, part: Part) -> Example:
+        """The part's vectors; those of words and files are remembered, by their content.
+
+        Raises:
+            BadQueryError: nothing to embed: no words, or a segment that is not in the library.
+            MediaError: the file cannot be read, or holds nothing to embed.
+        """
+        if isinstance(part, TextPart):
+            return self._typed(part.text)
+        if isinstance(part, SegmentPart):
+            return self._stored(part)
+        content = part.content or _sha256(part.path)
+        key = f"file/{content}"
+        return self._memory.get(key) or self._memory.put(key, self._read(part.path, content))
+
+    def knows(self, content: str) -> bool:
+        """Whether a file of this content is answered without being read."""
+        return self._memory.get(f"file/{content}") is not None
+
+    def _read(self, path: Path, content: str) -> Example:
+        by_evidence: dict[Evidence, list[Vectors]] = {}
+        count = 0
+        stop_at = time.monotonic() + _MOST_SECONDS
+        with closing(_iterate(self._readers.read(path))) as segments:
+            while time.monotonic() < stop_at and count < _MOST_SEGMENTS:
+                batch = list(islice(segments, _BATCH))
+                if not batch:
+                    break
+                count += len(batch)
+                for evidence, vector in self._embed(batch):
+                    by_evidence.setdefault(evidence, []).append(vector)
+            cut = bool(batch) and next(segments, None) is not None
+        if not count:
+            raise UnsupportedMediaError(path, "holds nothing to search by", hint="try another file")
+        pooled = [pool(np.stack(vectors), _VECTORS_PER_EVIDENCE) for vectors in by_evidence.values()]
+        return Example(content, np.concatenate(pooled), cut)
+
+    def _embed(self, segments: list[Segment]) -> Iterator[tuple[Evidence, Vectors]]:
+        for modality in Modality:
+            batch = [segment for segment in segments if segment.modality is modality]
+            if batch:
+                vectors = self._embedder.embed(batch, Role.QUERY)  # (N, D)
+                yield from zip((segment.evidence for segment in batch), vectors, strict=True)
+
+    def _typed(self, text: str) -> Example:
+        text = " ".join(text.split())
+        if not text:
+            raise BadQueryError("the words are empty; type what you are looking for")
+        key = f"words/{text}"
+        return self._memory.get(key) or self._memory.put(
+            key, Example("", self._embedder.embed([words(text)], Role.QUERY))
+        )
+
+    def _stored(self, part: SegmentPart) -> Example:
+        records, vectors = self._store.fetch([part.id])
+        if not records:
+            raise BadQueryError(f"segment {part.id} is not in the library any more; search again")
+        return Example(records[0].content, vectors)
+
+
+class _Memory:
+    """The most recently used examples, at most `most`; the model of a process never changes, so content is
+    enough."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = Lock()
+        self._kept: OrderedDict[str, Example] = OrderedDict()
+
+    def get(self, key: str) -> Example | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def put(self, key: str, example: Example) -> Example:
+        with self._lock:
+            self._kept[key] = example
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return example
+
+
+def _iterate(segments: Iterable[Segment]) -> Generator[Segment, None, None]:
+    yield from segments  # closing a generator that delegates closes the reader's too
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        reason = (error.strerror or "cannot be opened").lower()
+        raise UnreadableMediaError(path, reason, hint="check the path and its permissions") from error

@@ -1,0 +1,69 @@
+"""Query: what is asked, before anything is read or embedded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+from uuid import UUID
+
+from data.errors import OmniaError
+from data.records import Kind
+
+DEFAULT_LIMIT = 20
+NOT_WEIGHT = -0.5  # of "not like this": steers away without becoming the whole question
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """Words typed by a person.
+
+    Args:
+        weight: how much the part counts; negative means "not like this".
+    """
+
+    text: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file as an example of what is wanted, read by the same reader as ingest.
+
+    Args:
+        content: SHA-256 of the file's bytes where it is known already, else "". A content whose vectors
+            are still remembered is answered without opening `path`.
+    """
+
+    path: Path
+    weight: float = 1.0
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPart:
+    """ "More like this": a segment of the library; its stored vector is used and no model is called."""
+
+    id: UUID
+    weight: float = 1.0
+
+
+Part: TypeAlias = TextPart | FilePart | SegmentPart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One question: a mix of parts, the kinds wanted, and how many files to answer with.
+
+    Args:
+        kinds: kinds of file wanted; empty means any.
+        limit: most results to answer with, at least 1.
+    """
+
+    parts: tuple[Part, ...]
+    kinds: frozenset[Kind] = frozenset()
+    limit: int = DEFAULT_LIMIT
+
+
+class BadQueryError(OmniaError):
+    """A question that cannot be answered as it was asked."""

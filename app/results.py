@@ -1,0 +1,105 @@
+"""Result: what a person sees, one file with its best moments, and its JSON form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from data.records import Evidence, Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """A place in a file that matched.
+
+    Args:
+        segment: id of the best segment of the moment, for "more like this".
+        start_s: start in seconds from the beginning of the recording, None where there is no time.
+        end_s: end in seconds.
+        page: page, slide or sheet from 1, None where there are none.
+        snippet: the words of a said or written moment, else "".
+        score: weighted cosine in about [-1, 1]; 1 is identical.
+    """
+
+    segment: UUID
+    evidence: Evidence
+    start_s: float | None
+    end_s: float | None
+    page: int | None
+    snippet: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One content that matched, shown as the file it is.
+
+    Args:
+        id: the catalogue's number of the file; what media and previews are asked by.
+        other_paths: further paths with the same bytes, sorted.
+        same: the bytes are those of a file in the query.
+        score: of its best moment.
+        moments: best first, never empty.
+    """
+
+    id: int
+    path: str
+    kind: Kind
+    content: str
+    score: float
+    moments: tuple[Moment, ...]
+    other_paths: tuple[str, ...] = ()
+    same: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The results of one query, best first, with what they cost.
+
+    Args:
+        embed_ms: reading and embedding the query; near 0 when its vectors were remembered.
+        search_ms: the store's and the catalogue's part.
+        cut: a query file was long, and only its beginning was used.
+    """
+
+    results: tuple[Result, ...]
+    embed_ms: float
+    search_ms: float
+    cut: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as JSON-ready values; keys may be added, those there stay."""
+        return {
+            "results": [_result_json(result) for result in self.results],
+            "took_ms": {"embed": round(self.embed_ms, 2), "search": round(self.search_ms, 2)},
+            "cut": self.cut,
+        }
+
+
+def _result_json(result: Result) -> dict[str, Any]:
+    return {
+        "path": result.path,
+        "kind": result.kind.value,
+        "score": round(result.score, 4),
+        "moments": [_moment_json(moment) for moment in result.moments],
+        "id": result.id,
+        "other_paths": list(result.other_paths),
+        "same": result.same,
+    }
+
+
+def _moment_json(moment: Moment) -> dict[str, Any]:
+    return {
+        "evidence": moment.evidence.value,
+        "start_s": _rounded(moment.start_s),
+        "end_s": _rounded(moment.end_s),
+        "page": moment.page,
+        "snippet": moment.snippet,
+        "score": round(moment.score, 4),
+        "segment": str(moment.segment),
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

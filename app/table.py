@@ -1,0 +1,76 @@
+"""Table: an answer as lines for a person at a terminal."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from app.results import Answer, Moment, Result
+
+_BAR = 8  # columns of a full score bar
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def table(answer: Answer, *, colour: bool = False) -> str:
+    """The results as text: score and bar, kind, path and, below it, the moments with their words."""
+    if not answer.results:
+        return "Nothing found. Is the library filled? See: python -m indexer status"
+    width = max(60, shutil.get_terminal_size((100, 24)).columns)
+    lines = [line for result in answer.results for line in _lines(result, width=width, colour=colour)]
+    count = f"{len(answer.results)} result{'s' if len(answer.results) != 1 else ''}"
+    took = f"{count} · embed {answer.embed_ms:.0f} ms · search {answer.search_ms:.0f} ms"
+    return "\n".join([*lines, "", _dim(took, colour=colour)])
+
+
+def moment_label(moment: Moment) -> str:
+    """How and where it matched, in words: "said 0:12–0:15", "seen page 3"."""
+    place = ""
+    if moment.start_s is not None:
+        place = clock(moment.start_s) + (f"–{clock(moment.end_s)}" if moment.end_s is not None else "")
+    elif moment.page is not None:
+        place = f"page {moment.page}"
+    return f"{moment.evidence.value} {place}".rstrip()
+
+
+def clock(seconds: float) -> str:
+    """A time as people write it: 0:07, 12:30, 1:02:03."""
+    whole = int(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _lines(result: Result, *, width: int, colour: bool) -> list[str]:
+    mark = " (the same file)" if result.same else ""
+    more = f"  +{len(result.other_paths)} more" if result.other_paths else ""
+    head = f"{result.score:5.2f} {_bar(result.score)}  {result.kind.value:<8}  "
+    lines = [head + _bold(_shortened(result.path), colour=colour) + _dim(mark + more, colour=colour)]
+    indent = " " * 17
+    for moment in result.moments:
+        label = f"{moment_label(moment):<20}"
+        room = width - len(indent) - len(label) - 2
+        words = " ".join(moment.snippet.split())
+        snippet = f"“{words[: room - 3]}…”" if len(words) > room - 2 else f"“{words}”" if words else ""
+        lines.append((indent + _dim(label, colour=colour) + snippet).rstrip())
+    return lines
+
+
+def _bar(score: float) -> str:
+    eighths = round(max(0.0, min(1.0, score)) * _BAR * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(_BAR, "·")
+
+
+def _shortened(path: str) -> str:
+    """The path as one printable line, relative to the working folder where it lies below it."""
+    with suppress(ValueError):
+        path = str(Path(path).relative_to(Path.cwd()))
+    return "".join(letter if letter.isprintable() else "�" for letter in path)
+
+
+def _bold(text: str, *, colour: bool) -> str:
+    return f"\x1b[1m{text}\x1b[0m" if colour and text else text
+
+
+def _dim(text: str, *, colour: bool) -> str:
+    return f"\x1b[2m{text}\x1b[0m" if colour and text else text

@@ -1,0 +1,144 @@
+"""python -m app search, with the library of a test behind it."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes import Shelf
+
+from app import cli, wiring
+from data.errors import StoreUnavailableError
+
+REPOSITORY = Path(cli.__file__).parent.parent
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    shelf = Shelf(tmp_path / "home")
+    for name, words in {"dog.txt": "dog", "wet.txt": "dog rain", "city.txt": "city"}.items():
+        path = tmp_path / name
+        path.write_text(words)
+        shelf.put(path)
+    monkeypatch.setattr(wiring, "Library", lambda settings: shelf.library)
+    monkeypatch.setattr(shelf.library, "close", lambda: None)
+    monkeypatch.setenv("OMNIA_HOME", str(tmp_path / "home"))
+    return shelf
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    code = cli.main(["search", *arguments])
+    output = capsys.readouterr()
+    return code, output.out, output.err
+
+
+def test_json_has_the_promised_shape_best_first(shelf, capsys):
+    code, out, err = run(capsys, "dog", "--json")
+    answer = json.loads(out)
+    assert (code, err) == (0, "")
+    assert {"results", "took_ms"} <= set(answer)
+    assert [Path(result["path"]).name for result in answer["results"]] == ["dog.txt", "wet.txt", "city.txt"]
+    assert {"path", "kind", "score", "moments"} <= set(answer["results"][0])
+    moment = answer["results"][0]["moments"][0]
+    assert {"evidence", "start_s", "end_s", "page", "snippet", "score"} <= set(moment)
+
+
+def test_words_files_not_kind_and_limit_make_one_query(shelf, capsys, tmp_path):
+    code, out, _ = run(
+        capsys, "dog", "--file", str(tmp_path / "wet.txt"), "--not", "rain", "--kind", "text", "--limit", "2", "--json"
+    )
+    assert code == 0
+    assert len(json.loads(out)["results"]) == 2
+    code, out, _ = run(capsys, "dog", "--kind", "video", "--json")
+    assert (code, json.loads(out)["results"]) == (0, [])
+
+
+def test_the_table_shows_score_kind_path_and_words(shelf, capsys):
+    code, out, _ = run(capsys, "dog")
+    assert code == 0
+    assert "1.00 ████████  text" in out
+    assert "dog.txt" in out
+    assert "“dog”" in out
+
+
+def test_a_file_that_cannot_be_read_is_one_line_and_exit_code_one(shelf, capsys, tmp_path):
+    code, out, err = run(capsys, "--file", str(tmp_path / "gone.png"))
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "gone.png" in err
+    assert "no such file" in err
+    assert "check the path" in err
+
+
+def test_nothing_to_look_for_is_exit_code_two(shelf, capsys):
+    assert run(capsys)[0] == 2
+    assert run(capsys, "--not", "rain")[0] == 2
+    code, _, err = run(capsys, "dog", "--limit", "0")
+    assert code == 2
+    assert "limit must be 1 or more" in err
+
+
+def test_an_unreachable_store_is_exit_code_two_and_one_line(shelf, capsys, monkeypatch):
+    def unreachable():
+        raise StoreUnavailableError("the store does not answer; start it")
+
+    monkeypatch.setattr(shelf.library, "service", unreachable)
+    code, _, err = run(capsys, "dog")
+    assert (code, err) == (2, "error: the store does not answer; start it\n")
+
+
+def test_a_batch_answers_a_line_a_query_and_goes_on_after_bad_ones(shelf, capsys, tmp_path):
+    lines = [
+        json.dumps({"words": "dog", "limit": 1}),
+        "not json",
+        "",
+        json.dumps({"words": "dog", "colour": "red"}),
+        json.dumps({"files": [str(tmp_path / "gone.png")]}),
+        json.dumps({"words": "dog", "kinds": ["smell"]}),
+        json.dumps({"words": "dog", "limit": "many"}),
+        json.dumps({"words": 3}),
+        json.dumps(["dog"]),
+        json.dumps({"words": "city", "not": ["rain"], "kinds": ["text"], "files": None}),
+    ]
+    batch = tmp_path / "queries.jsonl"
+    batch.write_text("\n".join(lines))
+    code, out, _ = run(capsys, "--batch", str(batch))
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert len(answers) == 9
+    assert Path(answers[0]["results"][0]["path"]).name == "dog.txt"
+    assert all("error" in answer for answer in answers[1:8])
+    assert "kinds are text, image" in answers[4]["error"]
+    assert Path(answers[8]["results"][0]["path"]).name == "city.txt"
+
+
+def test_a_batch_is_read_from_stdin_too(shelf, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"words": "dog", "limit": 1}\n'))
+    code, out, _ = run(capsys, "--batch", "-")
+    assert code == 0
+    assert len(json.loads(out)["results"]) == 1
+
+
+def test_a_missing_batch_file_is_exit_code_two(shelf, capsys, tmp_path):
+    code, _, err = run(capsys, "--batch", str(tmp_path / "none.jsonl"))
+    assert code == 2
+    assert "none.jsonl" in err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"]])
+def test_help_is_quick_and_imports_nothing_heavy(arguments):
+    script = (
+        "import sys, time, contextlib, io\n"
+        "from app.cli import main\n"
+        f"with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()): main({arguments})\n"
+        "heavy = {'torch', 'transformers', 'streamlit', 'qdrant_edge', 'qdrant_client', 'sqlalchemy', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)), time.process_time())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    imported, cpu_s = done.stdout.rsplit(" ", 1)
+    assert imported == "[]"
+    assert float(cpu_s) < 0.3

@@ -1,0 +1,228 @@
+"""The search service over a real catalogue and real vectors, with a model that can be worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from fakes import Shelf, text
+from PIL import Image
+
+from app.query import BadQueryError, FilePart, Query, SegmentPart, TextPart
+from data.errors import UnreadableMediaError
+from data.records import Evidence, Kind
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    shelf = Shelf(tmp_path / "home")
+    yield shelf
+    shelf.library.close()
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    return folder
+
+
+def written(media: Path, name: str, *lines: str) -> Path:
+    path = media / name
+    path.write_text("\n".join(lines))
+    return path
+
+
+def painted(media: Path, name: str, colour: tuple[int, int, int]) -> Path:
+    Image.new("RGB", (4, 4), colour).save(media / name)
+    return media / name
+
+
+def ask(shelf: Shelf, *parts, kinds=(), limit=20):
+    query = Query(parts=tuple(parts), kinds=frozenset(kinds), limit=limit)
+    return shelf.library.service().search(query).results
+
+
+def names(results) -> list[str]:
+    return [Path(result.path).name for result in results]
+
+
+def test_words_find_the_file_that_says_them_first(shelf, media):
+    shelf.put(written(media, "beach.txt", "beach beach"))
+    shelf.put(written(media, "dog.txt", "dog"))
+    results = ask(shelf, TextPart("dog"))
+    assert names(results)[0] == "dog.txt"
+    assert results[0].score == pytest.approx(1.0, abs=1e-3)
+    assert results[1].score == pytest.approx(0.0, abs=1e-3)
+
+
+def test_words_find_a_picture_and_a_picture_finds_words(shelf, media):
+    red = painted(media, "red.png", (255, 0, 0))
+    shelf.put(red)
+    shelf.put(written(media, "dog.txt", "dog"))
+    shelf.put(written(media, "night.txt", "night"))
+    assert names(ask(shelf, TextPart("dog"), kinds=[Kind.IMAGE])) == ["red.png"]
+    assert names(ask(shelf, FilePart(red), kinds=[Kind.TEXT]))[0] == "dog.txt"
+
+
+def test_a_mix_prefers_what_has_both(shelf, media):
+    for name, line in {"dog.txt": "dog", "night.txt": "night", "both.txt": "dog night"}.items():
+        shelf.put(written(media, name, line))
+    results = ask(shelf, TextPart("dog"), TextPart("night"))
+    # both: (1/√2 + 1/√2) / 2; dog alone: (1 + 0) / 2
+    assert names(results)[0] == "both.txt"
+    assert results[0].score == pytest.approx(1 / math.sqrt(2), abs=1e-3)
+    assert results[1].score == pytest.approx(0.5, abs=1e-3)
+
+
+def test_not_like_this_pushes_down(shelf, media):
+    shelf.put(written(media, "wet.txt", "dog rain"))
+    shelf.put(written(media, "dry.txt", "dog beach"))
+    results = ask(shelf, TextPart("dog"), TextPart("rain", -0.5))
+    # dry: 1/√2; wet: 1/√2 - 0.5/√2
+    assert names(results) == ["dry.txt", "wet.txt"]
+    assert results[1].score == pytest.approx(0.5 / math.sqrt(2), abs=1e-3)
+
+
+def test_a_file_of_many_ideas_matches_by_its_best_one(shelf, media):
+    shelf.put(written(media, "city.txt", "city"))
+    shelf.put(written(media, "mixed.txt", "dog night"))
+    example = written(media, "example.txt", "rain", "city", "page")
+    results = ask(shelf, FilePart(example))
+    assert names(results)[0] == "city.txt"
+    assert results[0].score == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_negative_file_of_many_ideas_is_scored_exactly(shelf, media):
+    shelf.put(written(media, "wet.txt", "dog rain"))
+    shelf.put(written(media, "dry.txt", "dog beach"))
+    example = written(media, "example.txt", "rain", "city")
+    results = ask(shelf, TextPart("dog"), FilePart(example, -0.5))
+    assert names(results) == ["dry.txt", "wet.txt"]
+    assert results[1].score == pytest.approx(0.5 / math.sqrt(2), abs=1e-3)
+
+
+def test_more_like_this_calls_no_model_and_leaves_its_own_file_out(shelf, media):
+    shelf.put(written(media, "dog.txt", "dog"))
+    shelf.put(written(media, "dogs.txt", "dog dog night"))
+    segment = ask(shelf, TextPart("dog"))[0].moments[0].segment
+    calls = len(shelf.model.calls)
+    assert names(ask(shelf, SegmentPart(segment))) == ["dogs.txt"]
+    assert len(shelf.model.calls) == calls
+
+
+def test_the_query_file_itself_stays_visible_and_is_marked(shelf, media):
+    path = written(media, "dog.txt", "dog")
+    shelf.put(path)
+    shelf.put(written(media, "dogs.txt", "dog dog night"))
+    results = ask(shelf, FilePart(path))
+    assert names(results) == ["dog.txt", "dogs.txt"]
+    assert [result.same for result in results] == [True, False]
+
+
+def test_a_query_is_embedded_once(shelf, media):
+    example = written(media, "example.txt", "rain", "city")
+    shelf.put(written(media, "dog.txt", "dog"))
+    for _ in range(2):
+        ask(shelf, TextPart("dog"), FilePart(example))
+    calls, reads = len(shelf.model.calls), shelf.readers.reads
+    ask(shelf, TextPart("dog"), FilePart(example))
+    ask(shelf, FilePart(Path("moved away.txt"), content=_sha256(example)))
+    assert (len(shelf.model.calls), shelf.readers.reads) == (calls, reads)
+
+
+def test_copies_are_one_result_with_its_other_paths(shelf, media):
+    content = shelf.put(written(media, "b.txt", "dog"))
+    shelf.record(written(media, "a.txt", "dog"), Kind.TEXT, content, 1)
+    (result,) = ask(shelf, TextPart("dog"))
+    assert Path(result.path).name == "a.txt"
+    assert [Path(path).name for path in result.other_paths] == ["b.txt"]
+
+
+def test_contents_that_left_the_catalogue_do_not_hide_the_rest(shelf, media):
+    shelf.put(written(media, "dog.txt", "dog night"))
+    gone = [written(media, f"gone-{i}.txt", f"dog {i}", *["dog"] * 150) for i in range(3)]
+    for path in gone:
+        shelf.put(path)
+    shelf.library.catalogue().forget_root(str(media))
+    shelf.record(media / "dog.txt", Kind.TEXT, _sha256(media / "dog.txt"), 1)
+    assert names(ask(shelf, TextPart("dog"), limit=1)) == ["dog.txt"]
+
+
+def test_one_long_file_does_not_crowd_out_the_others(shelf, media):
+    shelf.put(written(media, "long.txt", *[f"dog {i}" for i in range(400)]))
+    shelf.put(written(media, "short.txt", "dog other night rain city"))
+    assert names(ask(shelf, TextPart("dog"), limit=2)) == ["long.txt", "short.txt"]
+
+
+def test_a_spoken_moment_keeps_its_own_times_and_windows_of_sound_are_merged(shelf, media):
+    path = written(media, "talk.mp4", "bytes")
+    shelf.put(
+        path,
+        [
+            text("dog", kind=Kind.VIDEO, evidence=Evidence.SAID, start_s=3.0, end_s=4.0),
+            text("dog dog", kind=Kind.VIDEO, evidence=Evidence.SAID, start_s=4.0, end_s=5.5),
+            text("dog", kind=Kind.VIDEO, evidence=Evidence.HEARD, start_s=0.0, end_s=5.0),
+            text("dog", kind=Kind.VIDEO, evidence=Evidence.HEARD, start_s=5.0, end_s=10.0),
+            text("dog", kind=Kind.VIDEO, evidence=Evidence.HEARD, start_s=60.0, end_s=65.0),
+            text("rain", kind=Kind.VIDEO, evidence=Evidence.SEEN, start_s=0.0, end_s=5.0),
+        ],
+    )
+    (result,) = ask(shelf, TextPart("dog"))
+    times = {(moment.evidence, moment.start_s, moment.end_s) for moment in result.moments}
+    assert times == {
+        (Evidence.SAID, 3.0, 4.0),
+        (Evidence.SAID, 4.0, 5.5),
+        (Evidence.HEARD, 0.0, 10.0),
+        (Evidence.HEARD, 60.0, 65.0),
+    }
+
+
+def test_questions_without_a_wish_are_refused_with_the_next_step(shelf):
+    with pytest.raises(BadQueryError, match="give words or a file"):
+        ask(shelf, TextPart("rain", -1))
+    with pytest.raises(BadQueryError, match="type what you are looking for"):
+        ask(shelf, TextPart("  "))
+    with pytest.raises(BadQueryError, match="cancel each other out"):
+        ask(shelf, TextPart("dog"), TextPart("dog", -1))
+    with pytest.raises(BadQueryError, match="search again"):
+        ask(shelf, SegmentPart(uuid4()))
+    with pytest.raises(BadQueryError, match="limit"):
+        ask(shelf, TextPart("dog"), limit=0)
+
+
+def test_an_unreadable_example_names_file_reason_and_next_step(shelf, media):
+    with pytest.raises(UnreadableMediaError, match=r"gone\.txt.*no such file.*check the path"):
+        ask(shelf, FilePart(media / "gone.txt"))
+    with pytest.raises(UnreadableMediaError, match=r"strange\.xyz.*not a file this test reads"):
+        ask(shelf, FilePart(written(media, "strange.xyz", "?")))
+
+
+def test_an_empty_library_answers_with_nothing(shelf):
+    assert ask(shelf, TextPart("dog")) == ()
+
+
+def test_the_answer_as_json_has_the_promised_keys(shelf, media):
+    shelf.put(written(media, "dog.txt", "dog"))
+    service = shelf.library.service()
+    answer = service.search(Query(parts=(TextPart("dog"),))).to_json()
+    assert set(answer["took_ms"]) == {"embed", "search"}
+    (result,) = answer["results"]
+    assert {"path", "kind", "score", "moments"} <= set(result)
+    (moment,) = result["moments"]
+    assert {"evidence", "start_s", "end_s", "page", "snippet", "score"} <= set(moment)
+    assert (moment["evidence"], moment["start_s"], moment["page"], moment["snippet"]) == (
+        "written",
+        None,
+        None,
+        "dog",
+    )
+    UUID(moment["segment"])
+
+
+def _sha256(path: Path) -> str:
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()
