@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import wraps
-from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, create_engine, delete, event, func, insert, select, update
-from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy.engine import Engine
 
-from data.errors import StoreUnavailableError
-from data.migrations import migrate
+from data.database import open_database, reading, translated
 from data.records import FileRecord, FileState, Kind
 from data.tables import File, Indexing, Root, Run, escape_path
 
 _CHUNK = 500  # bound parameters in one statement; SQLite allows 32,766, old ones 999
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +44,8 @@ class Outcome:
     Args:
         segments: how many segments are in the vector store; None when the content was indexed before.
         notes: what was left out of an indexed content, one line each.
+        is_final: False for what may mend itself without a change of the file (permissions, a race): the next run
+            tries again.
     """
 
     path: str
@@ -63,6 +58,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     reason: str = ""
     hint: str = ""
+    is_final: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,45 +84,13 @@ class LibrarySummary:
     running: dict[str, float]
 
 
-def _translated(method: Callable[P, R]) -> Callable[P, R]:
-    """Database errors become StoreUnavailableError."""
-
-    @wraps(method)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return method(*args, **kwargs)
-        except SQLAlchemyError as error:
-            reason = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise StoreUnavailableError(
-                f"the catalogue cannot be used: {reason}; check OMNIA_HOME (or OMNIA_CATALOGUE_URL) and free space"
-            ) from error
-
-    return call
-
-
-@_translated
 def open_catalogue(url: str) -> Catalogue:
     """Open the catalogue at a SQLAlchemy URL, made or migrated as needed.
 
     Raises:
         StoreUnavailableError: it cannot be opened, or a newer Omnia wrote it.
     """
-    parsed = make_url(url)
-    is_sqlite = parsed.get_backend_name() == "sqlite"
-    if is_sqlite and parsed.database:
-        folder = Path(parsed.database).parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise StoreUnavailableError(
-                f"the library's folder {str(folder)!r} cannot be made: {error.strerror}; set OMNIA_HOME elsewhere"
-            ) from error
-    engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
-    if is_sqlite:
-        _configure_sqlite(engine)
-    with engine.begin() as connection:
-        migrate(connection)
-    return Catalogue(engine)
+    return Catalogue(open_database(url))
 
 
 class Catalogue:
@@ -134,14 +98,14 @@ class Catalogue:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._reader = engine.execution_options(omnia_read_only=True)
+        self._reader = reading(engine)
 
     def close(self) -> None:
         self._engine.dispose()
 
     # ── one crawl of a root ──
 
-    @_translated
+    @translated
     def begin_run(self, root: str, fingerprint: str) -> int:
         """Note that a crawl of `root` begins; returns the run's number."""
         with self._engine.begin() as db:
@@ -150,7 +114,7 @@ class Catalogue:
                 root_id = _new_id(db, insert(Root).values(path=root, offline_reason=""))
             return _new_id(db, insert(Run).values(root_id=root_id, fingerprint=fingerprint, started_at=time.time()))
 
-    @_translated
+    @translated
     def known(self, paths: Sequence[str], fingerprint: str) -> dict[str, Known]:
         """What is remembered of these paths (any number); unknown ones are left out."""
         indexed = (Indexing.content == File.content) & (Indexing.fingerprint == fingerprint)
@@ -177,21 +141,21 @@ class Catalogue:
                     )
         return found
 
-    @_translated
+    @translated
     def mark_seen(self, run: int, ids: Sequence[int]) -> None:
         """These files are still there."""
         with self._engine.begin() as db:
             for chunk in _chunks(ids):
                 db.execute(update(File).where(File.id.in_(chunk)).values(seen_run=run))
 
-    @_translated
+    @translated
     def indexed_kind(self, content: str, fingerprint: str) -> Kind | None:
         """The kind under which a content is indexed, None when it is not."""
         query = select(Indexing.kind).where(Indexing.content == content, Indexing.fingerprint == fingerprint)
         with self._reader.connect() as db:
             return _kind(db.execute(query).scalar_one_or_none())
 
-    @_translated
+    @translated
     def record(self, run: int, fingerprint: str, outcomes: Sequence[Outcome]) -> None:
         """Record outcomes in one transaction; the vectors of indexed ones must be durable by now."""
         with self._engine.begin() as db:
@@ -201,7 +165,7 @@ class Catalogue:
                     _record_indexing(db, fingerprint, outcome)
                 _record_file(db, run, root_id, fingerprint, outcome)
 
-    @_translated
+    @translated
     def finish_run(self, run: int, root: str, *, sweep: bool, offline_reason: str = "") -> int:
         """End a crawl; with `sweep`, files under the root that it did not see leave the catalogue.
 
@@ -221,32 +185,31 @@ class Catalogue:
 
     # ── cleaning up ──
 
-    @_translated
+    @translated
     def orphans(self) -> set[str]:
         """Contents that are indexed and that no file has any more."""
         query = select(Indexing.content).distinct().where(~Indexing.content.in_(_live_contents()))
         with self._reader.connect() as db:
             return set(db.execute(query).scalars())
 
-    @_translated
-    def unknown(self, contents: Collection[str]) -> set[str]:
-        """Those of `contents` that no file has."""
-        live: set[str] = set()
+    @translated
+    def unindexed(self, contents: Collection[str], fingerprint: str) -> set[str]:
+        """Those of `contents` that are not indexed under a fingerprint."""
+        indexed: set[str] = set()
+        query = select(Indexing.content).where(Indexing.fingerprint == fingerprint)
         with self._reader.connect() as db:
             for chunk in _chunks(list(contents)):
-                live.update(
-                    db.execute(select(File.content).distinct().where(File.content.in_(chunk))).scalars()  # type: ignore[arg-type]
-                )
-        return set(contents) - live
+                indexed.update(db.execute(query.where(Indexing.content.in_(chunk))).scalars())
+        return set(contents) - indexed
 
-    @_translated
+    @translated
     def forget_contents(self, contents: Collection[str]) -> None:
         """Drop the indexings of these contents, before their vectors are deleted."""
         with self._engine.begin() as db:
             for chunk in _chunks(list(contents)):
                 db.execute(delete(Indexing).where(Indexing.content.in_(chunk)))
 
-    @_translated
+    @translated
     def forget_root(self, root: str) -> int:
         """Drop a root and every file under it; returns how many files."""
         with self._engine.begin() as db:
@@ -256,7 +219,7 @@ class Catalogue:
             db.execute(delete(Root).where(Root.path == root))
             return removed
 
-    @_translated
+    @translated
     def forget_failures(self) -> list[str]:
         """Make every failed file new again, so that the next ingest tries it; returns the roots they are in."""
         failed = File.state == FileState.FAILED.value
@@ -267,16 +230,16 @@ class Catalogue:
 
     # ── looking ──
 
-    @_translated
+    @translated
     def file(self, file_id: int) -> FileRecord | None:
         return next(self._files(File.id == file_id), None)
 
-    @_translated
+    @translated
     def files_at(self, paths: Sequence[str]) -> list[FileRecord]:
         """The records of these paths, as far as they are known."""
         return [record for chunk in _chunks(paths) for record in self._files(File.path.in_(chunk))]
 
-    @_translated
+    @translated
     def files_of(self, contents: Collection[str]) -> dict[str, list[FileRecord]]:
         """The files that have each of these contents, by path; contents that no file has are left out."""
         found: defaultdict[str, list[FileRecord]] = defaultdict(list)
@@ -285,17 +248,31 @@ class Catalogue:
                 found[record.content or ""].append(record)
         return dict(found)
 
-    @_translated
+    @translated
     def failures(self) -> list[FileRecord]:
         """The files whose last attempt failed, by path."""
         return list(self._files(File.state == FileState.FAILED.value))
 
-    @_translated
+    @translated
+    def notes(self) -> dict[str, list[str]]:
+        """What was left out of indexed files, by path."""
+        query = select(File.path, Indexing.notes).join(Indexing, Indexing.content == File.content)
+        with self._reader.connect() as db:
+            rows = db.execute(query.where(Indexing.notes != "").order_by(File.path))
+            return {path: notes.splitlines() for path, notes in rows}
+
+    @translated
+    def has_files(self, root: str) -> bool:
+        """Whether any file at or below a path is known."""
+        with self._reader.connect() as db:
+            return db.execute(select(File.id).where(_under(root)).limit(1)).first() is not None
+
+    @translated
     def roots(self) -> list[str]:
         with self._reader.connect() as db:
             return list(db.execute(select(Root.path).order_by(Root.path)).scalars())
 
-    @_translated
+    @translated
     def summary(self) -> LibrarySummary:
         files_of_root = select(func.count()).where(File.root_id == Root.id).scalar_subquery()
         with self._reader.connect() as db:
@@ -345,7 +322,7 @@ def _record_file(db: Connection, run: int, root_id: int, fingerprint: str, outco
         "mtime_ns": outcome.mtime_ns,
         "kind": outcome.kind,
         "content": outcome.content,
-        "fingerprint": fingerprint,
+        "fingerprint": fingerprint if outcome.is_final else "",
         "state": outcome.state,
         "reason": outcome.reason,
         "hint": outcome.hint,
@@ -401,22 +378,3 @@ T = TypeVar("T")
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(items), _CHUNK):
         yield items[start : start + _CHUNK]
-
-
-def _configure_sqlite(engine: Engine) -> None:
-    """WAL, so that readers never wait; a write transaction takes its lock at once, so that it never fails midway."""
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA busy_timeout = 20000")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = NORMAL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        is_read_only = connection.get_execution_options().get("omnia_read_only")
-        connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")

@@ -18,9 +18,9 @@ from uuid import UUID
 import qdrant_edge as qe
 
 from data.errors import ModelMismatchError, StoreLockedError, StoreUnavailableError
+from data.paged import Page, PagedStore
 from data.points import (
     INDEXED_FIELDS,
-    Page,
     checked,
     checked_queries,
     conditions,
@@ -30,15 +30,16 @@ from data.points import (
     stacked,
 )
 from data.records import Hit, SegmentRecord
-from data.vectors import ANYWHERE, Vectors, VectorStore, Where
+from data.vectors import ANYWHERE, Vectors, Where
 
 _UPSERT_STEP = 256
 _FLUSH_EVERY = 2_000  # points; more unflushed ones make the next open replay a long log
 _READ_STEP = 1_000
+_LOCKED_S = 3.0  # a killed process lets go of its files one after the other
 _OVERSAMPLING = 2.0
 
 
-class EdgeStore(VectorStore):
+class EdgeStore(PagedStore):
     """One collection in a folder of its own: `collection.json` beside `shard/`.
 
     Only one process may have it open: a second open of the same shard breaks the first one's flushes.
@@ -93,9 +94,7 @@ class EdgeStore(VectorStore):
         wanted = conditions(where)
         if wanted is None or limit < 1:
             return [[] for _ in vectors]
-        params = qe.SearchParams(
-            quantization=qe.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING)
-        )
+        params = qe.SearchParams(quantization=qe.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING))
         requests = [
             qe.QueryRequest(
                 limit=limit,
@@ -133,7 +132,6 @@ class EdgeStore(VectorStore):
                 return sorted(records, key=lambda record: record.number)
 
     def page(self, after: UUID | None, *, limit: int) -> Page:
-        """At most `limit` points from id `after` on (from the first one when None), in the order of ids."""
         request = qe.ScrollRequest(offset=after, limit=limit, with_payload=True, with_vector=True)
         with self._engine():
             points, following = self._shard.scroll(request)
@@ -143,16 +141,6 @@ class EdgeStore(VectorStore):
             stacked([point.vector for point in points], dim=self.dim),
             following if following is None else UUID(str(following)),
         )
-
-    def scan(self, *, batch_size: int = 1000) -> Iterator[tuple[list[SegmentRecord], Vectors]]:
-        after: UUID | None = None
-        while True:
-            page = self.page(after, limit=batch_size)
-            if page.records:
-                yield page.records, page.vectors
-            after = page.next
-            if after is None:
-                return
 
     def contents(self) -> set[str]:
         # The index's own counts take 5 ms at 100k points, `exact=True` 185; a forgotten value stays, with 0.
@@ -165,9 +153,7 @@ class EdgeStore(VectorStore):
         gone = sorted(set(contents))
         for part in slices(len(gone), _READ_STEP):
             with self._engine():
-                self._shard.update(
-                    qe.UpdateOperation.delete_points_by_filter(_any_of({"content": gone[part]}))
-                )
+                self._shard.update(qe.UpdateOperation.delete_points_by_filter(_any_of({"content": gone[part]})))
                 self._unflushed += part.stop - part.start
 
     def count(self, where: Where = ANYWHERE) -> int:
@@ -175,9 +161,7 @@ class EdgeStore(VectorStore):
         if wanted is None:
             return 0
         with self._engine():
-            return int(
-                self._shard.count(qe.CountRequest(exact=True, filter=_any_of(wanted) if wanted else None))
-            )
+            return int(self._shard.count(qe.CountRequest(exact=True, filter=_any_of(wanted) if wanted else None)))
 
     def close(self) -> None:
         if not self._closed:
@@ -198,9 +182,7 @@ class EdgeStore(VectorStore):
 
 
 def _any_of(wanted: dict[str, list[str]]) -> qe.Filter:
-    return qe.Filter(
-        must=[qe.FieldCondition(key=name, match=qe.MatchAny(values)) for name, values in wanted.items()]
-    )
+    return qe.Filter(must=[qe.FieldCondition(key=name, match=qe.MatchAny(values)) for name, values in wanted.items()])
 
 
 def _check_identity(folder: Path, *, fingerprint: str, dim: int) -> None:
@@ -223,16 +205,20 @@ def _open_shard(folder: Path, *, fingerprint: str, dim: int) -> qe.EdgeShard:
     shard = folder / "shard"
     if not shard.exists():
         _create_shard(folder, fingerprint=fingerprint, dim=dim)
-    try:
-        return qe.EdgeShard.load(str(shard))
-    except Exception as error:  # bare Exception again
-        if "WouldBlock" in str(error):
-            raise StoreLockedError(
-                f"another process has {shard} open; stop it (or what it left running) and try again"
-            ) from error
-        raise StoreUnavailableError(
-            f"cannot open {shard}: {_line(error)}; if it stays so, delete {folder} and ingest again"
-        ) from error
+    deadline = time.monotonic() + _LOCKED_S
+    while True:
+        try:
+            return qe.EdgeShard.load(str(shard))
+        except Exception as error:  # bare Exception again
+            if "WouldBlock" not in str(error):
+                raise StoreUnavailableError(
+                    f"cannot open {shard}: {_line(error)}; if it stays so, delete {folder} and ingest again"
+                ) from error
+            if time.monotonic() > deadline:
+                raise StoreLockedError(
+                    f"another process has {shard} open; stop it (or what it left running) and try again"
+                ) from error
+        time.sleep(0.05)
 
 
 def _create_shard(folder: Path, *, fingerprint: str, dim: int) -> None:
@@ -258,7 +244,7 @@ def _create_shard(folder: Path, *, fingerprint: str, dim: int) -> None:
     manifest = folder / "collection.json.new"
     manifest.write_text(json.dumps({"fingerprint": fingerprint, "dim": dim}), encoding="utf-8")
     manifest.replace(folder / "collection.json")
-    os.replace(unfinished, folder / "shard")  # noqa: PTH105
+    os.replace(unfinished, folder / "shard")
 
 
 def _line(error: BaseException) -> str:

@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
@@ -21,13 +21,13 @@ from uuid import UUID
 from filelock import FileLock, Timeout
 
 from data.errors import StoreUnavailableError
+from data.paged import Page, PagedStore
 from data.records import Hit, SegmentRecord
-from data.remote import Connection, RemoteStore
-from data.vectors import ANYWHERE, Vectors, VectorStore, Where
+from data.remote import Connection
+from data.vectors import ANYWHERE, Vectors, Where
 from data.wire import Address, Frame, OwnerGoneError
 
 if TYPE_CHECKING:
-    from data.edge import EdgeStore
     from data.serve import Owner
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def open_shared(home: Path, *, fingerprint: str, dim: int) -> SharedStore:
     return store
 
 
-class SharedStore(VectorStore):
+class SharedStore(PagedStore):
     """One collection, whoever owns it at the moment."""
 
     def __init__(self, seat: _Seat, *, fingerprint: str, dim: int) -> None:
@@ -89,16 +89,8 @@ class SharedStore(VectorStore):
     def segments(self, content: str) -> list[SegmentRecord]:
         return self._do(lambda store: store.segments(content))
 
-    def scan(self, *, batch_size: int = 1000) -> Iterator[tuple[list[SegmentRecord], Vectors]]:
-        after: UUID | None = None
-        while True:
-            start = after
-            page = self._do(lambda store, start=start: store.page(start, limit=batch_size))  # type: ignore[misc]
-            if page.records:
-                yield page.records, page.vectors
-            after = page.next
-            if after is None:
-                return
+    def page(self, after: UUID | None, *, limit: int) -> Page:
+        return self._do(lambda store: store.page(after, limit=limit))
 
     def contents(self) -> set[str]:
         return self._do(lambda store: store.contents())
@@ -120,7 +112,7 @@ class SharedStore(VectorStore):
             self._closed = True
             self._seat.leave()
 
-    def _do(self, operation: Callable[[EdgeStore | RemoteStore], _T]) -> _T:
+    def _do(self, operation: Callable[[PagedStore], _T]) -> _T:
         if self._closed:
             raise StoreUnavailableError("this vector store is closed; open it again")
         deadline = time.monotonic() + PATIENCE_S
@@ -202,8 +194,7 @@ class _Seat:
                 if self._role is None:
                     if time.monotonic() > deadline:
                         raise StoreUnavailableError(
-                            f"another process holds {self._home} but cannot be reached ({why}); "
-                            "stop it and try again"
+                            f"another process holds {self._home} but cannot be reached ({why}); stop it and try again"
                         )
                     time.sleep(pause_s)
                     pause_s = min(2 * pause_s, 0.25)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
@@ -18,15 +18,6 @@ from data.vectors import Vectors, Where
 INDEXED_FIELDS = ("kind", "evidence", "content")  # keyword indexes: what `Where` and `delete` filter by
 NORM_TOLERANCE = 1e-3
 _SPAN_FIELDS = tuple(field.name for field in fields(Span))
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One step of a scan: records beside vectors (N, dim); `next` is where to go on, None at the end."""
-
-    records: list[SegmentRecord]
-    vectors: Vectors
-    next: UUID | None
 
 
 def payload_of(record: SegmentRecord) -> dict[str, Any]:

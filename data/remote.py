@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import secrets
 import ssl
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import httpx
 import numpy as np
 
 from data.errors import ModelMismatchError, StoreUnavailableError
-from data.points import Page, checked, checked_queries, payload_of, record_of, slices, stacked
+from data.paged import Page, PagedStore
+from data.points import checked, checked_queries, payload_of, record_of, slices, stacked
 from data.records import Hit, SegmentRecord
-from data.vectors import ANYWHERE, Vectors, VectorStore, Where
+from data.vectors import ANYWHERE, Vectors, Where
 from data.wire import (
     NONCE_HEADER,
     PROOF_HEADER,
@@ -45,9 +46,7 @@ class Connection:
             base_url=f"http://127.0.0.1:{address.port}",
             trust_env=False,  # a proxy must never see loopback
             timeout=httpx.Timeout(patience_s, connect=_CONNECT_S),
-            verify=ssl.SSLContext(
-                ssl.PROTOCOL_TLS_CLIENT
-            ),  # unused; the default reads every root certificate
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # unused; the default reads every root certificate
             limits=httpx.Limits(keepalive_expiry=3600),
         )
 
@@ -88,7 +87,7 @@ class Connection:
         self._client.close()
 
 
-class RemoteStore(VectorStore):
+class RemoteStore(PagedStore):
     """One collection of the owner's; closing it is the connection's business."""
 
     def __init__(self, connection: Connection, *, fingerprint: str, dim: int) -> None:
@@ -126,7 +125,6 @@ class RemoteStore(VectorStore):
         return _records(self._ask("segments", {"content": content}))
 
     def page(self, after: UUID | None, *, limit: int) -> Page:
-        """As EdgeStore.page."""
         answer = self._ask("page", {"after": None if after is None else str(after), "limit": limit})
         following = answer.header["next"]
         return Page(
@@ -134,9 +132,6 @@ class RemoteStore(VectorStore):
             answer.floats.reshape(-1, self.dim),
             None if following is None else UUID(following),
         )
-
-    def scan(self, *, batch_size: int = 1000) -> Iterator[tuple[list[SegmentRecord], Vectors]]:
-        raise NotImplementedError("SharedStore scans by page, so that the owner may change on the way")
 
     def contents(self) -> set[str]:
         return set(self._ask("contents", {}).header["contents"])

@@ -70,9 +70,7 @@ class Owner:
                 timeout_graceful_shutdown=2,
             )
         )
-        self._thread = threading.Thread(
-            target=self._server.run, args=([listener],), name="omnia-owner", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="omnia-owner", daemon=True)
         try:
             self._start()
         except BaseException:

@@ -94,9 +94,7 @@ class ServerStore(VectorStore):
         wanted = conditions(where)
         if wanted is None or limit < 1:
             return [[] for _ in vectors]
-        params = models.SearchParams(
-            quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0)
-        )
+        params = models.SearchParams(quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0))
         requests = [
             models.QueryRequest(
                 query=vector.tolist(),
@@ -109,10 +107,7 @@ class ServerStore(VectorStore):
         ]
         with self._server():
             answers = self._client.query_batch_points(self._name, requests)
-        return [
-            [Hit(record_of(point.id, point.payload), point.score) for point in answer.points]
-            for answer in answers
-        ]
+        return [[Hit(record_of(point.id, point.payload), point.score) for point in answer.points] for answer in answers]
 
     def fetch(self, ids: Sequence[UUID]) -> tuple[list[SegmentRecord], Vectors]:
         found: dict[UUID, models.Record] = {}
@@ -155,9 +150,7 @@ class ServerStore(VectorStore):
         if wanted is None:
             return 0
         with self._server():
-            return self._client.count(
-                self._name, count_filter=_any_of(wanted) if wanted else None, exact=True
-            ).count
+            return self._client.count(self._name, count_filter=_any_of(wanted) if wanted else None, exact=True).count
 
     def close(self) -> None:
         if not self._closed:
@@ -177,9 +170,7 @@ class ServerStore(VectorStore):
             if error.status_code != 409:  # 409: another process made it in this moment
                 raise
 
-    def _pages(
-        self, only: models.Filter | None, *, step: int, vectors: bool
-    ) -> Iterator[list[models.Record]]:
+    def _pages(self, only: models.Filter | None, *, step: int, vectors: bool) -> Iterator[list[models.Record]]:
         after = None
         while True:
             with self._server():
@@ -205,10 +196,7 @@ class ServerStore(VectorStore):
 
 def _any_of(wanted: dict[str, list[str]]) -> models.Filter:
     return models.Filter(
-        must=[
-            models.FieldCondition(key=name, match=models.MatchAny(any=values))
-            for name, values in wanted.items()
-        ]
+        must=[models.FieldCondition(key=name, match=models.MatchAny(any=values)) for name, values in wanted.items()]
     )
 
 

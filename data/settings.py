@@ -34,9 +34,7 @@ class Settings:
     workers: int = 0
 
     @classmethod
-    def load(
-        cls, *, model: str | None = None, device: str | None = None, workers: int | None = None
-    ) -> Settings:
+    def load(cls, *, model: str | None = None, device: str | None = None, workers: int | None = None) -> Settings:
         """Settings from the environment (OMNIA_HOME, OMNIA_CATALOGUE_URL, ...); an argument that is given wins.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Changes: which found files need the model, told by size and time first, by content second."""
+"""Changes: which found files are as they were, told by size and time; the others are named by their content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 from data.catalogue import Catalogue, Known
 from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
-from data.records import Kind
 from indexer.crawl import Found
 
 _LOOK_UP = 2_000  # files looked up in the catalogue at once
@@ -27,17 +26,8 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class SameContent:
-    """A rename or a copy: the content is indexed already."""
-
-    found: Found
-    content: str
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True)
-class NeedsWork:
-    """New or changed."""
+class Changed:
+    """A new or changed file, or a rename or copy of one: its content tells."""
 
     found: Found
     content: str
@@ -51,7 +41,7 @@ class Unusable:
     error: MediaError
 
 
-Change = Settled | SameContent | NeedsWork | Unusable
+Change = Settled | Changed | Unusable
 
 
 def changes(crawl: Iterable[Found], catalogue: Catalogue, *, run: int, fingerprint: str) -> Iterator[Change]:
@@ -61,10 +51,10 @@ def changes(crawl: Iterable[Found], catalogue: Catalogue, *, run: int, fingerpri
         known = catalogue.known([found.path for found in batch], fingerprint)
         catalogue.mark_seen(run, [one.id for one in known.values()])
         for found in batch:
-            yield _change(found, known.get(found.path), catalogue, fingerprint)
+            yield _change(found, known.get(found.path))
 
 
-def _change(found: Found, known: Known | None, catalogue: Catalogue, fingerprint: str) -> Change:
+def _change(found: Found, known: Known | None) -> Change:
     is_same_file = known is not None and (known.size_bytes, known.mtime_ns) == (found.size_bytes, found.mtime_ns)
     if known is not None and is_same_file and known.settled:
         return Settled(found, known)
@@ -75,11 +65,9 @@ def _change(found: Found, known: Known | None, catalogue: Catalogue, fingerprint
     if found.size_bytes == 0:
         return Unusable(found, UnsupportedMediaError(found.path, "empty file"))
     try:
-        content = (known.content if known and is_same_file else None) or content_hash(Path(found.path))
+        return Changed(found, (known.content if known and is_same_file else None) or content_hash(Path(found.path)))
     except UnreadableMediaError as error:
         return Unusable(found, error)
-    kind = catalogue.indexed_kind(content, fingerprint)
-    return NeedsWork(found, content) if kind is None else SameContent(found, content, kind)
 
 
 def content_hash(path: Path) -> str:

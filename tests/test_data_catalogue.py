@@ -60,9 +60,9 @@ def test_files_that_a_crawl_did_not_see_leave_and_their_contents_are_orphans(cat
     catalogue.mark_seen(second, [catalogue.known(["/m/a"], "fp")["/m/a"].id])
     assert catalogue.finish_run(second, "/m", sweep=True) == 1
     assert catalogue.orphans() == {"cd" * 32}
-    assert catalogue.unknown([HASH, "cd" * 32]) == {"cd" * 32}
     catalogue.forget_contents(catalogue.orphans())
     assert catalogue.orphans() == set()
+    assert catalogue.unindexed([HASH, "cd" * 32], "fp") == {"cd" * 32}
     assert len(catalogue.files_at(["/M/c"])) == 1, "a root that differs in case only is another root"
 
 
@@ -87,7 +87,14 @@ def test_failures_count_attempts_and_can_be_made_new(catalogue: Catalogue) -> No
 
 
 def test_any_file_name_comes_back_as_it_was(catalogue: Catalogue) -> None:
-    names = ["/m/line\nbreak 🎺", "/m/'quote\" ; drop", "/m/" + os.fsdecode(b"caf\xe9"), "/m/עברית", "/m/café", "/m/café"]
+    names = [
+        "/m/line\nbreak 🎺",
+        "/m/'quote\" ; drop",
+        "/m/" + os.fsdecode(b"caf\xe9"),
+        "/m/עברית",
+        "/m/café",
+        "/m/café",
+    ]
     run = catalogue.begin_run("/m", "fp")
     catalogue.record(run, "fp", [indexed(name) for name in names])
     assert {file.path for file in catalogue.files_of([HASH])[HASH]} == set(names)

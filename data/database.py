@@ -1,0 +1,83 @@
+"""The database under the catalogue: its engine, its transactions, its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from data.errors import StoreUnavailableError
+from data.migrations import migrate
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def translated(method: Callable[P, R]) -> Callable[P, R]:
+    """Database errors become StoreUnavailableError."""
+
+    @wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except SQLAlchemyError as error:
+            reason = " ".join(str(getattr(error, "orig", None) or error).split())
+            raise StoreUnavailableError(
+                f"the catalogue cannot be used: {reason}; check OMNIA_HOME (or OMNIA_CATALOGUE_URL) and free space"
+            ) from error
+
+    return call
+
+
+@translated
+def open_database(url: str) -> Engine:
+    """The engine of the database at a SQLAlchemy URL, its schema made or migrated as needed.
+
+    Raises:
+        StoreUnavailableError: it cannot be opened, or a newer Omnia wrote it.
+    """
+    parsed = make_url(url)
+    is_sqlite = parsed.get_backend_name() == "sqlite"
+    if is_sqlite and parsed.database:
+        folder = Path(parsed.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"the library's folder {str(folder)!r} cannot be made: {error.strerror}; set OMNIA_HOME elsewhere"
+            ) from error
+    engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
+    if is_sqlite:
+        _configure_sqlite(engine)
+    with engine.begin() as connection:
+        migrate(connection)
+    return engine
+
+
+def reading(engine: Engine) -> Engine:
+    """The same engine for transactions that only read: they never wait for a writer."""
+    return engine.execution_options(omnia_read_only=True)
+
+
+def _configure_sqlite(engine: Engine) -> None:
+    """WAL, so that readers never wait; a write transaction takes its lock at once, so that it never fails midway."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 20000")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        is_read_only = connection.get_execution_options().get("omnia_read_only")
+        connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,186 @@
+"""`python -m indexer ingest|status|failures|retry|prune`: parse, build, call, print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data.errors import OmniaError
+from data.settings import Settings
+
+if TYPE_CHECKING:
+    from indexer.report import Report
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 when all is well, 1 when some files failed or a root is offline, 2 when the command could not start.
+    """
+    args = _parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO if args.verbose else logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr
+    )
+    signal.signal(signal.SIGTERM, _interrupt)
+    run: Callable[[argparse.Namespace], int] = args.run
+    try:
+        return run(args)
+    except OmniaError as error:
+        sys.stderr.write(f"omnia: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("omnia: stopped; what was indexed is kept, the next ingest goes on from here\n")
+        return 130
+    except BrokenPipeError:
+        return 0
+    except Exception as error:
+        log.debug("unexpected", exc_info=True)
+        sys.stderr.write(f"omnia: unexpected {type(error).__name__}: {error}; please report it with --verbose\n")
+        if args.verbose:
+            raise
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m indexer", description="Fill and keep a library of mixed media, so that it can be searched."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_ingest(commands)
+    _add_status(commands)
+    _add_failures(commands)
+    _add_retry(commands)
+    _add_prune(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, example: str) -> Any:
+    command = commands.add_parser(name, help=text, description=text, epilog=f"example: {example}")
+    command.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout")
+    command.add_argument("--verbose", action="store_true", help="log each event to stderr")
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_model_flags(command: Any) -> None:
+    command.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
+    command.add_argument("--model", metavar="M", help="the embedding model (default: OMNIA_MODEL or the built-in one)")
+    command.add_argument("--workers", metavar="N", type=int, help="decoding processes (default: one for each core)")
+
+
+def _add_ingest(commands: Any) -> None:
+    command = _add(
+        commands,
+        "ingest",
+        _ingest,
+        "Bring the library up to date with folders or files.",
+        "python -m indexer ingest ~/Pictures ~/Music",
+    )
+    command.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="a folder or a file")
+    _add_model_flags(command)
+
+
+def _add_retry(commands: Any) -> None:
+    text = "Try the files that failed once more."
+    _add_model_flags(_add(commands, "retry", _retry, text, "python -m indexer retry"))
+
+
+def _add_status(commands: Any) -> None:
+    _add(commands, "status", _status, "What the library holds.", "python -m indexer status --json")
+
+
+def _add_failures(commands: Any) -> None:
+    _add(commands, "failures", _failures, "The files that failed, why, and what to do.", "python -m indexer failures")
+
+
+def _add_prune(commands: Any) -> None:
+    text = "Let go of roots, and of vectors that no file has any more."
+    command = _add(commands, "prune", _prune, text, "python -m indexer prune /mnt/old-drive")
+    command.add_argument("roots", nargs="*", metavar="ROOT", type=Path, help="ingested roots to forget")
+    command.add_argument("--offline", action="store_true", help="forget every root that is offline")
+
+
+def _ingest(args: argparse.Namespace) -> int:
+    from indexer.ingest import ingest
+    from indexer.library import open_library
+
+    settings = Settings.load(model=args.model, device=args.device, workers=args.workers)
+    with open_library(settings) as library:
+        report = ingest(args.paths, library)
+    return _print_report(args, report)
+
+
+def _retry(args: argparse.Namespace) -> int:
+    from indexer.ingest import ingest
+    from indexer.library import open_library
+    from indexer.report import Report
+
+    settings = Settings.load(model=args.model, device=args.device, workers=args.workers)
+    with open_library(settings) as library:
+        roots = library.catalogue.forget_failures()
+        report = ingest([Path(root) for root in roots], library) if roots else Report()
+    return _print_report(args, report)
+
+
+def _status(args: argparse.Namespace) -> int:
+    from data.catalogue import open_catalogue
+    from indexer.status import status_as_json, status_as_text
+
+    catalogue = open_catalogue(Settings.load().catalogue_url)
+    summary, notes = catalogue.summary(), catalogue.notes()
+    _print(json.dumps(status_as_json(summary, notes)) if args.json else status_as_text(summary, notes))
+    return 0
+
+
+def _failures(args: argparse.Namespace) -> int:
+    from data.catalogue import open_catalogue
+
+    failures = open_catalogue(Settings.load().catalogue_url).failures()
+    if args.json:
+        rows = [{"path": f.path, "reason": f.reason, "hint": f.hint, "attempts": f.attempts} for f in failures]
+        _print(json.dumps({"failures": rows}))
+        return 0
+    for failure in failures:
+        hint = f" ({failure.hint})" if failure.hint else ""
+        _print(f"{failure.path!r}: {failure.reason}{hint}")
+    if not failures:
+        _print("nothing failed")
+    return 0
+
+
+def _prune(args: argparse.Namespace) -> int:
+    from indexer.library import open_library
+    from indexer.prune import prune
+
+    with open_library(Settings.load()) as library:
+        pruned = prune(library, roots=args.roots, offline=args.offline)
+    if args.json:
+        _print(json.dumps({"files": pruned.files, "contents": pruned.contents}))
+    else:
+        _print(f"{pruned.files:,} files forgotten, vectors of {pruned.contents:,} contents deleted")
+    return 0
+
+
+def _print_report(args: argparse.Namespace, report: Report) -> int:
+    _print(json.dumps(report.as_json()) if args.json else report.as_text())
+    return report.exit_code
+
+
+def _print(line: str) -> None:
+    """To stdout, whatever a file name holds."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stdout.flush()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,304 @@
+"""Ingest: one run over roots, from the crawl to a report that adds up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data.catalogue import Catalogue, Outcome
+from data.errors import BadSettingsError, MediaError, UnreadableMediaError, UnsupportedMediaError
+from data.records import FileState, Kind, SegmentRecord, segment_id
+from data.vectors import VectorStore
+from indexer.changes import Changed, Settled, Unusable, changes
+from indexer.crawl import Crawl, Found
+from indexer.library import Library
+from indexer.report import Progress, Report
+
+if TYPE_CHECKING:
+    from embedder.embed import Embedder
+
+    from indexer.pipeline import Embedded, Finished, Pool
+
+log = logging.getLogger(__name__)
+
+_COMMIT_SEGMENTS = 1_000  # vectors between two flushes at most
+_COMMIT_S = 1.0  # and seconds: a finished file can be found soon after
+_COMMIT_FILES = 500
+_SNIPPET_CHARACTERS = 400
+
+
+def ingest(paths: Sequence[Path], library: Library) -> Report:
+    """Bring the library up to date with these roots.
+
+    Raises:
+        BadSettingsError: a path does not exist and was never ingested.
+    """
+    roots = _roots(paths, library.catalogue)
+    report = Report()
+    started = time.monotonic()
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress(lambda: _measure(roots, library.home)))
+        run = _Ingest(library, report, stack, progress)
+        for root in roots:
+            run.crawl(root)
+        run.drop_orphans()
+    report.seconds = time.monotonic() - started
+    assert report.adds_up
+    return report
+
+
+def _roots(paths: Sequence[Path], catalogue: Catalogue) -> list[Path]:
+    """Absolute roots without repeats and without those inside another."""
+    known = set(catalogue.roots())
+    roots: list[Path] = []
+    for path in sorted({Path(os.path.abspath(path.expanduser())) for path in paths}):
+        if not os.path.lexists(path) and str(path) not in known:
+            raise BadSettingsError(f"{str(path)!r} does not exist: give a folder or a file to ingest")
+        if not any(path.is_relative_to(root) for root in roots):
+            roots.append(path)
+    return roots
+
+
+def _measure(roots: Sequence[Path], home: Path) -> tuple[int, int]:
+    """Files and bytes that crawls of the roots will find."""
+    files = size_bytes = 0
+    for root in roots:
+        for found in Crawl(root, exclude=home):
+            files += 1
+            size_bytes += found.size_bytes
+    return files, size_bytes
+
+
+@dataclass(slots=True)
+class _Ingest:
+    """The state of one run.
+
+    The crawl is pulled by the thread that feeds the workers, everything with vectors happens in the thread that
+    called `crawl`; `lock` guards what both touch: the report, `at_work` and `promised`.
+    """
+
+    library: Library
+    report: Report
+    stack: ExitStack
+    progress: Progress
+    run: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    at_work: dict[str, list[Found]] = field(default_factory=dict)  # by content: its first path, then copies of it
+    promised: dict[str, Kind] = field(default_factory=dict)  # contents embedded since the last commit
+    upserted: set[str] = field(default_factory=set)  # contents at work that have vectors in the store
+    outcomes: list[Outcome] = field(default_factory=list)  # to be recorded after the next flush
+    unsaved: int = 0  # segments upserted since the last flush
+    committed_at: float = field(default_factory=time.monotonic)
+    store: VectorStore | None = None
+    embedder: Embedder | None = None
+    pool: Pool | None = None
+
+    def crawl(self, root: Path) -> None:
+        """One root: settle what is known, embed the rest, let go of what is gone."""
+        catalogue = self.library.catalogue
+        self.run = catalogue.begin_run(str(root), self.library.fingerprint)
+        if not os.path.lexists(root):
+            self._offline(root, "is not there (a drive that is not mounted?)")
+            return
+        crawl = Crawl(root, exclude=self.library.home)
+        work = self._needing_work(crawl)
+        first = next(work, None)
+        if first is not None:
+            self._embed(chain([first], work))
+        self._commit()
+        if crawl.unreadable:
+            more = f" and {len(crawl.unreadable) - 1:,} more" if len(crawl.unreadable) > 1 else ""
+            self._offline(root, f"could not be read in full: {crawl.unreadable[0]}{more}")
+        elif crawl.found == 0 and catalogue.has_files(str(root)):
+            self._offline(root, "is empty now (a drive that is not mounted?)")
+        else:
+            self.report.removed += catalogue.finish_run(self.run, str(root), sweep=True)
+
+    def drop_orphans(self) -> None:
+        """Delete the vectors of contents that no file has any more."""
+        orphans = self.library.catalogue.orphans()
+        if orphans:
+            self.library.catalogue.forget_contents(orphans)
+            store = self._store()
+            store.delete(orphans)
+            store.flush()
+
+    def _offline(self, root: Path, why: str) -> None:
+        self.library.catalogue.finish_run(self.run, str(root), sweep=False, offline_reason=why)
+        self.report.problems.append(
+            f"{str(root)!r} {why}: nothing of it was removed; to forget it: python -m indexer prune {str(root)!r}"
+        )
+
+    # ── in the thread that feeds the workers ──
+
+    def _needing_work(self, crawl: Crawl) -> Iterator[tuple[str, Path]]:
+        """(content, path) of the files that the model must see; everything else is settled on the way."""
+        settled: list[Outcome] = []
+        for change in changes(crawl, self.library.catalogue, run=self.run, fingerprint=self.library.fingerprint):
+            with self.lock:
+                if isinstance(change, Settled):
+                    self._account(change.found, change.known.state)
+                elif isinstance(change, Unusable):
+                    settled.append(_unusable(change.found, None, change.error))
+                    self._account(change.found, settled[-1].state)
+                elif not self._is_known_content(change, settled):
+                    self.at_work[change.content] = [change.found]
+            if isinstance(change, Changed) and self.at_work.get(change.content) == [change.found]:
+                yield change.content, Path(change.found.path)
+            if len(settled) >= _COMMIT_FILES:
+                self.library.catalogue.record(self.run, self.library.fingerprint, settled)
+                settled = []
+        self.library.catalogue.record(self.run, self.library.fingerprint, settled)
+
+    def _is_known_content(self, change: Changed, settled: list[Outcome]) -> bool:
+        """Settle a rename or a copy; False when the content was never embedded."""
+        copies = self.at_work.get(change.content)
+        if copies is not None:
+            copies.append(change.found)
+            return True
+        promised = self.promised.get(change.content)
+        kind = promised or self.library.catalogue.indexed_kind(change.content, self.library.fingerprint)
+        if kind is None:
+            return False
+        outcome = _indexed(change.found, change.content, kind)
+        (settled if promised is None else self.outcomes).append(outcome)
+        self._account(change.found, outcome.state)
+        return True
+
+    # ── in the thread that owns the run ──
+
+    def _embed(self, files: Iterator[tuple[str, Path]]) -> None:
+        from indexer.pipeline import Embedded, Finished, GivenUp, embed_files
+
+        self._store()  # first, so that nothing is decoded for a store that cannot be reached
+        if self.embedder is None:
+            self.embedder = self.library.open_embedder()
+        if self.pool is None:
+            self.pool = self.stack.enter_context(self.library.open_pool())
+        for step in embed_files(files, pool=self.pool, embedder=self.embedder):
+            match step:
+                case Embedded():
+                    self._upsert(step)
+                case Finished():
+                    self._finish(step)
+                case GivenUp(content=content, error=error):
+                    self._give_up(content, error)
+            is_late = time.monotonic() - self.committed_at > _COMMIT_S
+            if is_late or self.unsaved >= _COMMIT_SEGMENTS or len(self.outcomes) >= _COMMIT_FILES:
+                self._commit()
+
+    def _upsert(self, step: Embedded) -> None:
+        records = [
+            SegmentRecord(
+                id=segment_id(step.content, self.library.fingerprint, number),
+                content=step.content,
+                number=number,
+                kind=segment.kind,
+                evidence=segment.evidence,
+                span=segment.span,
+                snippet=(segment.text or "")[:_SNIPPET_CHARACTERS],
+                language=segment.language,
+            )
+            for number, segment in zip(step.numbers, step.segments, strict=True)
+        ]
+        self._store().upsert(records, step.vectors)
+        self.upserted.add(step.content)
+        self.unsaved += len(records)
+        self.report.segments += len(records)
+
+    def _finish(self, step: Finished) -> None:
+        first = self.at_work[step.content][0]
+        changed = _what_changed(first)
+        if changed:
+            self._give_up(
+                step.content, UnreadableMediaError(first.path, changed, hint="run ingest again"), is_final=False
+            )
+            return
+        with self.lock:
+            first, *copies = self.at_work.pop(step.content)
+            self.promised[step.content] = step.kind
+            self.upserted.discard(step.content)
+            outcome = _indexed(first, step.content, step.kind)
+            self.outcomes.append(replace(outcome, segments=step.segments, notes=step.notes))
+            self._account(first, FileState.INDEXED, embedded=True)
+            self.report.notes += bool(step.notes)
+            for copy in copies:
+                self.outcomes.append(_indexed(copy, step.content, step.kind))
+                self._account(copy, FileState.INDEXED)
+
+    def _give_up(self, content: str, error: MediaError, *, is_final: bool = True) -> None:
+        if content in self.upserted:
+            self.upserted.remove(content)
+            self._store().delete({content})
+        with self.lock:
+            for found in self.at_work.pop(content):
+                outcome = replace(_unusable(found, content, error), is_final=is_final)
+                log.info("%r: %s", found.path, outcome.reason)
+                self.outcomes.append(outcome)
+                self._account(found, outcome.state)
+
+    def _commit(self) -> None:
+        """Vectors first, then the rows that promise them."""
+        if self.unsaved:
+            self._store().flush()
+            self.unsaved = 0
+        with self.lock:
+            outcomes, self.outcomes = self.outcomes, []
+        self.library.catalogue.record(self.run, self.library.fingerprint, outcomes)
+        with self.lock:
+            self.promised.clear()
+        self.committed_at = time.monotonic()
+
+    def _account(self, found: Found, state: FileState, *, embedded: bool = False) -> None:
+        self.report.count(state, embedded=embedded)
+        self.progress.advance(found.size_bytes)
+
+    def _store(self) -> VectorStore:
+        if self.store is None:
+            self.store = self.library.open_store()
+            self.stack.callback(self.store.close)
+        return self.store
+
+
+def _indexed(found: Found, content: str, kind: Kind) -> Outcome:
+    return Outcome(
+        path=found.path,
+        size_bytes=found.size_bytes,
+        mtime_ns=found.mtime_ns,
+        state=FileState.INDEXED,
+        kind=kind,
+        content=content,
+    )
+
+
+def _unusable(found: Found, content: str | None, error: MediaError) -> Outcome:
+    """Without a content the bytes were not readable, which a change of permissions may mend."""
+    is_skipped = isinstance(error, UnsupportedMediaError)
+    return Outcome(
+        path=found.path,
+        size_bytes=found.size_bytes,
+        mtime_ns=found.mtime_ns,
+        state=FileState.SKIPPED if is_skipped else FileState.FAILED,
+        content=content,
+        reason=error.reason,
+        hint=error.hint,
+        is_final=is_skipped or content is not None,
+    )
+
+
+def _what_changed(found: Found) -> str:
+    """Whether the file is another one than the crawl found: its vectors would be filed under a wrong content."""
+    try:
+        status = os.stat(found.path)
+    except OSError:
+        return "vanished while it was being read"
+    is_same = (status.st_size, status.st_mtime_ns) == (found.size_bytes, found.mtime_ns)
+    return "" if is_same else "changed while it was being read"

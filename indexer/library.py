@@ -1,0 +1,80 @@
+"""Library: what the commands work on, each part opened when a file first needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedder.embed import Embedder, load_embedder, model_row
+from filelock import FileLock, Timeout
+
+from data.catalogue import Catalogue, open_catalogue
+from data.errors import StoreLockedError, StoreUnavailableError
+from data.settings import Settings
+from data.vectors import VectorStore, open_vectors
+
+if TYPE_CHECKING:
+    from indexer.pipeline import Pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """What an ingest works on; the model, the workers and the vector store are opened by the calls.
+
+    Args:
+        fingerprint: of the model that `open_embedder` loads.
+        home: the library's own folder, left out of crawls.
+    """
+
+    catalogue: Catalogue
+    fingerprint: str
+    home: Path
+    open_store: Callable[[], VectorStore]
+    open_embedder: Callable[[], Embedder]
+    open_pool: Callable[[], Pool]
+
+
+@contextmanager
+def open_library(settings: Settings) -> Iterator[Library]:
+    """The library that the settings name, for changing it: only one process at a time may.
+
+    Raises:
+        BadSettingsError: the model is not known.
+        StoreLockedError: another process is changing the library.
+        StoreUnavailableError: the folder or the catalogue cannot be used.
+    """
+    row = model_row(settings.model)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FileLock(settings.home / "ingest.lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StoreLockedError(
+            f"another ingest is filling {str(settings.home)!r}: wait for it to end, or give OMNIA_HOME another folder"
+        ) from None
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"the library's folder {str(settings.home)!r} cannot be used: {error.strerror}; set OMNIA_HOME elsewhere"
+        ) from error
+    try:
+        catalogue = open_catalogue(settings.catalogue_url)
+        yield Library(
+            catalogue=catalogue,
+            fingerprint=row.fingerprint,
+            home=settings.home,
+            open_store=lambda: open_vectors(settings, fingerprint=row.fingerprint, dim=row.dim),
+            open_embedder=lambda: load_embedder(settings.model, device=settings.device),
+            open_pool=lambda: _open_pool(settings.workers),
+        )
+        catalogue.close()
+    finally:
+        lock.release()
+
+
+def _open_pool(workers: int) -> Pool:
+    from embedder.media.sandbox import ReaderPool
+
+    return ReaderPool(workers)

@@ -1,0 +1,217 @@
+"""The pipeline: files to decoded segments to batches of one modality to vectors, with bounded look-ahead."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from embedder.embed import Embedder
+from embedder.media.sandbox import Done, Event, Failed, Read
+
+from data.errors import EmbeddingFailedError, MediaError, UnreadableMediaError
+from data.records import Kind
+from data.vectors import Vectors
+from embedder.segment import Modality, Segment
+
+_AHEAD = 32  # decoded segments waiting for the model
+_BATCH = {Modality.WORDS: 64, Modality.PIXELS: 16, Modality.SOUND: 16}
+_PATIENCE_S = 2.0  # a segment waits no longer than this for its batch to fill
+
+
+class Pool(Protocol):
+    """What the pipeline asks of `embedder.media.sandbox.ReaderPool`."""
+
+    def __enter__(self) -> Pool: ...
+    def __exit__(self, *exc: object) -> None: ...
+    def read_many(self, files: Iterable[tuple[str, Path]]) -> Iterator[Event[str]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Some segments of a content, with their numbers and vectors (N, D)."""
+
+    content: str
+    numbers: tuple[int, ...]
+    segments: tuple[Segment, ...]
+    vectors: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Every segment of a content has been handed over."""
+
+    content: str
+    kind: Kind
+    segments: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A content cannot be embedded; segments of it may have been handed over before."""
+
+    content: str
+    error: MediaError
+
+
+Step = Embedded | Finished | GivenUp
+
+
+def embed_files(files: Iterable[tuple[str, Path]], *, pool: Pool, embedder: Embedder) -> Iterator[Step | None]:
+    """Decode on the pool and embed in batches; None now and then, while nothing is ready, so that work can be kept.
+
+    Args:
+        files: (content hash, path); pulled as workers become free, from another thread.
+    """
+    batches = _Batches(embedder)
+    for event in _ahead(pool.read_many(files)):
+        match event:
+            case Read(key=content, segment=segment):
+                yield from batches.add(content, segment)
+            case Done(key=content, kind=kind, notes=notes):
+                yield from batches.close(content, kind, tuple(notes))
+            case Failed(key=content, error=error):
+                yield from batches.fail(content, error)
+            case None:
+                yield None
+        yield from batches.overdue()
+    yield from batches.flush()
+
+
+@dataclass(slots=True)
+class _Open:
+    """A content between its first segment and its last vector."""
+
+    taken: int = 0  # segments read
+    waiting: int = 0  # of those, not embedded yet
+    done: tuple[Kind, tuple[str, ...]] | None = None
+
+
+@dataclass(slots=True)
+class _Batches:
+    """One buffer for each modality; a content is finished when its last segment leaves one."""
+
+    embedder: Embedder
+    contents: dict[str, _Open] = field(default_factory=dict)
+    buffers: dict[Modality, list[tuple[str, int, Segment]]] = field(default_factory=dict)
+    since: dict[Modality, float] = field(default_factory=dict)
+    given_up: set[str] = field(default_factory=set)  # while the rest of them is still being read
+
+    def add(self, content: str, segment: Segment) -> Iterator[Step]:
+        if content in self.given_up:
+            return
+        state = self.contents.setdefault(content, _Open())
+        buffer = self.buffers.setdefault(segment.modality, [])
+        if not buffer:
+            self.since[segment.modality] = time.monotonic()
+        buffer.append((content, state.taken, segment))
+        state.taken += 1
+        state.waiting += 1
+        if len(buffer) >= _BATCH[segment.modality]:
+            yield from self._embed(segment.modality)
+
+    def close(self, content: str, kind: Kind, notes: tuple[str, ...]) -> Iterator[Step]:
+        if content in self.given_up:
+            self.given_up.remove(content)
+            return
+        state = self.contents.setdefault(content, _Open())
+        state.done = (kind, notes)
+        yield from self._finished(content)
+
+    def fail(self, content: str, error: MediaError) -> Iterator[Step]:
+        if content in self.given_up:
+            self.given_up.remove(content)
+            return
+        self._drop(content)
+        yield GivenUp(content, error)
+
+    def overdue(self) -> Iterator[Step]:
+        """Embed what has waited too long for a full batch."""
+        limit = time.monotonic() - _PATIENCE_S
+        for modality in [m for m, buffer in self.buffers.items() if buffer and self.since[m] < limit]:
+            yield from self._embed(modality)
+
+    def flush(self) -> Iterator[Step]:
+        for modality in list(self.buffers):
+            yield from self._embed(modality)
+
+    def _embed(self, modality: Modality) -> Iterator[Step]:
+        batch, self.buffers[modality] = self.buffers.get(modality, []), []
+        while batch:
+            try:
+                vectors = self.embedder.embed([segment for _, _, segment in batch])  # (B, D)
+                break
+            except EmbeddingFailedError as error:
+                culprit = batch[error.index][0]
+                batch = [entry for entry in batch if entry[0] != culprit]
+                if self.contents[culprit].done is None:
+                    self.given_up.add(culprit)
+                self._drop(culprit)
+                yield GivenUp(culprit, UnreadableMediaError(culprit, error.reason, hint="report this file"))
+        rows: dict[str, list[int]] = {}
+        for row, (content, _, _) in enumerate(batch):
+            rows.setdefault(content, []).append(row)
+        for content, mine in rows.items():
+            numbers = tuple(batch[row][1] for row in mine)
+            yield Embedded(content, numbers, tuple(batch[row][2] for row in mine), vectors[mine])
+            self.contents[content].waiting -= len(mine)
+            yield from self._finished(content)
+
+    def _drop(self, content: str) -> None:
+        self.contents.pop(content, None)
+        for modality, buffer in self.buffers.items():
+            self.buffers[modality] = [entry for entry in buffer if entry[0] != content]
+
+    def _finished(self, content: str) -> Iterator[Step]:
+        state = self.contents[content]
+        if state.done is not None and state.waiting == 0:
+            del self.contents[content]
+            kind, notes = state.done
+            yield Finished(content, kind, state.taken, notes)
+
+
+def _ahead(events: Iterator[Event[str]]) -> Iterator[Event[str] | None]:
+    """The same events, taken by a thread up to `_AHEAD` before they are asked for; None for each second without one."""
+    ready: queue.Queue[Event[str] | BaseException | None] = queue.Queue(maxsize=_AHEAD)
+    stopped = threading.Event()
+
+    def put(item: Event[str] | BaseException | None) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.2)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def take() -> None:
+        try:
+            for event in events:
+                if not put(event):
+                    return
+            put(None)
+        except BaseException as error:  # carried over to the thread that asks
+            put(error)
+
+    thread = threading.Thread(target=take, name="decode-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            try:
+                item = ready.get(timeout=1.0)
+            except queue.Empty:
+                yield None
+                continue
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join(timeout=10)

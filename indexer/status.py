@@ -1,0 +1,47 @@
+"""Status: what the library holds, for a person or for a program."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from data.catalogue import LibrarySummary
+from data.records import FileState, Kind
+
+
+def status_as_json(summary: LibrarySummary, notes: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Roots, files by kind and state, segments by fingerprint, runs under way, what was left out."""
+    kinds: dict[str, dict[str, int]] = {}
+    for (kind, state), number in summary.counts.items():
+        kinds.setdefault(kind or "unknown", {})[state] = number
+    return {
+        "roots": [{"path": r.path, "files": r.files, "offline": r.offline_reason} for r in summary.roots],
+        "kinds": kinds,
+        "segments": summary.segments,
+        "running": [{"root": root, "seconds": round(time.time() - at, 1)} for root, at in summary.running.items()],
+        "notes": {path: list(lines) for path, lines in notes.items()},
+    }
+
+
+def status_as_text(summary: LibrarySummary, notes: Mapping[str, Sequence[str]]) -> str:
+    if not summary.roots:
+        return "the library is empty: python -m indexer ingest FOLDER"
+    lines = ["roots"]
+    for root in summary.roots:
+        lines.append(
+            f"  {root.path!r}: {root.files:,} files" + (f"; {root.offline_reason}" * bool(root.offline_reason))
+        )
+    lines.append("files")
+    for kind in (*Kind, None):
+        states = {state: summary.counts.get((kind, state), 0) for state in FileState}
+        if any(states.values()):
+            told = ", ".join(f"{number:,} {state}" for state, number in states.items() if number)
+            lines.append(f"  {kind or 'unknown'}: {told}")
+    lines.append("segments")
+    lines.extend(f"  {fingerprint}: {number:,}" for fingerprint, number in summary.segments.items())
+    lines.extend(f"being ingested for {time.time() - at:.0f} s: {root!r}" for root, at in summary.running.items())
+    if notes:
+        lines.append("left out")
+        lines.extend(f"  {path!r}: {line}" for path, told in notes.items() for line in told)
+    return "\n".join(lines)
