@@ -45,6 +45,22 @@ def start():
             process.kill()
 
 
+@pytest.fixture(scope="module")
+def lasting():
+    """One other process for all the tests that do not end it."""
+    process = StoreProcess()
+    yield process
+    process.finish()
+
+
+@pytest.fixture
+def other(tmp_path, lasting):
+    """That process as the owner of the test's home; it gives the home up with the test."""
+    assert lasting.ask("open", home=str(tmp_path))["owner"]
+    yield lasting
+    lasting.ask("close", home=str(tmp_path))
+
+
 @pytest.fixture
 def open_here(tmp_path):
     """A function that opens the test's home in this process; all close with the test."""
@@ -129,10 +145,10 @@ def test_two_processes_starting_at_once_make_one_owner(tmp_path, start):
     assert [process.ask("count", home=str(tmp_path))["count"] for process in both] == [100, 100]
 
 
-def test_a_guest_takes_over_when_the_owner_closes(tmp_path, start, open_here):
+def test_a_guest_takes_over_when_the_owner_closes(tmp_path, lasting, open_here):
     owner = open_here()
     owner.upsert(*made(0, 20))
-    guest = start()
+    guest = lasting
     assert not guest.ask("open", home=str(tmp_path))["owner"]
     owner.close()
     assert not (tmp_path / "owner.json").exists()
@@ -141,6 +157,7 @@ def test_a_guest_takes_over_when_the_owner_closes(tmp_path, start, open_here):
     assert not back.is_owner
     back.upsert(*made(20, 20))
     assert guest.ask("count", home=str(tmp_path))["count"] == 40
+    guest.ask("close", home=str(tmp_path))
 
 
 def test_a_process_that_ends_without_closing_withdraws_its_address(tmp_path, start):
@@ -245,18 +262,15 @@ def test_a_lock_whose_owner_cannot_be_reached_ends_in_an_error_in_time(tmp_path,
     assert time.monotonic() - before < 5
 
 
-def test_an_owner_that_publishes_late_is_found(tmp_path, start, open_here):
-    other = start()
-    other.ask("open", home=str(tmp_path))
+def test_an_owner_that_publishes_late_is_found(tmp_path, other, open_here):
     (tmp_path / "owner.json").rename(tmp_path / "aside.json")
     threading.Timer(0.3, (tmp_path / "aside.json").rename, [tmp_path / "owner.json"]).start()
     assert not open_here().is_owner
 
 
-def test_an_owner_that_is_stopped_ends_in_an_error_that_names_it(tmp_path, monkeypatch, start, open_here):
+def test_an_owner_that_is_stopped_ends_in_an_error_that_names_it(tmp_path, monkeypatch, other, open_here):
     monkeypatch.setattr(data.owner, "PATIENCE_S", 0.5)
-    other = start()
-    pid = other.ask("open", home=str(tmp_path))["pid"]
+    pid = other.process.pid
     guest = open_here()
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -276,17 +290,15 @@ def test_an_owner_of_another_version_is_named(tmp_path):
         open_shared(tmp_path, fingerprint=FINGERPRINT, dim=DIM)
 
 
-def test_proxy_settings_are_not_used_for_loopback(tmp_path, monkeypatch, start, open_here):
+def test_proxy_settings_are_not_used_for_loopback(monkeypatch, other, open_here):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    start().ask("open", home=str(tmp_path))
     store = open_here()
     assert not store.is_owner
     assert store.count() == 0
 
 
-def test_errors_of_the_owner_reach_the_guest_as_they_are(tmp_path, start, open_here):
-    start().ask("open", home=str(tmp_path))
+def test_errors_of_the_owner_reach_the_guest_as_they_are(other, open_here):
     with pytest.raises(ModelMismatchError, match=f"width {DIM}, not 8"):
         open_here(dim=8)
     assert open_here().count() == 0

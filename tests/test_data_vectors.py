@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
 import pytest
+import qdrant_edge
 from qdrant_client import QdrantClient
 from store_process import DIM, FINGERPRINT, StoreProcess, content_name, made
 
+import data.edge
 from data.edge import EdgeStore
-from data.errors import ModelMismatchError, StoreUnavailableError
+from data.errors import ModelMismatchError, StoreLockedError, StoreUnavailableError
 from data.owner import open_shared
 from data.points import safe_name
 from data.records import Evidence, Kind, Span
@@ -28,6 +31,31 @@ HOMES = ("edge", "server", "owner", "guest")
 KEPT = ("edge", "owner", "guest")
 
 
+@contextmanager
+def new_home(name, folder, other_process):
+    """A function that opens a collection of one and the same new home, again and again."""
+    client = QdrantClient(":memory:")
+    stores = []
+
+    def open_one(*, fingerprint=FINGERPRINT, dim=DIM):
+        if name == "edge":
+            stores.append(EdgeStore(folder / safe_name(fingerprint), fingerprint=fingerprint, dim=dim))
+        elif name == "server":
+            stores.append(ServerStore(client, "memory", fingerprint=fingerprint, dim=dim))
+        else:
+            if name == "guest" and not stores:
+                assert other_process.ask("open", home=str(folder))["owner"]
+            stores.append(open_shared(folder, fingerprint=fingerprint, dim=dim))
+            assert stores[-1].is_owner == (name == "owner")
+        return stores[-1]
+
+    yield open_one
+    for store in stores:
+        store.close()
+    if name == "guest":
+        other_process.ask("close", home=str(folder))
+
+
 @pytest.fixture(scope="module")
 def other_process():
     process = StoreProcess()
@@ -35,39 +63,29 @@ def other_process():
     process.finish()
 
 
-@pytest.fixture
-def opened(request, tmp_path, other_process):
-    """A function that opens a collection of one and the same home, again and again."""
-    client = QdrantClient(":memory:")
-    stores = []
-
-    def open_one(*, fingerprint=FINGERPRINT, dim=DIM):
-        if request.param == "edge":
-            folder = tmp_path / safe_name(fingerprint)
-            stores.append(EdgeStore(folder, fingerprint=fingerprint, dim=dim))
-        elif request.param == "server":
-            stores.append(ServerStore(client, "memory", fingerprint=fingerprint, dim=dim))
-        else:
-            if request.param == "guest" and not stores:
-                assert other_process.ask("open", home=str(tmp_path))["owner"]
-            stores.append(open_shared(tmp_path, fingerprint=fingerprint, dim=dim))
-            assert stores[-1].is_owner == (request.param == "owner")
-        return stores[-1]
-
-    yield open_one
-    for store in stores:
-        store.close()
-    if request.param == "guest":
-        other_process.ask("close", home=str(tmp_path))
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory, other_process):
+    """A store in each home, open through all the tests that leave theirs as they found it."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(new_home(name, tmp_path_factory.mktemp(name), other_process))() for name in HOMES
+        }
 
 
 @pytest.fixture
-def store(opened):
-    return opened()
+def store(home, lasting):
+    yield lasting[home]
+    lasting[home].delete(lasting[home].contents())
 
 
-each_home = pytest.mark.parametrize("opened", HOMES, indirect=True)
-each_kept_home = pytest.mark.parametrize("opened", KEPT, indirect=True)
+@pytest.fixture
+def opened(home, tmp_path, other_process):
+    with new_home(home, tmp_path, other_process) as open_one:
+        yield open_one
+
+
+each_home = pytest.mark.parametrize("home", HOMES)
+each_kept_home = pytest.mark.parametrize("home", KEPT)
 
 
 @each_home
@@ -240,7 +258,8 @@ def test_fingerprints_do_not_see_each_other(opened):
 
 
 @each_home
-def test_a_closed_store_says_so(store):
+def test_a_closed_store_says_so(opened):
+    store = opened()
     store.upsert(*made(0, 4))
     store.close()
     with pytest.raises(StoreUnavailableError, match="closed"):
@@ -297,6 +316,17 @@ def test_settings_choose_the_home(tmp_path):
     store.close()
     with pytest.raises(StoreUnavailableError, match="no Qdrant server"):
         open_vectors(with_server, fingerprint=FINGERPRINT, dim=DIM)
+
+
+def test_a_shard_that_is_open_elsewhere_is_waited_for_and_then_named(tmp_path, monkeypatch):
+    EdgeStore(tmp_path, fingerprint=FINGERPRINT, dim=DIM).close()
+    elsewhere = qdrant_edge.EdgeShard.load(str(tmp_path / "shard"))
+    monkeypatch.setattr(data.edge, "_LOCKED_S", 0.1)
+    with pytest.raises(StoreLockedError, match="another process"):
+        EdgeStore(tmp_path, fingerprint=FINGERPRINT, dim=DIM)
+    monkeypatch.setattr(data.edge, "_LOCKED_S", 10)
+    threading.Timer(0.2, elsewhere.close).start()
+    EdgeStore(tmp_path, fingerprint=FINGERPRINT, dim=DIM).close()
 
 
 def test_a_damaged_or_unfinished_collection_is_told_from_a_good_one(tmp_path):
