@@ -26,3 +26,6 @@ class Limits:
     pages: int = 2_000
     text_bytes: int = 50_000_000
     segments: int = 20_000
+
+
+DEFAULT_LIMITS = Limits()

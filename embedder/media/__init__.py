@@ -1,0 +1,107 @@
+"""Readers: one file in, its segments out. One table says which format has which reader."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
+from data.records import Span
+from embedder.media.formats import row_of
+from embedder.media.limits import DEFAULT_LIMITS, Limits
+from embedder.media.sniff import identify, unreadable
+from embedder.media.source import Format, Source
+from embedder.segment import Segment
+
+__all__ = ["Format", "Limits", "Source", "identify", "open_source", "read", "read_source", "still"]
+
+
+def read(path: Path, *, limits: Limits = DEFAULT_LIMITS, notes: list[str] | None = None) -> Iterator[Segment]:
+    """The segments of one file, decoded in this process (`sandbox.ReaderPool` does it in one that can be killed).
+
+    Args:
+        notes: one line is appended for each thing that is left out ("pages after 2000 are left out").
+
+    Raises:
+        UnsupportedMediaError: nothing in the file can be embedded; it is to be skipped.
+        UnreadableMediaError: it is broken, locked or over a limit. Segments may have come before.
+    """
+    yield from read_source(open_source(path, limits=limits, notes=notes))
+
+
+def still(path: Path, span: Span, *, max_side: int, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """A JPEG of an image, of the frame of a video at span.start_s, or of page span.page of a document.
+
+    Raises:
+        MediaError: the file has no picture there, with the reason.
+    """
+    source = open_source(path, limits=limits)
+    with _reasons(source.path, source.limits):
+        return row_of(source.format).reader().still(source, span, max_side)
+
+
+def open_source(
+    path: Path,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    notes: list[str] | None = None,
+    alive: Callable[[], None] = lambda: None,
+) -> Source:
+    """A file, identified and ready for `read_source`.
+
+    Raises:
+        MediaError: as `identify`.
+    """
+    path = Path(path).absolute()
+    return Source(
+        path=path,
+        format=identify(path),
+        limits=limits,
+        notes=[] if notes is None else notes,
+        alive=alive,
+        give_up_s=time.monotonic() + 0.8 * limits.file_seconds,
+    )
+
+
+def read_source(source: Source) -> Iterator[Segment]:
+    """As `read`, for a file that is identified already.
+
+    Raises:
+        MediaError: as `read`.
+    """
+    count = 0
+    with _reasons(source.path, source.limits):
+        segments = row_of(source.format).reader().read(source)
+        for segment in islice(segments, source.limits.segments):
+            count += 1
+            yield segment
+        if count == source.limits.segments and next(segments, None) is not None:
+            source.note(f"segments after the first {count} are left out")
+    if not count:
+        raise UnsupportedMediaError(source.path, "nothing in it to embed")
+
+
+@contextmanager
+def _reasons(path: Path, limits: Limits) -> Iterator[None]:
+    """Whatever a decoder raises becomes a MediaError: this is the per-file step, where files are hostile."""
+    try:
+        yield
+    except MediaError:
+        raise
+    except MemoryError as error:
+        raise UnreadableMediaError(path, too_much_memory(limits)) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except RecursionError as error:
+        raise UnreadableMediaError(path, "nested too deeply") from error
+    except Exception as error:
+        said = str(error).splitlines()[0] if str(error) else ""
+        raise UnreadableMediaError(path, f"cannot be decoded: {type(error).__name__} {said}".strip()) from error
+
+
+def too_much_memory(limits: Limits) -> str:
+    """The reason for a file that went over its memory limit."""
+    return f"needs more than {limits.memory_bytes // 1_000_000} MB to decode"

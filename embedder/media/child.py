@@ -1,0 +1,190 @@
+"""One worker process of the reader pool, as its parent sees it: asked, listened to, watched, killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.errors import OmniaError
+from embedder.media import wire
+from embedder.media.limits import Limits
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PIPE_BYTES = 1 << 20
+_MEMORY_EVERY_S = 0.2
+_TIRED = 0.6  # of its memory limit: a worker that holds this much between files is replaced
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a worker said."""
+
+    header: wire.Header
+    body: bytearray
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A worker that is no more; why, as a reason for the file it was at."""
+
+    reason: str
+    hint: str = ""
+
+
+class Child:
+    """A worker process. Not safe to use from two threads at once."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed in `kill`
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "embedder.media.worker"],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        os.set_blocking(self._stdout.fileno(), False)
+        _widen(self._stdout.fileno())
+        self._part = bytearray(wire.LENGTHS.size)  # of the message that is coming in
+        self._have = 0
+        self._lengths: tuple[int, int] | None = None
+        self._ready = False
+        self._heard_s = self._memory_s = time.monotonic()
+        self._waited_s = 0.0
+        self._write(wire.from_limits(limits))
+
+    def fileno(self) -> int:
+        """For `select`."""
+        return self._stdout.fileno()
+
+    def ask(self, request: wire.Header, path: Path) -> None:
+        """Send a request about a file; the answers come from `receive`."""
+        self._heard_s = time.monotonic()
+        self._waited_s = 0.0
+        self._write({**request, "path": os.fsencode(path.absolute()).hex()})
+
+    def receive(self) -> Message | Lost | None:
+        """The next message if it has arrived whole, None if not yet; never blocks.
+
+        Raises:
+            OmniaError: the process ended before it was ready to work.
+        """
+        while True:
+            if self._have < len(self._part):
+                count = self._read_some()
+                if count is None:
+                    return None
+                if count == 0:
+                    return self.bury()
+                self._have += count
+                self._heard_s = time.monotonic()
+            elif self._lengths is None:
+                try:
+                    self._lengths = wire.lengths(self._part)
+                except ValueError:
+                    self.kill()
+                    return Lost("the decoder went out of control")
+                self._part, self._have = bytearray(sum(self._lengths)), 0
+            else:
+                head = self._lengths[0]
+                message = Message(json.loads(self._part[:head]), self._part[head:])
+                self._part, self._have, self._lengths = bytearray(wire.LENGTHS.size), 0, None
+                if message.header["say"] != "ready":
+                    return message
+                self._ready = True
+
+    def overdue(self, waited_s: float) -> Lost | None:
+        """Whether it must be given up, after the parent has waited this much longer; it is killed then."""
+        self._waited_s += waited_s
+        now = time.monotonic()
+        lost = None
+        if now - self._heard_s > self._limits.seconds:
+            lost = Lost(f"took longer than {self._limits.seconds:g} s to decode")
+        elif self._waited_s > self._limits.file_seconds:
+            lost = Lost(f"took longer than {self._limits.file_seconds:g} s to decode", "split it into parts")
+        elif now - self._memory_s > _MEMORY_EVERY_S:
+            self._memory_s = now
+            if memory_bytes(self._process.pid) > self._limits.memory_bytes:
+                lost = Lost(f"needs more than {self._limits.memory_bytes // 1_000_000} MB to decode")
+        if lost is not None:
+            self.kill()
+        return lost
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether it can take another file."""
+        return self._process.poll() is None and memory_bytes(self._process.pid) < _TIRED * self._limits.memory_bytes
+
+    def kill(self) -> None:
+        """End it and every decoder it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._stdin, self._stdout, self._complaints):
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+    def bury(self) -> Lost:
+        """Why it ended by itself."""
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:  # it closed its pipe and lives on
+            code = 0
+        self._complaints.seek(0, os.SEEK_END)
+        self._complaints.seek(max(0, self._complaints.tell() - 2_000))
+        last_words = (self._complaints.read().decode("utf-8", "replace").strip().splitlines() or [""])[-1]
+        self.kill()
+        if not self._ready:
+            raise OmniaError(f"the reader process does not start (exit code {code}): {last_words or 'no reason'}")
+        if code == -signal.SIGKILL:
+            return Lost("the system ended its decoder, most likely for lack of memory")
+        if code < 0:
+            return Lost(f"the decoder crashed (signal {-code})", "the file may be damaged")
+        return Lost(f"the decoder stopped: {last_words or f'exit code {code}'}")
+
+    def _read_some(self) -> int | None:
+        """Bytes read into the part that is coming in; None when there is nothing to read yet."""
+        try:
+            return os.readv(self._stdout.fileno(), [memoryview(self._part)[self._have :]])
+        except BlockingIOError:
+            return None
+
+    def _write(self, line: dict[str, object] | dict[str, float]) -> None:
+        with contextlib.suppress(BrokenPipeError):  # `receive` finds out why
+            self._stdin.write(json.dumps(line).encode() + b"\n")
+            self._stdin.flush()
+
+
+def memory_bytes(pid: int) -> int:
+    """Private memory of a process, 0 when that cannot be known."""
+    try:
+        _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
+        return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
+    except FileNotFoundError:
+        if sys.platform.startswith("linux"):
+            return 0
+    told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return int(told.stdout.strip() or 0) * 1024
+
+
+def _widen(fd: int) -> None:
+    """A pipe that holds a whole segment, where the system allows it."""
+    import fcntl
+
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

@@ -1,0 +1,215 @@
+"""The one home of ffmpeg: PyAV to look into a file, the ffmpeg program to decode it; files only, no network."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, Any, Generic, TypeVar
+
+import av
+import ffmpeg
+import imageio_ffmpeg
+import numpy as np
+from av.stream import Disposition
+from numpy.typing import NDArray
+
+from data.errors import UnreadableMediaError
+from embedder.media.source import Source
+from embedder.segment import SAMPLE_RATE_HZ
+
+_BLOCK_SAMPLES = 4 * SAMPLE_RATE_HZ
+_TEXT_SUBTITLES = frozenset({"subrip", "srt", "mov_text", "ass", "ssa", "webvtt", "text"})
+_MAX_HEADER = 64
+_READ_BYTES = 1 << 16
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What is in a recording.
+
+    Args:
+        duration_s: as its header says, None where it says nothing.
+        picture: stream number of the moving picture, None when there is none.
+        sound: stream number of the sound, None when there is none.
+        subtitles: stream numbers of the subtitles that are text.
+        drawn_subtitles: how many subtitle streams are pictures.
+        width: of the picture in pixels, as stored.
+        squeeze: width of a stored pixel over its height.
+    """
+
+    duration_s: float | None = None
+    picture: int | None = None
+    sound: int | None = None
+    subtitles: tuple[int, ...] = ()
+    drawn_subtitles: int = 0
+    width: int = 0
+    height: int = 0
+    squeeze: float = 1.0
+
+
+def probe(source: Source) -> Probe:
+    """Look into a recording without decoding it.
+
+    Raises:
+        UnreadableMediaError: it has no index, or is no recording at all.
+    """
+    try:
+        container = av.open(
+            _url(source),
+            format=source.format.decoder,
+            options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+    except (av.error.FFmpegError, ValueError) as error:
+        raise UnreadableMediaError(source.path, _reason(source, str(error))) from error
+    with container:
+        pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic and s.width]
+        sounds = [s for s in container.streams.audio if s.codec_context is not None]
+        texts = [s for s in container.streams.subtitles if s.codec_context.name in _TEXT_SUBTITLES]
+        squeeze = pictures[0].sample_aspect_ratio if pictures else None
+        return Probe(
+            duration_s=container.duration / av.time_base if container.duration else None,
+            picture=pictures[0].index if pictures else None,
+            sound=sounds[0].index if sounds else None,
+            subtitles=tuple(s.index for s in texts),
+            drawn_subtitles=len(container.streams.subtitles) - len(texts),
+            width=pictures[0].width if pictures else 0,
+            height=pictures[0].height if pictures else 0,
+            squeeze=float(squeeze) if squeeze else 1.0,
+        )
+
+
+def sound(source: Source, stream: int) -> Decoding[NDArray[np.float32]]:
+    """Blocks of sound, (samples,) float32 in [-1, 1], mono, at SAMPLE_RATE_HZ; one block is held at a time.
+
+    Iterating raises UnreadableMediaError when not one sample can be decoded.
+    """
+    output = _input(source)[str(stream)].output("pipe:", format="f32le", acodec="pcm_f32le", ac=1, ar=SAMPLE_RATE_HZ)
+    return Decoding(source, output, _samples)
+
+
+def frames(source: Source, found: Probe, *, per_second: float, max_side: int) -> Decoding[NDArray[np.uint8]]:
+    """Frames (H, W, 3) uint8 RGB, upright, at a constant rate: number n is what is shown at n / per_second.
+
+    Iterating raises UnreadableMediaError when not one frame can be decoded.
+    """
+    steps = f"fps={per_second:g}:start_time=0:eof_action=pass,{_fitted(found, max_side)}"
+    output = _input(source)[str(found.picture)].output("pipe:", format="image2pipe", vcodec="ppm", vf=steps)
+    return Decoding(source, output, _ppm)
+
+
+def frame_at(source: Source, found: Probe, second: float, *, max_side: int) -> NDArray[np.uint8] | None:
+    """The frame shown at a second, (H, W, 3) uint8 RGB, or None when there is none."""
+    output = _input(source, ss=max(0.0, second))[str(found.picture)].output(
+        "pipe:", format="image2pipe", vcodec="ppm", vf=_fitted(found, max_side), vframes=1
+    )
+    with suppress(UnreadableMediaError):
+        return next(iter(Decoding(source, output, _ppm)), None)
+    return None
+
+
+def subtitles(source: Source, stream: int) -> str:
+    """A stream of text subtitles as the text of a SubRip file.
+
+    Raises:
+        UnreadableMediaError: they cannot be decoded.
+    """
+    output = _input(source)[str(stream)].output("pipe:", format="srt")
+    pieces: list[bytes] = []
+    for piece in Decoding(source, output, lambda pipe: pipe.read(_READ_BYTES) or None):
+        pieces.append(piece)
+        if len(pieces) * _READ_BYTES > source.limits.text_bytes:
+            source.note("the end of the subtitles is left out")
+            break
+    return b"".join(pieces).decode("utf-8", "replace")
+
+
+class Decoding(Generic[T]):
+    """The ffmpeg program at work, as an iterable of what it decodes; it is ended when the loop is left.
+
+    After the loop `complaint` says what ffmpeg found wrong with the file, "" when nothing.
+    """
+
+    def __init__(self, source: Source, output: Any, take: Callable[[IO[bytes]], T | None]) -> None:
+        self.complaint = ""
+        self._source = source
+        self._take = take
+        self._command = output.global_args("-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1").compile(
+            cmd=imageio_ffmpeg.get_ffmpeg_exe()
+        )
+
+    def __iter__(self) -> Iterator[T]:
+        given = False
+        with tempfile.TemporaryFile() as complaints:
+            program = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints
+            )
+            assert program.stdout is not None
+            try:
+                while (piece := self._take(program.stdout)) is not None:
+                    given = True
+                    yield piece
+                code = program.wait()
+            finally:
+                program.kill()
+                program.stdout.close()
+                program.wait()
+            complaints.seek(0)
+            said = complaints.read(4_000).decode("utf-8", "replace").strip()
+        if said or code:
+            self.complaint = _reason(self._source, said)
+            if not given:
+                raise UnreadableMediaError(self._source.path, self.complaint)
+
+
+def _input(source: Source, **options: float) -> Any:
+    return ffmpeg.input(_url(source), format=source.format.decoder, protocol_whitelist="file", threads=1, **options)
+
+
+def _url(source: Source) -> str:
+    return f"file:{source.path}"
+
+
+def _fitted(found: Probe, max_side: int) -> str:
+    """The filter that makes pixels square and RGB, and no side longer than max_side."""
+    square = "" if abs(found.squeeze - 1) < 0.01 else "scale=iw*sar:ih,setsar=1,"
+    box = f"w='min({max_side},iw)':h='min({max_side},ih)'"
+    return f"{square}scale={box}:force_original_aspect_ratio=decrease,format=rgb24"
+
+
+def _samples(pipe: IO[bytes]) -> NDArray[np.float32] | None:
+    """The next block of a stream of 32-bit floats, None at its end."""
+    raw = pipe.read(_BLOCK_SAMPLES * 4)
+    if not raw:
+        return None
+    block = np.frombuffer(raw[: len(raw) // 4 * 4], dtype="<f4").astype(np.float32)
+    return np.clip(np.nan_to_num(block), -1.0, 1.0)
+
+
+def _reason(source: Source, said: str) -> str:
+    """ffmpeg's own words, shortened to what helps the owner of the file."""
+    if "moov atom not found" in said or (source.format.decoder == "mov" and "Invalid data" in said):
+        return "the recording has no index (it was cut off before it was finished)"
+    if "Cannot allocate memory" in said:
+        return f"needs more than {source.limits.memory_bytes // 1_000_000} MB to decode"
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    line = (lines or ["no reason given"])[0].replace(_url(source), "").replace(str(source.path), "")
+    return f"broken {source.format.name}: {line.split('] ', 1)[-1].strip(' :')[:200]}"
+
+
+def _ppm(stream: IO[bytes]) -> NDArray[np.uint8] | None:
+    """The next picture of a stream of binary PPM files, None at its end."""
+    header = stream.readline(_MAX_HEADER)
+    if header.strip() != b"P6":
+        return None
+    width, height = (int(n) for n in stream.readline(_MAX_HEADER).split())
+    stream.readline(_MAX_HEADER)
+    raw = stream.read(width * height * 3)
+    if len(raw) < width * height * 3:
+        return None
+    return np.frombuffer(raw, dtype=np.uint8).reshape(height, width, 3)

@@ -1,0 +1,227 @@
+"""Reader for pictures: upright, over white, reduced; frames of an animation, pages of a TIFF, words in it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from data.errors import UnreadableMediaError
+from data.records import Evidence, Span
+from embedder.media import ocr
+from embedder.media.source import Source
+from embedder.media.text import written_passages
+from embedder.segment import Segment
+
+MAX_SIDE = 768  # of what is handed on
+READ_SIDE = 1600  # of what words are looked for in
+_FRAME_SIDE = 448  # of the frames of an animation
+_MAX_FRAMES = 8
+_LAST_FRAME = 2_000
+
+_ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
+_PAGED = frozenset({"TIFF"})
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION = 0x0112
+
+
+def read(source: Source) -> Iterator[Segment]:
+    """One seen segment for the picture (or each page of it), then the words in it as written ones.
+
+    Raises:
+        UnreadableMediaError: it is broken, or has more pixels than the limits allow.
+    """
+    with _opened(source) as image:
+        if source.format.decoder in _ANIMATED and _has_frame(image, 1):
+            yield _animation(source, image)
+        elif source.format.decoder in _PAGED and _has_frame(image, 1):
+            yield from _pages(source, image)
+        else:
+            yield from seen(source, reduced(source, image, READ_SIDE), Span())
+
+
+def still(source: Source, span: Span, max_side: int) -> bytes:
+    """The picture as JPEG (of a TIFF with several pages, page span.page)."""
+    with _opened(source) as image:
+        _has_frame(image, (span.page or 1) - 1)
+        return jpeg(reduced(source, image, max_side))
+
+
+def seen(source: Source, image: Image.Image, span: Span, *, words: str | None = None) -> Iterator[Segment]:
+    """A picture as a seen segment and its words as written ones.
+
+    Args:
+        words: what is written in it where that is known; None has it read.
+    """
+    yield Segment(kind=source.kind, evidence=Evidence.SEEN, span=span, pixels=pixels(image)[None])
+    if words is None:
+        source.alive()
+        words = ocr.words(image)
+    yield from written_passages(source, words, page=span.page)
+
+
+def pixels(image: Image.Image, max_side: int = MAX_SIDE) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8, no side longer than max_side."""
+    return np.asarray(fitted(image, max_side), dtype=np.uint8)
+
+
+def fitted(image: Image.Image, max_side: int) -> Image.Image:
+    """The image itself, or a smaller copy no side of which is longer than max_side."""
+    if max(image.size) <= max_side:
+        return image
+    scale = max_side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def jpeg(image: Image.Image) -> bytes:
+    """An RGB image as the bytes of a JPEG file."""
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=82)
+    return out.getvalue()
+
+
+def check_pixels(source: Source, width: int, height: int) -> None:
+    """Refuse a picture by the size in its header, before anything of it is decoded.
+
+    Raises:
+        UnreadableMediaError: it has more pixels than the limits allow.
+    """
+    if width * height > source.limits.pixels:
+        raise UnreadableMediaError(
+            source.path,
+            f"{width} x {height} pixels, more than the limit of {source.limits.pixels // 1_000_000} million",
+            hint="make a smaller copy",
+        )
+
+
+def reduced(source: Source, image: Image.Image, max_side: int) -> Image.Image:
+    """The current frame: RGB over white, upright, no side longer than max_side.
+
+    Raises:
+        UnreadableMediaError: the data is cut off or broken, or it has too many pixels.
+    """
+    check_pixels(source, *image.size)
+    try:
+        if image.format == "JPEG":
+            image.draft("RGB", (max_side, max_side))  # decodes at 1/2, 1/4 or 1/8 of the size
+        image.load()
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise UnreadableMediaError(source.path, f"the picture is broken or cut off: {error}") from error
+    small = fitted(_plain(image, max_side), max_side)
+    flat = over_white(small)
+    return flat.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else flat
+
+
+def over_white(image: Image.Image) -> Image.Image:
+    """RGB, with whatever shines through replaced by white."""
+    if image.mode not in ("RGBA", "LA", "PA", "La", "RGBa"):
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    white.alpha_composite(image)
+    return white.convert("RGB")
+
+
+def _plain(image: Image.Image, max_side: int) -> Image.Image:
+    """In a mode that can be resized, and already reduced by a whole factor where it is far too large."""
+    if image.mode.startswith(("I", "F")):
+        image = _eight_bit(image)
+    if image.mode in ("P", "1") or "transparency" in image.info:
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    factor = max(image.size) // (2 * max_side)
+    return image.reduce(factor) if factor > 1 and min(image.size) >= factor else image
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Pictures of 16 or 32 bits a channel, brought to the range of 8 bits."""
+    values = np.asarray(image)
+    if values.dtype == np.uint16:
+        return Image.fromarray((values >> 8).astype(np.uint8))
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if low >= 0 and 255 < high <= 65_535:
+        low, high = 0.0, 65_535.0
+    scaled = (np.nan_to_num(values).astype(np.float32) - low) * (255.0 / max(high - low, 1e-9))
+    return Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8))
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[Image.Image]:
+    if source.format.decoder == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener(thumbnails=False)
+    Image.MAX_IMAGE_PIXELS = None  # `check_pixels` does it, with our limit
+    try:
+        image = Image.open(source.path, formats=[source.format.decoder])
+    except (UnidentifiedImageError, SyntaxError, ValueError, EOFError) as error:
+        reason = f"broken {source.format.name}: its header cannot be read"
+        raise UnreadableMediaError(source.path, reason) from error
+    with image:
+        yield image
+
+
+def _has_frame(image: Image.Image, number: int) -> bool:
+    """Go to a frame, if the file has it; otherwise to the first."""
+    with suppress(EOFError, OSError, SyntaxError, ValueError):
+        image.seek(number)
+        return True
+    with suppress(EOFError, OSError):
+        image.seek(0)
+    return False
+
+
+def _animation(source: Source, image: Image.Image) -> Segment:
+    """Up to eight frames, evenly spread over however many there are, as one segment."""
+    kept: list[NDArray[np.uint8]] = []
+    step = 1
+    for number in count():
+        if number and not _advanced(image, number):
+            break
+        if number > _LAST_FRAME or source.out_of_time(f"frame {number}"):
+            source.note(f"frames after {number} are left out")
+            break
+        if number % step == 0:
+            kept.append(pixels(reduced(source, image, _FRAME_SIDE), _FRAME_SIDE))
+        if len(kept) == 2 * _MAX_FRAMES:
+            kept, step = kept[::2], 2 * step
+        if number % 50 == 0:
+            source.alive()
+    picked = np.linspace(0, len(kept) - 1, min(_MAX_FRAMES, len(kept))).round().astype(int)
+    return Segment(kind=source.kind, evidence=Evidence.SEEN, pixels=np.stack([kept[i] for i in picked]))
+
+
+def _advanced(image: Image.Image, number: int) -> bool:
+    try:
+        image.seek(number)
+        image.load()
+    except (EOFError, OSError, SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _pages(source: Source, image: Image.Image) -> Iterator[Segment]:
+    for number in count():
+        if not _has_frame(image, number):
+            return
+        if number == source.limits.pages:
+            source.note(f"pages after {number} are left out")
+            return
+        yield from seen(source, reduced(source, image, READ_SIDE), Span(page=number + 1))
+        if source.out_of_time(f"page {number + 1}"):
+            return

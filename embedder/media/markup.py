@@ -1,0 +1,79 @@
+"""Reader for HTML: the words a reader of the page sees, without tags, scripts and styles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+from data.records import Span
+from embedder.media import text as plain
+from embedder.media.source import Source
+from embedder.segment import Segment
+
+_UNSEEN = frozenset({"script", "style", "template", "noscript", "iframe", "object", "svg", "math", "select"})
+_BLOCKS = frozenset(
+    """address article aside blockquote body dd details div dl dt fieldset figcaption figure footer form h1 h2 h3
+    h4 h5 h6 head header hr li main nav ol p pre section summary table title tr ul""".split()  # noqa: SIM905
+)
+
+
+def read(source: Source) -> Iterator[Segment]:
+    """The passages of the page; char spans count characters of `words_of`.
+
+    Raises:
+        UnsupportedMediaError: the page has no words.
+    """
+    yield from plain.written(source, words_of(plain.decoded(source)))
+
+
+def still(source: Source, span: Span, max_side: int) -> bytes:
+    """A page of HTML is not rendered.
+
+    Raises:
+        UnsupportedMediaError: always.
+    """
+    return plain.still(source, span, max_side)
+
+
+def words_of(html: str) -> str:
+    """The visible text: blocks become paragraphs, line breaks lines, alternative texts of pictures stay."""
+    page = _Page()
+    page.feed(html)
+    page.close()
+    text = "".join(page.parts)
+    return re.sub(r"[^\S\n]*\n[^\S\n]*", "\n", re.sub(r"[^\S\n]+", " ", text)).strip()
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._unseen: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _UNSEEN:
+            self._unseen.append(tag)
+        elif tag in _BLOCKS:
+            self.parts.append("\n\n")
+        elif tag == "br":
+            self.parts.append("\n")
+        elif tag in ("td", "th"):
+            self.parts.append(" ")
+        elif tag == "img" and not self._unseen:
+            self.parts.append(f" {dict(attrs).get('alt') or ''} ")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _UNSEEN:
+            self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._unseen:
+            while self._unseen.pop() != tag:
+                pass
+        elif tag in _BLOCKS:
+            self.parts.append("\n\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._unseen:
+            self.parts.append(re.sub(r"\s+", " ", data))

@@ -1,0 +1,165 @@
+"""Reader for PDF: each page seen, and its words written (its text layer, or read from the page where it has none)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from data.errors import UnreadableMediaError, UnsupportedMediaError
+from data.records import Span
+from embedder.media import image as picture
+from embedder.media import ocr
+from embedder.media.source import Source
+from embedder.segment import Segment
+
+_FEW_LETTERS = 20  # a page with fewer in its text layer is read from its picture
+_BLANK_RANGE = 12  # grey levels
+
+
+def read(source: Source) -> Iterator[Segment]:
+    """Page by page: the page seen, then its passages; char spans count within the page's text.
+
+    Blank pages are counted and left out.
+
+    Raises:
+        UnreadableMediaError: it is broken, or locked with a password.
+        UnsupportedMediaError: there is nothing on any page.
+    """
+    blank = found = 0
+    with _opened(source) as document:
+        layer = _TextLayer(source, document)
+        pages = len(document)
+        for number in range(1, min(pages, source.limits.pages) + 1):
+            source.alive()
+            segments = list(_page(source, document, layer, number))
+            blank += not segments
+            found += bool(segments)
+            yield from segments
+            if source.out_of_time(f"page {number}"):
+                break
+    if not found:
+        raise UnsupportedMediaError(source.path, f"nothing on the {blank} pages looked at, of {pages}")
+    if pages > source.limits.pages:
+        source.note(f"pages {source.limits.pages + 1} to {pages} are left out")
+    if blank:
+        source.note(f"{blank} blank pages are left out")
+
+
+def still(source: Source, span: Span, max_side: int) -> bytes:
+    """Page span.page (the first when it is None) as JPEG.
+
+    Raises:
+        UnreadableMediaError: it is broken or locked, or has no such page.
+    """
+    with _opened(source) as document:
+        number = span.page or 1
+        if not 1 <= number <= len(document):
+            raise UnreadableMediaError(source.path, f"it has no page {number}")
+        return picture.jpeg(_rendered(source, document, number, max_side))
+
+
+def _page(source: Source, document: Any, layer: _TextLayer, number: int) -> Iterator[Segment]:
+    if _is_empty(document, number):
+        return
+    words = layer.words(number)
+    has_layer = sum(c.isalnum() for c in words) >= _FEW_LETTERS
+    side = picture.MAX_SIDE if has_layer else picture.READ_SIDE
+    image = _rendered(source, document, number, side)
+    if not has_layer:
+        if _is_blank(image) and not words:
+            return
+        source.alive()
+        words = max(ocr.words(image), words, key=len)
+    yield from picture.seen(source, image, Span(page=number), words=words)
+
+
+class _TextLayer:
+    """The text layer by pypdf, which keeps the reading order better; by pdfium where pypdf cannot."""
+
+    def __init__(self, source: Source, document: Any) -> None:
+        self._document = document
+        self._reader: Any = None
+        logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+        from pypdf import PdfReader
+
+        try:
+            reader = PdfReader(source.path)
+            if not reader.is_encrypted or reader.decrypt(""):
+                self._reader = reader if len(reader.pages) == len(document) else None
+        except MemoryError:
+            raise
+        except Exception:  # pypdf raises whatever a broken file leads it to; pdfium is the fallback
+            self._reader = None
+
+    def words(self, number: int) -> str:
+        """The text of a page, counted from 1; "" when it has none."""
+        if self._reader is not None:
+            try:
+                return _clean(self._reader.pages[number - 1].extract_text())
+            except MemoryError:
+                raise
+            except Exception:
+                self._reader = None
+        page = self._document[number - 1]
+        try:
+            return _clean(page.get_textpage().get_text_range())
+        finally:
+            page.close()
+
+
+def _clean(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\0", "").replace("\ufffe", "").strip()
+
+
+def _is_empty(document: Any, number: int) -> bool:
+    """True when a page holds no object at all: known without drawing it."""
+    import pypdfium2.raw as pdfium
+
+    page = document[number - 1]
+    try:
+        return not pdfium.FPDFPage_CountObjects(page.raw) and not pdfium.FPDFPage_GetAnnotCount(page.raw)
+    finally:
+        page.close()
+
+
+def _rendered(source: Source, document: Any, number: int, max_side: int) -> Image.Image:
+    """A page drawn on white, no side longer than max_side."""
+    import pypdfium2 as pdfium
+
+    try:
+        page = document[number - 1]
+        try:
+            width, height = page.get_size()
+            bitmap = page.render(scale=max_side / max(width, height, 1e-3) * 0.999, rev_byteorder=True)
+            return picture.fitted(bitmap.to_pil().convert("RGB"), max_side)
+        finally:
+            page.close()
+    except (pdfium.PdfiumError, ValueError) as error:
+        raise UnreadableMediaError(source.path, f"page {number} cannot be drawn: {error}") from error
+
+
+def _is_blank(image: Image.Image) -> bool:
+    return int(np.ptp(np.asarray(image.convert("L"))[::2, ::2])) < _BLANK_RANGE
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[Any]:
+    import pypdfium2 as pdfium
+
+    try:
+        document = pdfium.PdfDocument(source.path)
+    except pdfium.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise UnreadableMediaError(
+                source.path, "it is locked with a password", hint="save a copy without the password"
+            ) from error
+        raise UnreadableMediaError(source.path, "broken PDF: its page table cannot be read") from error
+    try:
+        yield document
+    finally:
+        document.close()

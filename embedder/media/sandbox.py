@@ -1,0 +1,227 @@
+"""ReaderPool: files are read in processes that can be killed, so that one bad file costs only itself."""
+
+from __future__ import annotations
+
+import select
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, TypeAlias, TypeVar
+
+from data.errors import MediaError, OmniaError, UnreadableMediaError
+from data.records import Kind, Span
+from embedder.media import wire
+from embedder.media.child import Child, Lost, Message
+from embedder.media.limits import DEFAULT_LIMITS, Limits
+from embedder.segment import Segment
+
+K = TypeVar("K")
+
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[K]):
+    """A segment of a file."""
+
+    key: K
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[K]):
+    """A file that is read to its end; one note for each thing in it that was left out."""
+
+    key: K
+    kind: Kind
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Generic[K]):
+    """A file that cannot be read (any further); its kind where that is known."""
+
+    key: K
+    error: MediaError
+    kind: Kind | None = None
+
+
+Event: TypeAlias = Read[K] | Done[K] | Failed[K]
+
+
+class ReaderPool:
+    """Up to `workers` reader processes, started when first needed; a context manager, safe to share by threads.
+
+    A worker decodes at most two segments ahead of what is taken from it. It is killed, and only its file
+    fails, when it says nothing for limits.seconds, keeps the caller waiting limits.file_seconds for one
+    file, takes more than limits.memory_bytes, or crashes.
+    """
+
+    def __init__(self, workers: int, *, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._workers = max(1, workers)
+        self._limits = limits
+        self._idle: list[Child] = []
+        self._out: set[Child] = set()
+        self._free = threading.Condition()
+        self._taken = 0
+        self._closed = False
+
+    def __enter__(self) -> ReaderPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers, also those at work."""
+        with self._free:
+            self._closed = True
+            children = [*self._idle, *self._out]
+            self._idle.clear()
+            self._free.notify_all()
+        for child in children:
+            child.kill()
+
+    def read(self, path: Path) -> Iterator[Segment]:
+        """The segments of one file.
+
+        Raises:
+            MediaError: it cannot be read, is skipped, or went over a limit; segments may have come before.
+        """
+        for event in self.read_many([(None, path)]):
+            if isinstance(event, Read):
+                yield event.segment
+            elif isinstance(event, Failed):
+                raise event.error
+
+    def read_many(self, files: Iterable[tuple[K, Path]]) -> Iterator[Event[K]]:
+        """Read many files at once, each named by a key; a file is taken from `files` when a worker is free.
+
+        Every file ends with one Done or one Failed; its segments come in order, files may overtake each other.
+
+        Raises:
+            OmniaError: the reader processes cannot be started.
+        """
+        waiting = iter(files)
+        busy: dict[Child, tuple[K, Path]] = {}
+        more = True
+        try:
+            while True:
+                while more and (child := self._take(wait=not busy)) is not None:
+                    try:
+                        key, path = next(waiting)
+                    except BaseException as error:
+                        self._give_back(child)
+                        if not isinstance(error, StopIteration):
+                            raise
+                        more = False
+                    else:
+                        busy[child] = (key, Path(path))
+                        child.ask({"do": "read"}, Path(path))
+                if not busy:
+                    return
+                for child, answer in self._answers(list(busy)):
+                    key, path = busy[child]
+                    event = _event(key, path, answer)
+                    if not isinstance(event, Read):
+                        del busy[child]
+                        self._give_back(child, alive=isinstance(answer, Message))
+                    yield event
+        finally:
+            for child in busy:
+                child.kill()
+                self._give_back(child, alive=False)
+
+    def still(self, path: Path, span: Span, *, max_side: int) -> bytes:
+        """A JPEG of an image, of the frame of a video at span.start_s, or of page span.page of a document.
+
+        Raises:
+            MediaError: the file has no picture there, with the reason.
+        """
+        child = self._take(wait=True)
+        assert child is not None
+        alive = False
+        try:
+            request = {"do": "still", "start_s": span.start_s, "page": span.page, "max_side": max_side}
+            child.ask(request, Path(path))
+            [(_, answer)] = self._answers([child])
+            alive = isinstance(answer, Message)
+        finally:
+            if not alive:
+                child.kill()
+            self._give_back(child, alive=alive)
+        if isinstance(answer, Lost):
+            raise UnreadableMediaError(path, answer.reason, hint=answer.hint)
+        if answer.header["say"] == "failed":
+            raise wire.to_error(answer.header, str(path))
+        return bytes(answer.body)
+
+    def _answers(self, busy: list[Child]) -> list[tuple[Child, Message | Lost]]:
+        """What has come from the workers, at most one answer from each; waits until there is one."""
+        found: list[tuple[Child, Message | Lost]] = []
+        while not found:
+            begun = time.monotonic()
+            try:
+                ready, _, _ = select.select(busy, [], [], _POLL_S)
+            except ValueError as error:  # closed while we waited
+                raise OmniaError("the reader pool is closed") from error
+            waited_s = time.monotonic() - begun
+            for child in busy:
+                answer = child.receive() if child in ready else None
+                if answer is None:
+                    answer = child.overdue(waited_s)
+                if isinstance(answer, Message) and answer.header["say"] == "alive":
+                    continue
+                if answer is not None:
+                    found.append((child, answer))
+        return found
+
+    def _take(self, *, wait: bool) -> Child | None:
+        """A worker for the caller alone; None when all are taken and the caller would not wait."""
+        with self._free:
+            while self._taken >= self._workers and not self._closed:
+                if not wait:
+                    return None
+                self._free.wait()
+            if self._closed:
+                raise OmniaError("the reader pool is closed")
+            self._taken += 1
+            child = self._idle.pop() if self._idle else None
+        try:
+            if child is not None and not child.is_fit:
+                child.kill()
+                child = None
+            child = child or Child(self._limits)
+        except BaseException:
+            with self._free:
+                self._taken -= 1
+                self._free.notify()
+            raise
+        self._out.add(child)
+        return child
+
+    def _give_back(self, child: Child, *, alive: bool = True) -> None:
+        with self._free:
+            self._out.discard(child)
+            self._taken -= 1
+            if alive and not self._closed:
+                self._idle.append(child)
+            self._free.notify()
+
+
+def _event(key: K, path: Path, answer: Message | Lost) -> Event[K]:
+    if isinstance(answer, Lost):
+        return Failed(key, UnreadableMediaError(path, answer.reason, hint=answer.hint))
+    header = answer.header
+    if header["say"] == "segment":
+        return Read(key, wire.to_segment(header, answer.body))
+    kind = Kind(header["kind"]) if header["kind"] else None
+    if header["say"] == "failed":
+        return Failed(key, wire.to_error(header, str(path)), kind)
+    assert kind is not None
+    return Done(key, kind, tuple(header["notes"]))
