@@ -55,7 +55,7 @@ def open_shared(home: Path, *, fingerprint: str, dim: int) -> SharedStore:
     try:
         store.count()
     except BaseException:
-        store.close()
+        seat.leave()
         raise
     return store
 
