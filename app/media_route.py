@@ -57,6 +57,7 @@ _GUARDED = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
+_GUARDED_PDF = {key: value for key, value in _GUARDED.items() if key != "Content-Security-Policy"}  # else no viewer
 _SIDES = (320, 640, 1280, 2048)  # of previews: few, so that nobody can fill the cache with every size
 
 
@@ -85,7 +86,7 @@ def routes(library: Callable[[], Library]) -> list[Route]:
         download = shown is None or "download" in request.query_params
         return FileResponse(
             path,
-            headers=_GUARDED,
+            headers=_GUARDED if path.suffix.lower() != ".pdf" else _GUARDED_PDF,
             media_type=shown or "application/octet-stream",
             filename=path.name.encode("utf-8", "replace").decode(),
             content_disposition_type="attachment" if download else "inline",

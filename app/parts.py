@@ -23,9 +23,9 @@ from embedder.segment import Modality, Role, Segment, words
 
 if TYPE_CHECKING:
     from embedder.embed import Embedder
-    from embedder.media.sandbox import ReaderPool
 
     from data.vectors import Vectors, VectorStore
+    from embedder.media.sandbox import ReaderPool
 
 _VECTORS_PER_EVIDENCE = 8
 _MOST_SEGMENTS = 256  # of a query file; an example need not be read to its end

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,20 +15,21 @@ from app.parts import PartReader
 from app.query import BadQueryError, FilePart, Query, SegmentPart
 from app.results import Answer, Result
 from app.scoring import Combinations, PartVectors, combinations, fit, scores
-from data.records import FileRecord, FileState, Hit
+from data.records import FileRecord, FileState, Hit, Kind
 from data.vectors import Where
 
 if TYPE_CHECKING:
     from embedder.embed import Embedder
-    from embedder.media.sandbox import ReaderPool
 
     from data.catalogue import Catalogue
     from data.vectors import VectorStore
+    from embedder.media.sandbox import ReaderPool
 
 _HITS_PER_RESULT = 10  # asked of the store at first: a file answers with several segments
 _FEWEST_HITS = 100
 _MOST_HITS = 6_400  # asked of the store at last, when most hits belong to few files
 _MORE = 4
+_GLIMPSED = 500  # segments looked at for a glimpse
 
 
 class SearchService:
@@ -44,9 +47,34 @@ class SearchService:
         self._catalogue = catalogue
         self._parts = PartReader(embedder, store, readers)
 
+    def learn(self, path: Path) -> str:
+        """Read and embed an example file now, so that later queries may name it by its content alone.
+
+        Returns:
+            The content's SHA-256, for `FilePart.content`.
+
+        Raises:
+            MediaError: the file cannot be read.
+        """
+        return self._parts.example(FilePart(path)).content
+
     def knows(self, content: str) -> bool:
-        """Whether a file of this content (SHA-256) is answered without being read."""
+        """Whether a file of this content is answered without being read."""
         return self._parts.knows(content)
+
+    def glimpse(self, count: int) -> tuple[Result, ...]:
+        """A few files of the library, of every kind in turn, to start from; their score is 0."""
+        records, _ = next(self._store.scan(batch_size=_GLIMPSED), ([], None))
+        firsts: dict[str, Hit] = {}
+        for record in sorted(records, key=lambda record: record.number):
+            firsts.setdefault(record.content, Hit(record, 0.0))
+        files = self._files_of(list(firsts))
+        by_kind: dict[Kind, list[Result]] = {}
+        for content, hit in firsts.items():
+            if files.get(content):
+                by_kind.setdefault(hit.segment.kind, []).append(_result([hit], files[content], same=False))
+        in_turn = zip_longest(*(by_kind[kind] for kind in Kind if kind in by_kind))
+        return tuple(result for turn in in_turn for result in turn if result)[:count]
 
     def search(self, query: Query) -> Answer:
         """The files that answer the query best.

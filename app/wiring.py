@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from threading import Lock
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from data.errors import OmniaError
 from data.settings import Settings
 
 if TYPE_CHECKING:
     from embedder.embed import Embedder
-    from embedder.media.sandbox import ReaderPool
 
     from app.previews import PreviewCache
     from app.search import SearchService
     from data.catalogue import Catalogue
     from data.vectors import VectorStore
+    from embedder.media.sandbox import ReaderPool
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _READERS = 2  # processes that read query files and draw previews
@@ -60,7 +64,7 @@ class Library:
     def close(self) -> None:
         """Let go of the reader processes and the store; the library must not be used afterwards."""
         if self.readers.made:
-            self.readers.made.__exit__(None, None, None)
+            self.readers.made.close()
         if self.store.made:
             self.store.made.close()
 
@@ -83,11 +87,10 @@ class Library:
         return open_vectors(self.settings, fingerprint=row.fingerprint, dim=row.dim)
 
     def _start_readers(self) -> ReaderPool:
+        from embedder.media.limits import Limits
         from embedder.media.sandbox import ReaderPool
 
-        from embedder.media.limits import Limits
-
-        return ReaderPool(_READERS, limits=Limits(seconds=30, file_seconds=60)).__enter__()
+        return ReaderPool(_READERS, limits=Limits(seconds=30, file_seconds=60))
 
     def _open_previews(self) -> PreviewCache:
         from app.previews import PreviewCache
@@ -102,3 +105,21 @@ class Library:
 
 shared: Once[Library] = Once(lambda: Library(Settings.load()))
 """The library of this process, told by OMNIA_* where it lies."""
+
+
+@asynccontextmanager
+async def while_serving(_server: object) -> AsyncIterator[None]:
+    """Load the model beside the first visits rather than before them, and let go of everything at the end."""
+    Thread(target=_warm_up, name="warm-up", daemon=True).start()
+    try:
+        yield
+    finally:
+        if shared.made:
+            shared.made.close()
+
+
+def _warm_up() -> None:
+    try:
+        shared().service()
+    except OmniaError as error:
+        log.error("the library is not ready: %s", error)  # the page says it too, when it is asked

@@ -83,10 +83,7 @@ class FakeReaders:
         picture.save(file, "JPEG")
         return file.getvalue()
 
-    def __enter__(self) -> FakeReaders:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         return None
 
 

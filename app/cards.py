@@ -1,0 +1,181 @@
+"""Cards: one result as HTML, showing the thing itself. Everything from outside is escaped here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from html import escape
+from pathlib import Path
+
+from app.media_route import media_url, preview_url, shown_in_browser
+from app.results import Moment, Result
+from app.table import clock
+from data.records import Evidence, Kind
+
+_WORD = re.compile(r"\w{3,}")
+_MOST_SHOWN_CHARACTERS = 420
+_BRIEF = 130  # characters that may be set larger
+
+
+def card(result: Result, *, best_score: float, words: str = "") -> str:
+    """The HTML of a result.
+
+    Args:
+        best_score: of the first result; the bar is drawn relative to it, and left out when it is 0.
+        words: of the query; marked where a snippet holds them.
+    """
+    name = Path(result.path).name
+    return (
+        f'<article class="om-card om-{result.kind.value}">'
+        f"{_SHOWN_AS[result.kind](result, words)}"
+        '<div class="om-body">'
+        f'<div class="om-title"><span class="om-icon om-i-{result.kind.value}"></span>'
+        f'<span class="om-name" title="{_safe(result.path)}">{_safe(name)}</span>'
+        f"{_score(result, best_score)}</div>"
+        f"{_place(result)}{_moments(result, words)}</div></article>"
+    )
+
+
+def marked(text: str, words: str) -> str:
+    """`text` as HTML with the query's words marked."""
+    wanted = {word.lower() for word in _WORD.findall(words)}
+    html, end = [], 0
+    for found in _WORD.finditer(text):
+        if found.group().lower() in wanted:
+            html += [_safe(text[end : found.start()]), f"<mark>{_safe(found.group())}</mark>"]
+            end = found.end()
+    return "".join([*html, _safe(text[end:])])
+
+
+def _image(result: Result, _words: str) -> str:
+    moving = result.path.lower().endswith((".gif", ".webp"))
+    source = media_url(result.id) if moving else preview_url(result.id)
+    return _picture(result, source)
+
+
+def _video(result: Result, _words: str) -> str:
+    start_s = _start(result)
+    poster = preview_url(result.id, start_s=start_s or 0.0)
+    if not shown_in_browser(result.path):
+        return _picture(result, poster, note="this browser cannot play it")
+    return (
+        f'<div class="om-media"><video controls playsinline preload="none" poster="{_safe(poster)}" '
+        f'src="{_safe(media_url(result.id, start_s=start_s))}"></video></div>'
+    )
+
+
+def _audio(result: Result, words: str) -> str:
+    moment = result.moments[0]
+    said = f"<q>{_shortened(moment.snippet, words)}</q>" if moment.snippet else '<span class="om-wave"></span>'
+    player = (
+        f'<audio controls preload="metadata" src="{_safe(media_url(result.id, start_s=_start(result)))}"></audio>'
+        if shown_in_browser(result.path)
+        else '<span class="om-note">this browser cannot play it</span>'
+    )
+    return f'<div class="om-media om-sound"><div class="om-said">{said}</div>{player}</div>'
+
+
+def _document(result: Result, words: str) -> str:
+    moment = result.moments[0]
+    if _is_passage(result):
+        return _text(result, words)
+    return _picture(result, preview_url(result.id, page=moment.page or 1))  # its words stand below
+
+
+def _text(result: Result, words: str) -> str:
+    snippet = result.moments[0].snippet
+    brief = " om-brief" if len(snippet) < _BRIEF else ""
+    return f'<div class="om-media om-passage{brief}"><p>{_shortened(snippet, words)}</p></div>'
+
+
+_SHOWN_AS: Mapping[Kind, Callable[[Result, str], str]] = {
+    Kind.IMAGE: _image,
+    Kind.VIDEO: _video,
+    Kind.AUDIO: _audio,
+    Kind.DOCUMENT: _document,
+    Kind.TEXT: _text,
+}
+
+
+def _picture(result: Result, source: str, *, note: str = "") -> str:
+    whole = source.replace("side=640", "side=2048")
+    return (
+        f'<div class="om-media"><button class="om-zoom" data-full="{_safe(whole)}" aria-label="Enlarge">'
+        f'<img loading="lazy" src="{_safe(source)}" alt="{_safe(Path(result.path).name)}"></button>'
+        + (f'<span class="om-note">{_safe(note)}</span>' if note else "")
+        + "</div>"
+    )
+
+
+def _score(result: Result, best_score: float) -> str:
+    if best_score == 0:
+        return ""
+    share = max(0.0, min(1.0, result.score / best_score)) if best_score > 0 else 0.0
+    return (
+        f'<span class="om-score" title="similarity {result.score:.3f} (1 is identical)">'
+        f'<i style="width:{share * 100:.0f}%"></i><b>{result.score:.2f}</b></span>'
+    )
+
+
+def _place(result: Result) -> str:
+    folder = _safe(str(Path(result.path).parent))
+    copies = "".join(f"<li>{_safe(path)}</li>" for path in result.other_paths)
+    more = f"<details><summary>+{len(result.other_paths)} more</summary><ul>{copies}</ul></details>" if copies else ""
+    same = '<span class="om-same">the same file</span>' if result.same else ""
+    return (
+        f'<div class="om-place"><button class="om-copy" data-copy="{_safe(result.path)}" title="Copy the path">'
+        f"<bdi>{folder}</bdi></button>"
+        f'<a class="om-open" href="{_safe(media_url(result.id))}" target="_blank" title="Open the file">open</a>'
+        f"{same}{more}</div>"
+    )
+
+
+def _moments(result: Result, words: str) -> str:
+    rows = []
+    for number, moment in enumerate(result.moments):
+        is_above = number == 0 and (result.kind in (Kind.TEXT, Kind.AUDIO) or _is_passage(result))
+        snippet = "" if is_above else _shortened(moment.snippet, words, most=140)
+        rows.append(
+            f'<li><span class="om-evidence om-{moment.evidence.value}">{_VERBS[moment.evidence]}</span>'
+            f"{_spot(result, moment)}" + (f'<span class="om-snippet">{snippet}</span>' if snippet else "") + "</li>"
+        )
+    return f'<ul class="om-moments">{"".join(rows)}</ul>'
+
+
+_VERBS: Mapping[Evidence, str] = {
+    Evidence.SEEN: "seen",
+    Evidence.HEARD: "heard",
+    Evidence.SAID: "said",
+    Evidence.WRITTEN: "written",
+}
+
+
+def _spot(result: Result, moment: Moment) -> str:
+    if moment.start_s is not None:
+        end = f"–{clock(moment.end_s)}" if moment.end_s and moment.end_s - moment.start_s >= 1 else ""
+        return (
+            f'<button class="om-seek" data-seek="{moment.start_s:.2f}" title="Play from here">'
+            f"{clock(moment.start_s)}{end}</button>"
+        )
+    if moment.page is not None:
+        page = preview_url(result.id, page=moment.page)
+        return f'<button class="om-page" data-page="{_safe(page)}">page {moment.page}</button>'
+    return ""
+
+
+def _is_passage(result: Result) -> bool:
+    """Whether a document has no pages that can be drawn."""
+    return result.kind is Kind.DOCUMENT and not result.path.lower().endswith(".pdf")
+
+
+def _start(result: Result) -> float | None:
+    return next((moment.start_s for moment in result.moments if moment.start_s is not None), None)
+
+
+def _shortened(text: str, words: str, *, most: int = _MOST_SHOWN_CHARACTERS) -> str:
+    text = text.strip()
+    return marked(text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + "…", words)
+
+
+def _safe(text: str) -> str:
+    return escape("".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text))

@@ -1,0 +1,288 @@
+"""The page: one box for words, a drop zone for any file, and the things that match."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import streamlit as st
+
+from app.cards import card
+from app.query import NOT_WEIGHT, FilePart, Part, Query, SegmentPart, TextPart
+from data.errors import MediaError, OmniaError
+from data.records import FileState, Kind
+
+if TYPE_CHECKING:
+    from app.results import Answer, Result
+    from app.wiring import Library
+    from data.catalogue import LibrarySummary
+
+_HERE = Path(__file__).parent
+_PAGE_SIZE = 24
+_GLIMPSE = 9  # files shown before anything is asked
+_ASKING = "a dog on a beach · rain at night · “the meeting moved to Friday”"
+
+
+def render(library: Library) -> None:
+    """Draw the page once, for the state that the browser's widgets and its URL hold."""
+    st.set_page_config(page_title="Omnia", page_icon=str(_HERE / "icon.svg"), layout="wide")
+    st.html(_HERE / "page.css")
+    try:
+        _counts(library)
+        parts, kinds = _question(library)
+        if parts:
+            _answers(library, parts, kinds)
+        else:
+            _welcome(library)
+    except OmniaError as error:
+        st.error(str(error), icon=":material/error:")
+    st.html(f"<script>{(_HERE / 'page.js').read_text()}</script>", unsafe_allow_javascript=True)
+
+
+@st.fragment(run_every=4)
+def _counts(library: Library) -> None:
+    """The header; it counts on while another process ingests."""
+    summary = library.catalogue().summary()
+    numbers = _indexed(summary)
+    total = sum(numbers.values())
+    kinds = "".join(
+        f'<span title="{number} {kind.value}"><i class="om-icon om-i-{kind.value}"></i>{number:,}</span>'
+        for kind, number in numbers.items()
+        if number
+    )
+    busy = '<span class="om-busy">ingesting</span>' if _is_running(summary) else ""
+    st.html(
+        '<header class="om-header"><a class="om-brand" href="/" target="_self">omnia</a>'
+        f'<div class="om-counts">{busy}<b>{total:,} file{"s" if total != 1 else ""}</b>{kinds}</div></header>'
+    )
+
+
+def _question(library: Library) -> tuple[tuple[Part, ...], frozenset[Kind]]:
+    """The widgets, as parts of a query."""
+    with st.container(key="ask"):
+        words = st.text_input(
+            "What are you looking for?",
+            key="q",
+            type="search",
+            placeholder=_ASKING,
+            label_visibility="collapsed",
+            icon=":material/search:",
+            bind="query-params",
+            live="400ms",
+        )
+        files = st.file_uploader(
+            "Drop a photo, a sound, a clip or a document",
+            key=f"files-{st.session_state.setdefault('turn', 0)}",
+            accept_multiple_files=True,
+            label_visibility="collapsed",
+        )
+        with st.container(key="filters", horizontal=True, vertical_alignment="center"):
+            kinds = st.pills(
+                "Kinds",
+                [kind.value for kind in Kind],
+                selection_mode="multi",
+                key="kind",
+                label_visibility="collapsed",
+                bind="query-params",
+            )
+            with st.popover("Refine", icon=":material/tune:", type="tertiary"):
+                avoid = st.text_input("Not like", key="not", placeholder="rain", bind="query-params")
+                balance = st.slider(
+                    "Words or example?",
+                    0,
+                    100,
+                    50,
+                    key="balance",
+                    help="Left: the example counts more. Right: the words count more.",
+                )
+    likeness = _examples(library, files)
+    like = _like()
+    examples: list[Part] = [*likeness, *([like] if like else [])]
+    parts: list[Part] = []
+    if words and words.strip():
+        parts.append(TextPart(words, max(balance / 50, 0.02) if examples else 1.0))
+    parts += [_weighted(part, max(2 - balance / 50, 0.02) if parts else 1.0) for part in examples]
+    if parts and avoid and avoid.strip():
+        parts.append(TextPart(avoid, NOT_WEIGHT))
+    return tuple(parts), frozenset(Kind(kind) for kind in kinds)
+
+
+def _weighted(part: Part, weight: float) -> Part:
+    if isinstance(part, FilePart):
+        return FilePart(part.path, weight, part.content)
+    return SegmentPart(part.id, weight) if isinstance(part, SegmentPart) else part
+
+
+def _examples(library: Library, files: Sequence[Any]) -> list[Part]:
+    """The dropped files, each read and embedded once; their bytes are on disk only while they are read."""
+    contents: dict[str, str] = st.session_state.setdefault("contents", {})
+    parts: list[Part] = []
+    for file in files or ():
+        service = _service(library)
+        content = contents.get(file.file_id)
+        if content is None or not service.knows(content):
+            with (
+                st.spinner(f"Looking at {file.name} …"),
+                tempfile.TemporaryDirectory(prefix="omnia-") as folder,
+            ):
+                path = Path(folder) / (Path(file.name).name or "example")
+                path.write_bytes(file.getbuffer())
+                try:
+                    content = contents[file.file_id] = service.learn(path)
+                except MediaError as error:
+                    hint = f" ({error.hint})" if error.hint else ""
+                    st.warning(f"{file.name}: {error.reason}{hint}", icon=":material/broken_image:")
+                    continue
+        parts.append(FilePart(Path(file.name), content=content))
+    return parts
+
+
+def _like() -> SegmentPart | None:
+    """ "More like this", as the URL holds it, with a way out."""
+    asked = st.query_params.get("like")
+    if not asked:
+        return None
+    try:
+        part = SegmentPart(UUID(asked))
+    except ValueError:
+        del st.query_params["like"]
+        return None
+    name = st.query_params.get("of", "")
+    st.button(
+        f"More like {Path(name).name}" if name else "More like one result",
+        icon=":material/close:",
+        icon_position="right",
+        key="unlike",
+        on_click=_forget_like,
+        help="Stop looking for more like this",
+    )
+    return part
+
+
+def _forget_like() -> None:
+    for key in ("like", "of"):
+        if key in st.query_params:
+            del st.query_params[key]
+
+
+def _set_like(segment: str, path: str) -> None:
+    st.query_params["like"] = segment
+    st.query_params["of"] = Path(path).name
+    st.session_state["q"] = ""
+    st.session_state["turn"] += 1  # an empty drop zone
+    st.session_state["shown"] = _PAGE_SIZE
+
+
+def _answers(library: Library, parts: tuple[Part, ...], kinds: frozenset[Kind]) -> None:
+    shown = st.session_state.setdefault("shown", _PAGE_SIZE)
+    answer = _service(library).search(Query(parts=parts, kinds=kinds, limit=shown))
+    if not answer.results:
+        _nothing(library, kinds)
+        return
+    st.html(_summary_line(answer))
+    words = " ".join(part.text for part in parts if isinstance(part, TextPart) and part.weight > 0)
+    _cards(answer.results, words)
+    if len(answer.results) == shown:
+        with st.container(key="more", horizontal=True, horizontal_alignment="center"):
+            st.button("Show more", on_click=_show_more)
+
+
+def _cards(results: Sequence[Result], words: str = "") -> None:
+    with st.container(key="results"):
+        for number, result in enumerate(results):
+            with st.container(key=f"card-{number}"):
+                st.html(card(result, best_score=results[0].score, words=words))
+                st.button(
+                    "More like this",
+                    key=f"like-{number}",
+                    icon=":material/auto_awesome_motion:",
+                    type="tertiary",
+                    on_click=_set_like,
+                    args=(str(result.moments[0].segment), result.path),
+                )
+
+
+def _show_more() -> None:
+    st.session_state["shown"] += _PAGE_SIZE
+
+
+def _summary_line(answer: Answer) -> str:
+    count = len(answer.results)
+    cut = " · only the beginning of the example was used" if answer.cut else ""
+    return (
+        f'<p class="om-took">{count} result{"s" if count != 1 else ""} in '
+        f"{answer.embed_ms + answer.search_ms:,.0f} ms{cut}</p>"
+    )
+
+
+def _nothing(library: Library, kinds: frozenset[Kind]) -> None:
+    if not sum(_indexed(library.catalogue().summary()).values()):
+        _welcome(library)
+    elif kinds:
+        names = " or ".join(sorted(kind.value for kind in kinds))
+        st.info(f"The library holds no {names} that could match. Take a kind out of the filter.")
+    else:
+        st.warning(
+            f"The library holds files, but none for the model {library.settings.model!r}. "
+            "Ingest with this model, or start the page with OMNIA_MODEL set to the one that was used."
+        )
+
+
+def _welcome(library: Library) -> None:
+    summary = library.catalogue().summary()
+    if not sum(_indexed(summary).values()):
+        st.html(
+            '<section class="om-welcome"><h2>Nothing here yet</h2>'
+            "<p>Fill the library with a folder of yours. It is read, never changed, and nothing leaves this "
+            "machine.</p></section>"
+        )
+        st.code("python -m indexer ingest ~/Pictures", language="bash")
+        return
+    roots = "".join(
+        f"<li><span>{escape(root.path)}</span><b>{root.files:,}</b>"
+        + (f"<em>{escape(root.offline_reason)}</em>" if root.offline_reason else "")
+        + "</li>"
+        for root in summary.roots
+    )
+    st.html(
+        '<section class="om-welcome"><h2>Find anything by anything</h2>'
+        "<p>Type what you remember of it. Or drop a photo, a hummed tune, a clip or a page: anything of your files "
+        "that looks, sounds or reads like it comes up, at the moment where it does. Both together work too.</p>"
+        f'<ul class="om-roots">{roots}</ul></section>'
+    )
+    if library.service.made:
+        _cards(library.service().glimpse(_GLIMPSE))
+    failures = library.catalogue().failures()
+    if failures:
+        with st.expander(f"{len(failures):,} file{'s' if len(failures) != 1 else ''} could not be read"):
+            st.html(
+                '<ul class="om-failures">'
+                + "".join(
+                    f"<li><b>{escape(file.path)}</b> {escape(file.reason)} <em>{escape(file.hint)}</em></li>"
+                    for file in failures[:200]
+                )
+                + "</ul>"
+            )
+            st.caption("Try them again with: python -m indexer retry")
+
+
+def _service(library: Library) -> Any:
+    """The search service; the first question waits for the model."""
+    if library.service.made:
+        return library.service.made
+    with st.spinner("Waking the model, once …"):
+        return library.service()
+
+
+def _indexed(summary: LibrarySummary) -> dict[Kind, int]:
+    return {kind: summary.counts.get((kind, FileState.INDEXED), 0) for kind in Kind}
+
+
+def _is_running(summary: LibrarySummary) -> bool:
+    """Whether an ingest seems to be at work; one that was killed long ago is not."""
+    return any(time.time() - began_s < 24 * 3600 for began_s in summary.running.values())
