@@ -144,7 +144,7 @@ class EdgeStore(PagedStore):
         )
 
     def contents(self) -> set[str]:
-        # The index's own counts take 5 ms at 100k points, `exact=True` 185; a forgotten value stays, with 0.
+        # The index's own counts: 5 ms at 100k points in 5k contents, `exact=True` 185; forgotten values stay, with 0.
         with self._engine():
             facet = self._shard.facet(qe.FacetRequest("content", limit=_ALL, exact=False))
         return {str(hit.value) for hit in facet.hits if hit.count > 0}
