@@ -41,6 +41,20 @@ class ModelMismatchError(OmniaError):
     """Vectors of two models met, or a model's weights are not the ones that are pinned."""
 
 
+class EmbeddingFailedError(OmniaError):
+    """The model cannot embed one segment of a batch, however it is batched.
+
+    Args:
+        index: position of the segment in the sequence that was given to `embed`.
+        reason: what went wrong, one short line.
+    """
+
+    def __init__(self, index: int, reason: str) -> None:
+        self.index = index
+        self.reason = " ".join(reason.split())
+        super().__init__(f"segment {index} cannot be embedded: {self.reason}")
+
+
 class FusionMismatchError(OmniaError):
     """Two checkpoints cannot be fused: their names or shapes differ."""
 

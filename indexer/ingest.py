@@ -20,12 +20,12 @@ from data.vectors import VectorStore
 from indexer.changes import Changed, Settled, Unusable, changes
 from indexer.crawl import Crawl, Found
 from indexer.library import Library
+from indexer.pipeline import Embedded, Finished, GivenUp, Pool, embed_files
 from indexer.report import Progress, Report
 
 if TYPE_CHECKING:
     from embedder.embed import Embedder
 
-    from indexer.pipeline import Embedded, Finished, Pool
 
 log = logging.getLogger(__name__)
 
@@ -176,8 +176,6 @@ class _Ingest:
     # ── in the thread that owns the run ──
 
     def _embed(self, files: Iterator[tuple[str, Path]]) -> None:
-        from indexer.pipeline import Embedded, Finished, GivenUp, embed_files
-
         self._store()  # first, so that nothing is decoded for a store that cannot be reached
         if self.embedder is None:
             self.embedder = self.library.open_embedder()
@@ -189,8 +187,8 @@ class _Ingest:
                     self._upsert(step)
                 case Finished():
                     self._finish(step)
-                case GivenUp(content=content, error=error):
-                    self._give_up(content, error)
+                case GivenUp():
+                    self._give_up(step)
             is_late = time.monotonic() - self.committed_at > _COMMIT_S
             if is_late or self.unsaved >= _COMMIT_SEGMENTS or len(self.outcomes) >= _COMMIT_FILES:
                 self._commit()
@@ -234,13 +232,13 @@ class _Ingest:
                 self.outcomes.append(_indexed(copy, step.content, step.kind))
                 self._account(copy, FileState.INDEXED)
 
-    def _give_up(self, content: str, error: MediaError, *, is_final: bool = True) -> None:
-        if content in self.upserted:
-            self.upserted.remove(content)
-            self._store().delete({content})
+    def _give_up(self, step: GivenUp, *, is_final: bool = True) -> None:
+        if step.content in self.upserted:
+            self.upserted.remove(step.content)
+            self._store().delete({step.content})
         with self.lock:
-            for found in self.at_work.pop(content):
-                outcome = replace(_unusable(found, content, error), is_final=is_final)
+            for found in self.at_work.pop(step.content):
+                outcome = replace(_unusable(found, step.content, step.error), kind=step.kind, is_final=is_final)
                 log.info("%r: %s", found.path, outcome.reason)
                 self.outcomes.append(outcome)
                 self._account(found, outcome.state)

@@ -57,6 +57,7 @@ class GivenUp:
 
     content: str
     error: MediaError
+    kind: Kind | None = None
 
 
 Step = Embedded | Finished | GivenUp
@@ -75,8 +76,8 @@ def embed_files(files: Iterable[tuple[str, Path]], *, pool: Pool, embedder: Embe
                 yield from batches.add(content, segment)
             case Done(key=content, kind=kind, notes=notes):
                 yield from batches.close(content, kind, tuple(notes))
-            case Failed(key=content, error=error):
-                yield from batches.fail(content, error)
+            case Failed(key=content, error=error, kind=kind):
+                yield from batches.fail(content, error, kind)
             case None:
                 yield None
         yield from batches.overdue()
@@ -123,12 +124,12 @@ class _Batches:
         state.done = (kind, notes)
         yield from self._finished(content)
 
-    def fail(self, content: str, error: MediaError) -> Iterator[Step]:
+    def fail(self, content: str, error: MediaError, kind: Kind | None) -> Iterator[Step]:
         if content in self.given_up:
             self.given_up.remove(content)
             return
         self._drop(content)
-        yield GivenUp(content, error)
+        yield GivenUp(content, error, kind)
 
     def overdue(self) -> Iterator[Step]:
         """Embed what has waited too long for a full batch."""

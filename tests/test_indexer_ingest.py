@@ -1,0 +1,261 @@
+"""A whole ingest over real files, a real catalogue, real vectors and real readers; only the model is a fake."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.catalogue import open_catalogue
+from data.errors import BadSettingsError, EmbeddingFailedError
+from data.owner import open_shared
+from data.records import FileState
+from embedder.media.sandbox import ReaderPool
+from embedder.segment import Segment
+from indexer.ingest import ingest
+from indexer.library import Library
+from indexer.prune import prune
+from tests.fakes import FakeEmbedder
+
+
+@dataclass
+class Bench:
+    """A library in a tmp folder, a folder of media to fill, and a model that counts its calls."""
+
+    media: Path
+    library: Library
+    embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.media / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def run(self) -> dict[str, Any]:
+        """Ingest the folder; the report's numbers, and how many segments the model saw in this run."""
+        self.embedder.calls.clear()
+        report = ingest([self.media], self.library)
+        assert report.adds_up
+        return report.as_json() | {"seen_by_model": sum(self.embedder.calls)}
+
+    def stored(self) -> set[str]:
+        store = self.library.open_store()
+        try:
+            return store.contents()
+        finally:
+            store.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    home, media = tmp_path / "home", tmp_path / "media"
+    media.mkdir()
+    catalogue = open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}")
+    embedder = FakeEmbedder()
+    library = Library(
+        catalogue=catalogue,
+        fingerprint="fake-1",
+        home=home,
+        open_store=lambda: open_shared(home, fingerprint="fake-1", dim=8),
+        open_embedder=lambda: embedder,  # type: ignore[arg-type,return-value]
+        open_pool=lambda: ReaderPool(2),
+    )
+    yield Bench(media, library, embedder)
+    catalogue.close()
+
+
+def test_everything_found_is_accounted_for_and_a_second_run_does_nothing(bench: Bench) -> None:
+    bench.write("a.txt", "a dog on the beach")
+    bench.write("deep/er/b.md", "# Rain\n\nrain in the city at night")
+    bench.write("empty.txt", "")
+    (bench.media / "program.exe").write_bytes(b"MZ\x90\x00" + bytes(300))
+    (bench.media / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50))
+    bench.write(".hidden/c.txt", "not to be found")
+    first = bench.run()
+    assert {key: first[key] for key in ("found", "indexed", "unchanged", "skipped", "failed")} == {
+        "found": 5,
+        "indexed": 2,
+        "unchanged": 0,
+        "skipped": 2,
+        "failed": 1,
+    }
+    assert first["segments"] == first["seen_by_model"] == 2
+    second = bench.run()
+    assert (second["indexed"], second["unchanged"], second["skipped"], second["failed"]) == (0, 2, 2, 1)
+    assert second["seen_by_model"] == 0
+
+
+def test_rename_and_copy_do_not_call_the_model(bench: Bench) -> None:
+    path = bench.write("a.txt", "a dog on the beach")
+    bench.run()
+    path.rename(bench.media / "renamed.txt")
+    shutil.copy(bench.media / "renamed.txt", bench.media / "copy.txt")
+    report = bench.run()
+    assert (report["unchanged"], report["removed"], report["seen_by_model"]) == (2, 1, 0)
+    assert len(bench.stored()) == 1
+
+
+def test_copies_within_one_run_are_embedded_once(bench: Bench) -> None:
+    for number in range(40):
+        bench.write(f"{number}.txt", "the same dog")
+    report = bench.run()
+    assert (report["indexed"], report["unchanged"], report["seen_by_model"]) == (1, 39, 1)
+
+
+def test_a_changed_file_loses_its_old_vectors(bench: Bench) -> None:
+    bench.write("a.txt", "a dog")
+    bench.run()
+    before = bench.stored()
+    bench.write("a.txt", "a beach at night")
+    report = bench.run()
+    assert (report["indexed"], report["removed"]) == (1, 0)
+    assert len(bench.stored()) == 1
+    assert bench.stored() != before
+
+
+def test_a_removed_file_leaves_with_its_vectors(bench: Bench) -> None:
+    bench.write("a.txt", "a dog")
+    gone = bench.write("b.txt", "a beach")
+    bench.run()
+    gone.unlink()
+    assert bench.run()["removed"] == 1
+    assert len(bench.stored()) == 1
+
+
+def test_an_unmounted_drive_loses_nothing(bench: Bench) -> None:
+    bench.write("a.txt", "a dog")
+    bench.run()
+    bench.media.rename(bench.media.with_name("elsewhere"))
+    gone = ingest([bench.media], bench.library)
+    assert (gone.removed, gone.exit_code) == (0, 1)
+    bench.media.mkdir()
+    empty = ingest([bench.media], bench.library)
+    assert (empty.removed, empty.exit_code) == (0, 1)
+    assert "empty" in empty.problems[0]
+    assert len(bench.stored()) == 1
+    bench.media.rmdir()
+    bench.media.with_name("elsewhere").rename(bench.media)
+    assert bench.run()["unchanged"] == 1
+    assert bench.library.catalogue.summary().roots[0].offline_reason == ""
+
+
+def test_a_failed_file_is_tried_again_only_by_retry_or_after_a_change(bench: Bench) -> None:
+    (bench.media / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50))
+    bench.run()
+    bench.run()
+    (failure,) = bench.library.catalogue.failures()
+    assert failure.attempts == 1
+    assert failure.reason
+    assert bench.library.catalogue.forget_failures() == [str(bench.media)]
+    bench.run()
+    (failure,) = bench.library.catalogue.failures()
+    assert failure.attempts == 2
+
+
+def test_a_segment_the_model_chokes_on_fails_its_file_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(6):
+        bench.write(f"{number}.txt", f"dog number {number}")
+    bench.write("poison.txt", "poison")
+    embed = bench.embedder.embed
+
+    def choke(segments: Sequence[Segment]) -> Any:
+        for index, segment in enumerate(segments):
+            if segment.text == "poison":
+                raise EmbeddingFailedError(index, "the model gave no finite vector")
+        return embed(segments)
+
+    monkeypatch.setattr(bench.embedder, "embed", choke)
+    report = bench.run()
+    assert (report["indexed"], report["failed"]) == (6, 1)
+    (failure,) = bench.library.catalogue.failures()
+    assert failure.path.endswith("poison.txt")
+    assert "finite" in failure.reason
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_filed_under_its_old_content(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = bench.write("a.txt", "a dog")
+    embed = bench.embedder.embed
+
+    def meddle(segments: Sequence[Segment]) -> Any:
+        path.write_text("something longer than before")
+        return embed(segments)
+
+    monkeypatch.setattr(bench.embedder, "embed", meddle)
+    report = bench.run()
+    assert report["failed"] == 1
+    assert bench.stored() == set()
+    monkeypatch.setattr(bench.embedder, "embed", embed)
+    assert bench.run()["indexed"] == 1
+
+
+def test_odd_names_links_and_pipes_stop_nothing(bench: Bench) -> None:
+    bench.write("line\nbreak 🎺 'quote\".txt", "a dog")
+    (bench.media / os.fsdecode(b"caf\xe9.txt")).write_text("a beach")
+    (bench.media / "loop").symlink_to(bench.media / "loop")
+    (bench.media / "up").symlink_to(bench.media)
+    (bench.media / "dangling.txt").symlink_to(bench.media / "nowhere")
+    os.mkfifo(bench.media / "pipe.txt")
+    report = bench.run()
+    assert (report["found"], report["indexed"], report["skipped"], report["failed"]) == (5, 2, 1, 2)
+    reasons = {Path(f.path).name: f.reason for f in bench.library.catalogue.failures()}
+    assert "leads back to itself" in reasons["loop"]
+    assert "does not exist" in reasons["dangling.txt"]
+
+
+def test_prune_forgets_a_root_with_its_vectors(bench: Bench) -> None:
+    bench.write("a.txt", "a dog")
+    bench.run()
+    with pytest.raises(BadSettingsError, match="never ingested"):
+        prune(bench.library, roots=[bench.media / "other"])
+    pruned = prune(bench.library, roots=[bench.media])
+    assert (pruned.files, pruned.contents) == (1, 1)
+    assert bench.stored() == set()
+
+
+def test_a_path_that_never_was_is_refused(bench: Bench) -> None:
+    with pytest.raises(BadSettingsError, match="does not exist"):
+        ingest([bench.media / "nowhere"], bench.library)
+
+
+def test_the_librarys_own_folder_is_not_media(bench: Bench) -> None:
+    library = replace(bench.library, home=bench.media / "library")
+    bench.write("library/catalogue.txt", "not media")
+    bench.write("a.txt", "a dog")
+    assert ingest([bench.media], library).found == 1
+
+
+def test_files_can_be_found_while_others_are_still_being_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(150):
+        bench.write(f"{number:03}.txt", f"dog number {number}")
+    halfway, go_on = threading.Event(), threading.Event()
+    embed = bench.embedder.embed
+
+    def wait_at_the_last(segments: Sequence[Segment]) -> Any:
+        if any("149" in (segment.text or "") for segment in segments):
+            halfway.set()
+            go_on.wait(30)
+        return embed(segments)
+
+    monkeypatch.setattr(bench.embedder, "embed", wait_at_the_last)
+    monkeypatch.setattr("indexer.ingest._COMMIT_S", 0.0)
+    run = threading.Thread(target=bench.run)
+    run.start()
+    assert halfway.wait(60)
+    store = bench.library.open_store()
+    hits = store.search(np.eye(8, dtype=np.float32)[:1], limit=200)[0]
+    files = bench.library.catalogue.files_of({hit.segment.content for hit in hits})
+    assert len(files) >= 64
+    assert all(file.state is FileState.INDEXED for records in files.values() for file in records)
+    store.close()
+    go_on.set()
+    run.join()
