@@ -216,9 +216,8 @@ class _Ingest:
         first = self.at_work[step.content][0]
         changed = _what_changed(first)
         if changed:
-            self._give_up(
-                step.content, UnreadableMediaError(first.path, changed, hint="run ingest again"), is_final=False
-            )
+            error = UnreadableMediaError(first.path, changed, hint="run ingest again")
+            self._give_up(GivenUp(step.content, error, step.kind), is_final=False)
             return
         with self.lock:
             first, *copies = self.at_work.pop(step.content)
