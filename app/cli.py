@@ -1,10 +1,11 @@
-"""The command line: python -m app search."""
+"""The command line: python -m app search|serve."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -35,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m app", description="Ask the library: by words, by files, or by a mix of them."
     )
-    _add_search(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"))
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_search(commands)
+    _add_serve(commands)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
     try:
@@ -86,9 +89,25 @@ def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="FILE",
         help='queries, one a line as JSON {"words", "files", "not", "kinds", "limit"}; - is stdin',
     )
+    _add_model(parser)
+    parser.set_defaults(run=_search)
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="open the page on this machine: serve --port 8501",
+        description="Serve the page and its media on this machine only, until Ctrl-C.",
+        epilog="example: python -m app serve --port 8600",
+    )
+    parser.add_argument("--port", type=int, default=8501, help="on 127.0.0.1 (8501)")
+    _add_model(parser)
+    parser.set_defaults(run=_serve)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (auto)")
     parser.add_argument("--model", metavar="M", help="the model the library was ingested with")
-    parser.set_defaults(run=_search)
 
 
 def _search(options: argparse.Namespace) -> int:
@@ -113,6 +132,15 @@ def _search(options: argparse.Namespace) -> int:
 
         _print(table(answer, colour=sys.stdout.isatty()))
     return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    """Become `streamlit run streamlit_app.py`, so that both are one and the same server."""
+    chosen = {"OMNIA_MODEL": options.model, "OMNIA_DEVICE": options.device}
+    environment = os.environ | {name: value for name, value in chosen.items() if value}
+    script = Path(__file__).parent.parent / "streamlit_app.py"
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(options.port)]
+    os.execve(sys.executable, command, environment)  # noqa: S606  a fixed command, nothing for a shell
 
 
 def _answer_lines(service: SearchService, lines: TextIO) -> int:

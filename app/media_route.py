@@ -58,6 +58,7 @@ _GUARDED = {
     "Referrer-Policy": "no-referrer",
 }
 _GUARDED_PDF = {key: value for key, value in _GUARDED.items() if key != "Content-Security-Policy"}  # else no viewer
+_BIGGEST = 2**63  # numbers of files are smaller, and no database takes larger ones
 _SIDES = (320, 640, 1280, 2048)  # of previews: few, so that nobody can fill the cache with every size
 
 
@@ -138,7 +139,8 @@ def _file(library: Library, request: Request) -> FileRecord | None:
     """The file asked for, if it is in the library and the page itself is asking."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return None
-    file = library.catalogue().file(request.path_params["id"])
+    number = request.path_params["id"]
+    file = library.catalogue().file(number) if number < _BIGGEST else None
     return file if file and file.state is FileState.INDEXED else None
 
 

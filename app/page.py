@@ -47,7 +47,11 @@ def render(library: Library) -> None:
 @st.fragment(run_every=4)
 def _counts(library: Library) -> None:
     """The header; it counts on while another process ingests."""
-    summary = library.catalogue().summary()
+    try:
+        summary = library.catalogue().summary()
+    except OmniaError:  # said in full below, by the part of the page that cannot go on
+        st.html(_header("the library cannot be read"))
+        return
     numbers = _indexed(summary)
     total = sum(numbers.values())
     kinds = "".join(
@@ -56,10 +60,12 @@ def _counts(library: Library) -> None:
         if number
     )
     busy = '<span class="om-busy">ingesting</span>' if _is_running(summary) else ""
-    st.html(
-        '<header class="om-header"><a class="om-brand" href="/" target="_self">omnia</a>'
-        f'<div class="om-counts">{busy}<b>{total:,} file{"s" if total != 1 else ""}</b>{kinds}</div></header>'
-    )
+    st.html(_header(f"{busy}<b>{total:,} file{'s' if total != 1 else ''}</b>{kinds}"))
+
+
+def _header(counts: str) -> str:
+    brand = '<a class="om-brand" href="/" target="_self">omnia</a>'
+    return f'<header class="om-header">{brand}<div class="om-counts">{counts}</div></header>'
 
 
 def _question(library: Library) -> tuple[tuple[Part, ...], frozenset[Kind]]:

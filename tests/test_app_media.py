@@ -1,0 +1,148 @@
+"""The media route: bytes by number, with Range, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes import Shelf, text
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from app.media_route import media_url, preview_url, routes
+from app.previews import PreviewCache
+from data.records import Evidence, Kind, Span
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    shelf = Shelf(tmp_path / "home")
+    yield shelf
+    shelf.library.close()
+
+
+@pytest.fixture
+def client(shelf):
+    app = Starlette(routes=routes(lambda: shelf.library))
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=True) as client:
+        yield client
+
+
+@pytest.fixture
+def clip(shelf, tmp_path) -> Path:
+    path = tmp_path / "clip é.mp4"
+    path.write_bytes(bytes(range(256)) * 40)
+    shelf.put(path, [text("dog", kind=Kind.VIDEO, evidence=Evidence.SEEN, start_s=0, end_s=1)])
+    return path
+
+
+def test_a_range_gives_exactly_these_bytes(client, shelf, clip):
+    url = media_url(shelf.id_of(clip)).partition("#")[0]
+    whole = client.get(url)
+    assert (whole.status_code, whole.headers["accept-ranges"]) == (200, "bytes")
+    assert whole.content == clip.read_bytes()
+    part = client.get(url, headers={"Range": "bytes=250-259"})
+    assert part.status_code == 206
+    assert part.content == clip.read_bytes()[250:260]
+    assert part.headers["content-range"] == f"bytes 250-259/{clip.stat().st_size}"
+    assert client.get(url, headers={"Range": "bytes=-5"}).content == clip.read_bytes()[-5:]
+    assert client.get(url, headers={"Range": "bytes=99999-"}).status_code == 416
+
+
+def test_media_is_typed_by_a_table_and_never_sniffed(client, shelf, clip):
+    answer = client.get(media_url(shelf.id_of(clip)))
+    assert answer.headers["content-type"] == "video/mp4"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("name", ["drawing.svg", "page.html", "page.xhtml", "unknown"])
+def test_what_can_carry_a_script_is_a_download(client, shelf, tmp_path, name):
+    path = tmp_path / name
+    path.write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>")
+    shelf.put(path, [text("dog")])
+    answer = client.get(media_url(shelf.id_of(path)))
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/media/999",
+        "/api/media/0",
+        "/api/media/-1",
+        "/api/media/..%2f..%2fetc%2fpasswd",
+        "/api/media/../../etc/passwd",
+        "/api/media//etc/passwd",
+        "/api/media/1/../2",
+        "/api/media/%2e%2e",
+        "/api/media/1%00",
+        "/api/media/clip.mp4",
+        "/api/media/99999999999999999999999999",
+        "/api/preview/999",
+        "/api/preview/..%2fclip.mp4",
+    ],
+)
+def test_what_is_not_a_number_of_the_library_is_not_found(client, path):
+    assert client.get(path).status_code == 404
+
+
+def test_a_file_that_failed_is_not_served(client, shelf, tmp_path):
+    from data.catalogue import Outcome
+    from data.records import FileState
+
+    path = tmp_path / "secret.mp4"
+    path.write_bytes(b"x")
+    catalogue = shelf.library.catalogue()
+    run = catalogue.begin_run(str(tmp_path), shelf.fingerprint)
+    outcome = Outcome(path=str(path), size_bytes=1, mtime_ns=1, state=FileState.FAILED, reason="broken")
+    catalogue.record(run, shelf.fingerprint, [outcome])
+    assert client.get(media_url(shelf.id_of(path))).status_code == 404
+
+
+def test_a_file_that_is_away_is_not_found(client, shelf, clip):
+    url = media_url(shelf.id_of(clip))
+    clip.unlink()
+    assert client.get(url).status_code == 404
+    clip.mkdir()
+    assert client.get(url).status_code == 404
+
+
+def test_another_site_may_not_ask(client, shelf, clip):
+    url = media_url(shelf.id_of(clip))
+    for site, status in {"cross-site": 404, "same-site": 404, "same-origin": 200, "none": 200}.items():
+        assert client.get(url, headers={"Sec-Fetch-Site": site}).status_code == status
+
+
+def test_a_preview_is_drawn_once(client, shelf, clip):
+    url = preview_url(shelf.id_of(clip), start_s=0.5)
+    first, second = client.get(url), client.get(url)
+    assert first.headers["content-type"] == "image/jpeg"
+    assert first.content[:2] == b"\xff\xd8"
+    assert first.content == second.content
+    assert shelf.readers.stills == 1
+
+
+@pytest.mark.parametrize("asked", ["t=x", "t=-1", "t=nan", "t=inf", "page=0", "page=x", "side=big"])
+def test_a_moment_that_is_no_number_is_refused(client, shelf, clip, asked):
+    assert client.get(f"/api/preview/{shelf.id_of(clip)}?{asked}").status_code == 400
+
+
+def test_previews_do_not_grow_past_their_limit(shelf, tmp_path):
+    path = tmp_path / "dog.png"
+    Image.new("RGB", (4, 4), "red").save(path)
+    shelf.put(path)
+    file = shelf.library.catalogue().file(shelf.id_of(path))
+    folder = tmp_path / "previews"
+    cache = PreviewCache(folder, readers=shelf.readers, most_bytes=30_000)
+    for second in range(202):
+        cache.picture(file, Span(start_s=float(second)), max_side=320)
+    assert sum(kept.stat().st_size for kept in folder.glob("*/*")) <= 30_000
+
+
+def test_urls_carry_the_moment():
+    assert media_url(3) == "/api/media/3"
+    assert media_url(3, start_s=12.4) == "/api/media/3#t=12.40"
+    assert preview_url(3, page=2) == "/api/preview/3?side=640&page=2"

@@ -1,0 +1,157 @@
+"""The page, run without a browser."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from fakes import Shelf, text
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app import wiring
+from app.cards import card, marked
+from app.results import Moment, Result
+from data.records import Evidence, Kind
+
+SCRIPT = Path(wiring.__file__).parent.parent / "streamlit_app.py"
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    logging.getLogger("streamlit").setLevel(logging.ERROR)
+    shelf = Shelf(tmp_path / "home")
+    monkeypatch.setattr(wiring, "shared", lambda: shelf.library)
+    yield shelf
+    shelf.library.close()
+
+
+@pytest.fixture
+def page(shelf) -> AppTest:
+    return AppTest.from_file(str(SCRIPT), default_timeout=20)
+
+
+def fill(shelf: Shelf, folder: Path) -> None:
+    for name, words in {"dog.txt": "dog", "wet.txt": "dog rain", "city.txt": "city"}.items():
+        (folder / name).write_text(words)
+        shelf.put(folder / name)
+    Image.new("RGB", (4, 4), "red").save(folder / "red.png")
+    shelf.put(folder / "red.png")
+
+
+def html(page: AppTest) -> str:
+    return "\n".join(element.proto.body for element in page.get("html"))
+
+
+def names(page: AppTest) -> list[str]:
+    return [line.split("<")[0] for line in html(page).split('class="om-name"')[1:] for line in [line.split(">", 1)[1]]]
+
+
+def test_an_empty_library_says_what_to_do_next(page):
+    page.run()
+    assert not page.exception
+    assert "Nothing here yet" in html(page)
+    assert page.code[0].value.startswith("python -m indexer ingest")
+
+
+def test_a_filled_library_shows_some_of_itself(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    shelf.library.service()
+    page.run()
+    assert not page.exception
+    assert "4 files" in html(page)
+    assert set(names(page)) == {"dog.txt", "wet.txt", "city.txt", "red.png"}
+
+
+def test_words_and_kind_in_the_url_are_asked(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params["q"] = "dog"
+    page.query_params["kind"] = "image"
+    page.run()
+    assert not page.exception
+    assert names(page) == ["red.png"]
+
+
+def test_typing_finds_and_more_like_this_goes_on(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.run()
+    page.text_input(key="q").set_value("dog").run()
+    assert names(page)[0] in ("dog.txt", "red.png")
+    assert len(names(page)) == 4
+    before = names(page)[0]
+    page.button(key="like-0").click().run()
+    assert not page.exception
+    assert page.text_input(key="q").value == ""
+    assert before not in names(page)
+    assert "like" in page.query_params
+    page.button(key="unlike").click().run()
+    assert "like" not in page.query_params
+
+
+def test_a_dropped_file_finds_what_it_is_like(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.run()
+    page.file_uploader[0].upload("red too.png", (tmp_path / "red.png").read_bytes(), "image/png").run()
+    assert not page.exception
+    assert {"red.png", "dog.txt"} == set(names(page)[:2])
+    reads = shelf.readers.reads
+    page.run()
+    assert shelf.readers.reads == reads
+
+
+def test_a_dropped_file_that_cannot_be_read_is_named(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.run()
+    page.file_uploader[0].upload("strange.xyz", b"?", "application/octet-stream").run()
+    assert not page.exception
+    assert page.warning[0].value == "strange.xyz: not a file this test reads (give .txt, .png or .wav)"
+
+
+def test_an_error_is_one_line_and_no_traceback(page, shelf, monkeypatch):
+    from data.errors import StoreUnavailableError
+
+    def unreachable():
+        raise StoreUnavailableError("the store does not answer; start it")
+
+    monkeypatch.setattr(shelf.library, "catalogue", unreachable)
+    page.run()
+    assert not page.exception
+    assert page.error[0].value == "the store does not answer; start it"
+
+
+def test_names_and_words_from_files_are_escaped():
+    from uuid import uuid4
+
+    moment = Moment(
+        segment=uuid4(),
+        evidence=Evidence.WRITTEN,
+        start_s=None,
+        end_s=None,
+        page=None,
+        snippet="<script>alert(1)</script> dog",
+        score=0.5,
+    )
+    result = Result(
+        id=1,
+        path='/m/"><img src=x onerror=alert(1)>\n🐕.txt',
+        kind=Kind.TEXT,
+        content="c",
+        score=0.5,
+        moments=(moment,),
+    )
+    shown = card(result, best_score=0.5, words="dog script")
+    assert "<script" not in shown
+    assert "<img" not in shown
+    assert "<mark>dog</mark>" in shown
+    assert marked("a <b> dog", "dog") == "a &lt;b&gt; <mark>dog</mark>"
+
+
+def test_a_spoken_moment_starts_its_player_there(page, shelf, tmp_path):
+    path = tmp_path / "talk.mp4"
+    path.write_bytes(b"x")
+    shelf.put(path, [text("dog", kind=Kind.VIDEO, evidence=Evidence.SAID, start_s=12.4, end_s=15)])
+    page.query_params["q"] = "dog"
+    page.run()
+    assert f'src="/api/media/{shelf.id_of(path)}#t=12.40"' in html(page)
+    assert 'data-seek="12.40"' in html(page)

@@ -1,0 +1,163 @@
+"""The page in a real browser: type, drop a file, play a result from its moment."""
+
+from __future__ import annotations
+
+import base64
+import io
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+HERE = Path(__file__).parent
+SCREENSHOTS = HERE / "screenshots"
+BROWSER = next(
+    (
+        path
+        for path in (
+            "/usr/lib/chromium/chromium",
+            *map(shutil.which, ("chromium", "chromium-browser", "google-chrome")),
+        )
+        if path and Path(path).exists()
+    ),
+    None,
+)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--mute-audio"]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(BROWSER is None, reason="no chromium here; apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home = tmp_path_factory.mktemp("page")
+    log = (home / "log").open("wb")
+    command = [sys.executable, str(HERE / "page_process.py"), str(home), str(port)]
+    server = subprocess.Popen(command, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            assert server.poll() is None, (home / "log").read_text()
+            try:
+                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.25)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)
+        log.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(30_000)
+    page.outside = []
+    page.on("request", lambda request: _note_outside(page, request.url))
+    page.goto(address)
+    page.wait_for_selector(".om-welcome")
+    yield page
+    assert page.outside == [], "the page may ask this machine only"
+    page.close()
+
+
+def _note_outside(page, url: str) -> None:
+    if not url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+        page.outside.append(url)
+
+
+def ask(page, words: str) -> None:
+    box = page.get_by_placeholder("a dog on a beach")
+    box.fill(words)
+    box.press("Enter")
+    page.wait_for_selector(".om-took")
+
+
+def drop(page, name: str, content: bytes, kind: str) -> None:
+    """Drop a file somewhere on the page, away from the drop zone."""
+    encoded = base64.b64encode(content).decode()
+    page.evaluate(
+        """([name, encoded, kind]) => {
+            const bytes = Uint8Array.from(atob(encoded), letter => letter.charCodeAt(0));
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([bytes], name, { type: kind }));
+            for (const type of ["dragover", "drop"])
+                document.querySelector(".om-header").dispatchEvent(
+                    new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer }));
+        }""",
+        [name, encoded, kind],
+    )
+
+
+def test_typing_finds_and_a_click_plays_from_the_moment(page):
+    ask(page, "dog")
+    page.wait_for_selector(".om-video .om-seek")
+    assert "q=dog" in page.url
+    page.locator(".om-video .om-seek", has_text="0:12").click()
+    page.wait_for_function("document.querySelector('.om-video video').currentTime > 12.9")
+    playing = page.evaluate(
+        "(() => { const v = document.querySelector('.om-video video'); return [v.currentTime, v.paused, v.error] })()"
+    )
+    assert playing[0] < 20
+    assert playing[1:] == [False, None]
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / "typed.png")
+
+
+def test_the_player_itself_starts_at_the_moment(page):
+    ask(page, "dog")
+    video = page.locator(".om-video video")
+    video.evaluate("player => player.play()")
+    page.wait_for_function("document.querySelector('.om-video video').currentTime > 12.5")
+
+
+def test_a_file_dropped_anywhere_is_searched_by(page):
+    picture = io.BytesIO()
+    Image.new("RGB", (32, 32), "red").save(picture, "PNG")
+    drop(page, "my dog.png", picture.getvalue(), "image/png")
+    page.wait_for_selector(".om-took")
+    page.wait_for_function("document.querySelectorAll('.om-image img')[0]?.naturalWidth > 0")
+    assert page.locator(".om-name").first.inner_text() in ("red.png", "walk.mp4")
+    assert page.get_by_text("my dog.png").count() == 1
+    page.screenshot(path=SCREENSHOTS / "dropped.png")
+
+
+def test_more_like_this_asks_again(page):
+    ask(page, "dog")
+    page.get_by_text("More like this").first.click()
+    page.get_by_text("More like walk.mp4").or_(page.get_by_text("More like red.png")).first.wait_for()
+    assert "like=" in page.url
+
+
+def test_a_picture_enlarges_and_a_phone_needs_no_sideways_scrolling(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    ask(page, "dog")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator(".om-image .om-zoom").click()
+    page.wait_for_selector("dialog.om-lightbox[open] img")
+    page.screenshot(path=SCREENSHOTS / "phone.png")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog.om-lightbox", state="detached")
