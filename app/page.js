@@ -49,10 +49,13 @@ if (!window.omniaListens) {
   });
 
   // Files dropped anywhere, or pasted, go to the drop zone.
-  const zoneInput = () => document.querySelector(".st-key-ask input[type=file]");
-  const give = (files) => {
-    const input = zoneInput();
-    if (!input || !files.length) return;
+  const give = (files, patience = 50) => {
+    if (!files.length) return;
+    const input = document.querySelector(".st-key-ask input[type=file]");
+    if (!input) {  // the drop zone is drawn last
+      if (patience) setTimeout(() => give(files, patience - 1), 100);
+      return;
+    }
     const carrier = new DataTransfer();
     for (const file of files) carrier.items.add(file);
     input.files = carrier.files;

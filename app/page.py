@@ -263,6 +263,8 @@ def _welcome(library: Library) -> None:
     )
     if library.service.made:
         _cards(library.service().glimpse(_GLIMPSE))
+    else:
+        _wait_for_model(library)
     failures = library.catalogue().failures()
     if failures:
         with st.expander(f"{len(failures):,} file{'s' if len(failures) != 1 else ''} could not be read"):
@@ -275,6 +277,13 @@ def _welcome(library: Library) -> None:
                 + "</ul>"
             )
             st.caption("Try them again with: python -m indexer retry")
+
+
+@st.fragment(run_every=2)
+def _wait_for_model(library: Library) -> None:
+    """Draw the page again once the model that loads in the background is there."""
+    if library.service.made:
+        st.rerun()
 
 
 def _service(library: Library) -> Any:
