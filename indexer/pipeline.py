@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Protocol
 
 from embedder.embed import Embedder
@@ -27,7 +28,9 @@ class Pool(Protocol):
     """What the pipeline asks of `embedder.media.sandbox.ReaderPool`."""
 
     def __enter__(self) -> Pool: ...
-    def __exit__(self, *exc: object) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
     def read_many(self, files: Iterable[tuple[str, Path]]) -> Iterator[Event[str]]: ...
 
 
