@@ -1,23 +1,72 @@
-"""The catalogue on a real SQLite file."""
+"""The catalogue on a real SQLite file and on a real PostgreSQL server."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
 from data.catalogue import Catalogue, Outcome, open_catalogue
 from data.errors import StoreUnavailableError
 from data.records import FileState, Kind
+from data.tables import Base
 
 HASH = "ab" * 32
 
 
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server of our own, on a socket in a tmp folder."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs:
+        pytest.skip("no PostgreSQL server on this machine (Debian: postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="omnia-pg-"))
+    user: dict[str, Any] = {}
+    if os.getuid() == 0:  # the server refuses to run as root
+        shutil.chown(folder, "postgres")
+        user = {"user": "postgres", "group": "postgres", "extra_groups": []}
+    run = partial(subprocess.run, check=True, capture_output=True, cwd=folder, **user)
+    run([programs[-1] / "initdb", "-D", folder / "db", "-U", "omnia", "--auth=trust", "--encoding=UTF8", "--locale=C"])
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    subprocess.run(
+        [programs[-1] / "pg_ctl", "-D", folder / "db", "-o", options, "-w", "-l", folder / "log", "start"],
+        check=True,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        **user,
+    )
+    yield f"postgresql+psycopg://omnia@/postgres?host={folder}"
+    run([programs[-1] / "pg_ctl", "-D", folder / "db", "-m", "immediate", "stop"])
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'home' / 'catalogue.sqlite'}"
+    address: str = request.getfixturevalue("postgres")
+    engine = create_engine(address)
+    with engine.begin() as db:
+        Base.metadata.drop_all(db)
+    engine.dispose()
+    return address
+
+
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Catalogue:
-    return open_catalogue(f"sqlite:///{tmp_path / 'home' / 'catalogue.sqlite'}")
+def catalogue(url: str) -> Iterator[Catalogue]:
+    opened = open_catalogue(url)
+    yield opened
+    opened.close()
 
 
 def indexed(path: str, *, content: str = HASH, segments: int | None = 3) -> Outcome:
@@ -108,7 +157,8 @@ def test_forgetting_a_root_takes_its_files_along(catalogue: Catalogue) -> None:
     assert catalogue.roots() == []
 
 
-def test_a_reader_is_not_kept_waiting_by_a_writer(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_a_reader_is_not_kept_waiting_by_a_writer(tmp_path: Path) -> None:
+    catalogue = open_catalogue(f"sqlite:///{tmp_path / 'home' / 'catalogue.sqlite'}")
     run = catalogue.begin_run("/m", "fp")
     catalogue.record(run, "fp", [indexed("/m/a")])
     writer = sqlite3.connect(tmp_path / "home" / "catalogue.sqlite", isolation_level=None)
