@@ -6,16 +6,22 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Engine
 
 from data.database import open_database, reading, translated
+from data.recording import Outcome, chunks, record_outcomes
 from data.records import FileRecord, FileState, Kind
 from data.tables import File, Indexing, Root, Run, escape_path
 
-_CHUNK = 500  # bound parameters in one statement; SQLite allows 32,766, old ones 999
+__all__ = ["Catalogue", "Known", "LibrarySummary", "Outcome", "RootSummary", "open_catalogue"]
+
+# Built once: it is asked for every new file, and building it takes longer than its answer.
+_INDEXED_KIND = select(Indexing.kind).where(
+    Indexing.content == bindparam("content"), Indexing.fingerprint == bindparam("fingerprint")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,30 +41,6 @@ class Known:
     state: FileState
     reason: str
     settled: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How an attempt at one file ended, ready to be recorded.
-
-    Args:
-        segments: how many segments are in the vector store; None when the content was indexed before.
-        notes: what was left out of an indexed content, one line each.
-        is_final: False for what may mend itself without a change of the file (permissions, a race): the next run
-            tries again.
-    """
-
-    path: str
-    size_bytes: int
-    mtime_ns: int
-    state: FileState
-    kind: Kind | None = None
-    content: str | None = None
-    segments: int | None = None
-    notes: tuple[str, ...] = ()
-    reason: str = ""
-    hint: str = ""
-    is_final: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +104,7 @@ class Catalogue:
         query = select(*columns, File.fingerprint, File.reason, Indexing.content.label("indexed"))
         found: dict[str, Known] = {}
         with self._reader.connect() as db:
-            for chunk in _chunks(paths):
+            for chunk in chunks(paths):
                 rows = db.execute(query.outerjoin(Indexing, indexed).where(File.path.in_(chunk)))
                 for row in rows:
                     state = FileState(row.state)
@@ -145,25 +127,22 @@ class Catalogue:
     def mark_seen(self, run: int, ids: Sequence[int]) -> None:
         """These files are still there."""
         with self._engine.begin() as db:
-            for chunk in _chunks(ids):
+            for chunk in chunks(ids):
                 db.execute(update(File).where(File.id.in_(chunk)).values(seen_run=run))
 
     @translated
     def indexed_kind(self, content: str, fingerprint: str) -> Kind | None:
         """The kind under which a content is indexed, None when it is not."""
-        query = select(Indexing.kind).where(Indexing.content == content, Indexing.fingerprint == fingerprint)
         with self._reader.connect() as db:
-            return _kind(db.execute(query).scalar_one_or_none())
+            found = db.execute(_INDEXED_KIND, {"content": content, "fingerprint": fingerprint})
+            return _kind(found.scalar_one_or_none())
 
     @translated
     def record(self, run: int, fingerprint: str, outcomes: Sequence[Outcome]) -> None:
         """Record outcomes in one transaction; the vectors of indexed ones must be durable by now."""
         with self._engine.begin() as db:
             root_id = db.execute(select(Run.root_id).where(Run.id == run)).scalar_one()
-            for outcome in outcomes:
-                if outcome.state is FileState.INDEXED and outcome.segments is not None:
-                    _record_indexing(db, fingerprint, outcome)
-                _record_file(db, run, root_id, fingerprint, outcome)
+            record_outcomes(db, outcomes, run=run, root_id=root_id, fingerprint=fingerprint)
 
     @translated
     def finish_run(self, run: int, root: str, *, sweep: bool, offline_reason: str = "") -> int:
@@ -198,7 +177,7 @@ class Catalogue:
         indexed: set[str] = set()
         query = select(Indexing.content).where(Indexing.fingerprint == fingerprint)
         with self._reader.connect() as db:
-            for chunk in _chunks(list(contents)):
+            for chunk in chunks(list(contents)):
                 indexed.update(db.execute(query.where(Indexing.content.in_(chunk))).scalars())
         return set(contents) - indexed
 
@@ -206,7 +185,7 @@ class Catalogue:
     def forget_contents(self, contents: Collection[str]) -> None:
         """Drop the indexings of these contents, before their vectors are deleted."""
         with self._engine.begin() as db:
-            for chunk in _chunks(list(contents)):
+            for chunk in chunks(list(contents)):
                 db.execute(delete(Indexing).where(Indexing.content.in_(chunk)))
 
     @translated
@@ -237,13 +216,13 @@ class Catalogue:
     @translated
     def files_at(self, paths: Sequence[str]) -> list[FileRecord]:
         """The records of these paths, as far as they are known."""
-        return [record for chunk in _chunks(paths) for record in self._files(File.path.in_(chunk))]
+        return [record for chunk in chunks(paths) for record in self._files(File.path.in_(chunk))]
 
     @translated
     def files_of(self, contents: Collection[str]) -> dict[str, list[FileRecord]]:
         """The files that have each of these contents, by path; contents that no file has are left out."""
         found: defaultdict[str, list[FileRecord]] = defaultdict(list)
-        for chunk in _chunks(list(contents)):
+        for chunk in chunks(list(contents)):
             for record in self._files(File.content.in_(chunk)):
                 found[record.content or ""].append(record)
         return dict(found)
@@ -300,43 +279,6 @@ class Catalogue:
         return iter([_file_record(row) for row in rows])
 
 
-def _record_indexing(db: Connection, fingerprint: str, outcome: Outcome) -> None:
-    key = (Indexing.content == outcome.content) & (Indexing.fingerprint == fingerprint)
-    db.execute(delete(Indexing).where(key))
-    db.execute(
-        insert(Indexing).values(
-            content=outcome.content,
-            fingerprint=fingerprint,
-            kind=outcome.kind,
-            segments=outcome.segments,
-            notes="\n".join(outcome.notes),
-            indexed_at=time.time(),
-        )
-    )
-
-
-def _record_file(db: Connection, run: int, root_id: int, fingerprint: str, outcome: Outcome) -> None:
-    values: dict[str, Any] = {
-        "root_id": root_id,
-        "size_bytes": outcome.size_bytes,
-        "mtime_ns": outcome.mtime_ns,
-        "kind": outcome.kind,
-        "content": outcome.content,
-        "fingerprint": fingerprint if outcome.is_final else "",
-        "state": outcome.state,
-        "reason": outcome.reason,
-        "hint": outcome.hint,
-        "seen_run": run,
-    }
-    known = db.execute(select(File.id, File.attempts, File.content).where(File.path == outcome.path)).one_or_none()
-    if known is None:
-        db.execute(insert(File).values(path=outcome.path, attempts=1, **values))
-        return
-    is_same = known.content == outcome.content and outcome.state is FileState.FAILED
-    values["attempts"] = known.attempts + 1 if is_same else 1
-    db.execute(update(File).where(File.id == known.id).values(**values))
-
-
 def _new_id(db: Connection, statement: Any) -> int:
     return int(db.execute(statement).inserted_primary_key[0])  # type: ignore[index]
 
@@ -370,11 +312,3 @@ def _under(root: str) -> ColumnElement[bool]:
 
 def _live_contents() -> Any:
     return select(File.content).where(File.content.is_not(None))
-
-
-T = TypeVar("T")
-
-
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]

@@ -13,10 +13,12 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from data.catalogue import Catalogue, Outcome
 from data.errors import BadSettingsError, MediaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import FileState, Kind, SegmentRecord, segment_id
-from data.vectors import VectorStore
+from data.vectors import Vectors, VectorStore
 from indexer.changes import Changed, Settled, Unusable, changes
 from indexer.crawl import Crawl, Found
 from indexer.library import Library
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_UPSERT_SEGMENTS = 64  # together: each call waits for whoever else uses the store
 _COMMIT_SEGMENTS = 1_000  # vectors between two flushes at most
 _COMMIT_S = 1.0  # and seconds: a finished file can be found soon after
 _COMMIT_FILES = 500
@@ -93,7 +96,8 @@ class _Ingest:
     lock: threading.Lock = field(default_factory=threading.Lock)
     at_work: dict[str, list[Found]] = field(default_factory=dict)  # by content: its first path, then copies of it
     promised: dict[str, Kind] = field(default_factory=dict)  # contents embedded since the last commit
-    upserted: set[str] = field(default_factory=set)  # contents at work that have vectors in the store
+    embedded: list[tuple[list[SegmentRecord], Vectors]] = field(default_factory=list)  # to be upserted together
+    begun: set[str] = field(default_factory=set)  # contents at work of which some segments are embedded
     outcomes: list[Outcome] = field(default_factory=list)  # to be recorded after the next flush
     unsaved: int = 0  # segments upserted since the last flush
     committed_at: float = field(default_factory=time.monotonic)
@@ -184,7 +188,7 @@ class _Ingest:
         for step in embed_files(files, pool=self.pool, embedder=self.embedder):
             match step:
                 case Embedded():
-                    self._upsert(step)
+                    self._take(step)
                 case Finished():
                     self._finish(step)
                 case GivenUp():
@@ -193,7 +197,7 @@ class _Ingest:
             if is_late or self.unsaved >= _COMMIT_SEGMENTS or len(self.outcomes) >= _COMMIT_FILES:
                 self._commit()
 
-    def _upsert(self, step: Embedded) -> None:
+    def _take(self, step: Embedded) -> None:
         records = [
             SegmentRecord(
                 id=segment_id(step.content, self.library.fingerprint, number),
@@ -207,10 +211,18 @@ class _Ingest:
             )
             for number, segment in zip(step.numbers, step.segments, strict=True)
         ]
-        self._store().upsert(records, step.vectors)
-        self.upserted.add(step.content)
-        self.unsaved += len(records)
+        self.embedded.append((records, step.vectors))
+        self.begun.add(step.content)
         self.report.segments += len(records)
+        if sum(len(some) for some, _ in self.embedded) >= _UPSERT_SEGMENTS:
+            self._upsert()
+
+    def _upsert(self) -> None:
+        records = [record for some, _ in self.embedded for record in some]
+        if records:
+            self._store().upsert(records, np.concatenate([vectors for _, vectors in self.embedded]))
+            self.unsaved += len(records)
+            self.embedded.clear()
 
     def _finish(self, step: Finished) -> None:
         first = self.at_work[step.content][0]
@@ -222,7 +234,7 @@ class _Ingest:
         with self.lock:
             first, *copies = self.at_work.pop(step.content)
             self.promised[step.content] = step.kind
-            self.upserted.discard(step.content)
+            self.begun.discard(step.content)
             outcome = _indexed(first, step.content, step.kind)
             self.outcomes.append(replace(outcome, segments=step.segments, notes=step.notes))
             self._account(first, FileState.INDEXED, embedded=True)
@@ -232,8 +244,9 @@ class _Ingest:
                 self._account(copy, FileState.INDEXED)
 
     def _give_up(self, step: GivenUp, *, is_final: bool = True) -> None:
-        if step.content in self.upserted:
-            self.upserted.remove(step.content)
+        if step.content in self.begun:
+            self.begun.remove(step.content)
+            self._upsert()
             self._store().delete({step.content})
         with self.lock:
             for found in self.at_work.pop(step.content):
@@ -244,6 +257,7 @@ class _Ingest:
 
     def _commit(self) -> None:
         """Vectors first, then the rows that promise them."""
+        self._upsert()
         if self.unsaved:
             self._store().flush()
             self.unsaved = 0
