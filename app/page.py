@@ -13,6 +13,7 @@ from uuid import UUID
 import streamlit as st
 
 from app.cards import card
+from app.files import glimpse
 from app.query import NOT_WEIGHT, FilePart, Part, Query, SegmentPart, TextPart
 from data.errors import MediaError, OmniaError
 from data.records import FileState, Kind
@@ -261,10 +262,7 @@ def _welcome(library: Library) -> None:
         "that looks, sounds or reads like it comes up, at the moment where it does. Both together work too.</p>"
         f'<ul class="om-roots">{roots}</ul></section>'
     )
-    if library.service.made:
-        _cards(library.service().glimpse(_GLIMPSE))
-    else:
-        _wait_for_model(library)
+    _cards(glimpse(library.store(), library.catalogue(), count=_GLIMPSE))
     failures = library.catalogue().failures()
     if failures:
         with st.expander(f"{len(failures):,} file{'s' if len(failures) != 1 else ''} could not be read"):
@@ -277,13 +275,6 @@ def _welcome(library: Library) -> None:
                 + "</ul>"
             )
             st.caption("Try them again with: python -m indexer retry")
-
-
-@st.fragment(run_every=2)
-def _wait_for_model(library: Library) -> None:
-    """Draw the page again once the model that loads in the background is there."""
-    if library.service.made:
-        st.rerun()
 
 
 def _service(library: Library) -> Any:

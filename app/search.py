@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.moments import best_moments
+from app.files import indexed_files, result_of
 from app.parts import PartReader
 from app.query import BadQueryError, FilePart, Query, SegmentPart
 from app.results import Answer, Result
 from app.scoring import Combinations, PartVectors, combinations, fit, scores
-from data.records import FileRecord, FileState, Hit, Kind
+from data.records import Hit
 from data.vectors import Where
 
 if TYPE_CHECKING:
-    from embedder.embed import Embedder
-
     from data.catalogue import Catalogue
     from data.vectors import VectorStore
+    from embedder.embed import Embedder
     from embedder.media.sandbox import ReaderPool
 
 _HITS_PER_RESULT = 10  # asked of the store at first: a file answers with several segments
 _FEWEST_HITS = 100
 _MOST_HITS = 6_400  # asked of the store at last, when most hits belong to few files
 _MORE = 4
-_GLIMPSED = 500  # segments looked at for a glimpse
 
 
 class SearchService:
@@ -61,20 +58,6 @@ class SearchService:
     def knows(self, content: str) -> bool:
         """Whether a file of this content is answered without being read."""
         return self._parts.knows(content)
-
-    def glimpse(self, count: int) -> tuple[Result, ...]:
-        """A few files of the library, of every kind in turn, to start from; their score is 0."""
-        records, _ = next(self._store.scan(batch_size=_GLIMPSED), ([], None))
-        firsts: dict[str, Hit] = {}
-        for record in sorted(records, key=lambda record: record.number):
-            firsts.setdefault(record.content, Hit(record, 0.0))
-        files = self._files_of(list(firsts))
-        by_kind: dict[Kind, list[Result]] = {}
-        for content, hit in firsts.items():
-            if files.get(content):
-                by_kind.setdefault(hit.segment.kind, []).append(_result([hit], files[content], same=False))
-        in_turn = zip_longest(*(by_kind[kind] for kind in Kind if kind in by_kind))
-        return tuple(result for turn in in_turn for result in turn if result)[:count]
 
     def search(self, query: Query) -> Answer:
         """The files that answer the query best.
@@ -128,21 +111,15 @@ class SearchService:
                 by_content.setdefault(hit.segment.content, []).append(hit)
             for content in left_out:
                 by_content.pop(content, None)
-            files = self._files_of(list(by_content))
+            files = indexed_files(self._catalogue, list(by_content))
             found = [content for content in by_content if files.get(content)]
             drained = all(len(found_here) < asked for found_here in lists)
             if len(found) >= query.limit or drained or asked >= _MOST_HITS:
                 break
             asked = min(asked * _MORE, _MOST_HITS)
         return tuple(
-            _result(by_content[content], files[content], same=content in same) for content in found[: query.limit]
+            result_of(by_content[content], files[content], same=content in same) for content in found[: query.limit]
         )
-
-    def _files_of(self, contents: Sequence[str]) -> dict[str, list[FileRecord]]:
-        known = self._catalogue.files_of(contents)
-        return {
-            content: [file for file in files if file.state is FileState.INDEXED] for content, files in known.items()
-        }
 
     def _scored(self, lists: Sequence[Sequence[Hit]], parts: Sequence[PartVectors], wanted: Combinations) -> list[Hit]:
         """The distinct hits under their exact score, best first."""
@@ -160,18 +137,3 @@ def _check(query: Query) -> None:
         raise BadQueryError(f"limit must be 1 or more, not {query.limit}")
     if not any(part.weight > 0 for part in query.parts):
         raise BadQueryError("nothing to look for; give words or a file besides what it should not be like")
-
-
-def _result(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool) -> Result:
-    first, *others = sorted(files, key=lambda file: file.path)
-    best = hits[0]
-    return Result(
-        id=first.id,
-        path=first.path,
-        kind=first.kind or best.segment.kind,
-        content=best.segment.content,
-        score=float(best.score),
-        moments=best_moments(hits),
-        other_paths=tuple(file.path for file in others),
-        same=same,
-    )

@@ -57,11 +57,11 @@ def test_an_empty_library_says_what_to_do_next(page):
 
 def test_a_filled_library_shows_some_of_itself(page, shelf, tmp_path):
     fill(shelf, tmp_path)
-    shelf.library.service()
     page.run()
     assert not page.exception
     assert "4 files" in html(page)
     assert set(names(page)) == {"dog.txt", "wet.txt", "city.txt", "red.png"}
+    assert shelf.library.service.made is None, "the first page does not wait for the model"
 
 
 def test_words_and_kind_in_the_url_are_asked(page, shelf, tmp_path):

@@ -1,0 +1,58 @@
+"""Files: the contents that segments belong to, as the files a person knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from app.moments import best_moments
+from app.results import Result
+from data.records import FileRecord, FileState, Hit, Kind
+
+if TYPE_CHECKING:
+    from data.catalogue import Catalogue
+    from data.vectors import VectorStore
+
+_GLIMPSED = 500  # segments looked at for a glimpse
+
+
+def indexed_files(catalogue: Catalogue, contents: Sequence[str]) -> dict[str, list[FileRecord]]:
+    """The indexed files of each content; contents that no such file has are left out."""
+    found: dict[str, list[FileRecord]] = {}
+    for content, files in catalogue.files_of(contents).items():
+        indexed = [file for file in files if file.state is FileState.INDEXED]
+        if indexed:
+            found[content] = indexed
+    return found
+
+
+def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = False) -> Result:
+    """One content's hits (best first, at least one) as a result: the first of its files, the others named."""
+    first, *others = sorted(files, key=lambda file: file.path)
+    best = hits[0]
+    return Result(
+        id=first.id,
+        path=first.path,
+        kind=first.kind or best.segment.kind,
+        content=best.segment.content,
+        score=float(best.score),
+        moments=best_moments(hits),
+        other_paths=tuple(file.path for file in others),
+        same=same,
+    )
+
+
+def glimpse(store: VectorStore, catalogue: Catalogue, *, count: int) -> tuple[Result, ...]:
+    """A few files of the library, of every kind in turn, to start from; their score is 0. Needs no model."""
+    records, _ = next(store.scan(batch_size=_GLIMPSED), ([], None))
+    firsts: dict[str, Hit] = {}
+    for record in sorted(records, key=lambda record: record.number):
+        firsts.setdefault(record.content, Hit(record, 0.0))
+    files = indexed_files(catalogue, list(firsts))
+    by_kind: dict[Kind, list[Result]] = {kind: [] for kind in Kind}
+    for content, hit in firsts.items():
+        if content in files:
+            by_kind[hit.segment.kind].append(result_of([hit], files[content]))
+    in_turn = zip_longest(*by_kind.values())
+    return tuple(result for turn in in_turn for result in turn if result)[:count]
