@@ -18,7 +18,17 @@ from data.tables import File, Indexing, Root, Run, escape_path
 
 __all__ = ["Catalogue", "Known", "LibrarySummary", "Outcome", "RootSummary", "open_catalogue"]
 
-# Built once: it is asked for every new file, and building it takes longer than its answer.
+_KINDS = {None: None} | {kind.value: kind for kind in Kind}
+_STATES = {state.value: state for state in FileState}
+
+# Asked for every file of a crawl: built once, for building takes longer than answering.
+_KNOWN = (
+    select(File.id, File.path, File.size_bytes, File.mtime_ns, File.content, File.kind, File.state, File.fingerprint)
+    .add_columns(File.reason, Indexing.content)
+    .outerjoin(Indexing, (Indexing.content == File.content) & (Indexing.fingerprint == bindparam("fingerprint")))
+    .where(File.path.in_(bindparam("paths", expanding=True)))
+)
+_MARK_SEEN = update(File).where(File.id.in_(bindparam("ids", expanding=True))).values(seen_run=bindparam("run"))
 _INDEXED_KIND = select(Indexing.kind).where(
     Indexing.content == bindparam("content"), Indexing.fingerprint == bindparam("fingerprint")
 )
@@ -99,27 +109,21 @@ class Catalogue:
     @translated
     def known(self, paths: Sequence[str], fingerprint: str) -> dict[str, Known]:
         """What is remembered of these paths (any number); unknown ones are left out."""
-        indexed = (Indexing.content == File.content) & (Indexing.fingerprint == fingerprint)
-        columns = (File.id, File.path, File.size_bytes, File.mtime_ns, File.content, File.kind, File.state)
-        query = select(*columns, File.fingerprint, File.reason, Indexing.content.label("indexed"))
         found: dict[str, Known] = {}
         with self._reader.connect() as db:
             for chunk in chunks(paths):
-                rows = db.execute(query.outerjoin(Indexing, indexed).where(File.path.in_(chunk)))
-                for row in rows:
-                    state = FileState(row.state)
-                    is_settled = (
-                        row.indexed is not None if state is FileState.INDEXED else row.fingerprint == fingerprint
-                    )
-                    found[row.path] = Known(
-                        id=row.id,
-                        size_bytes=row.size_bytes,
-                        mtime_ns=row.mtime_ns,
-                        content=row.content,
-                        kind=_kind(row.kind),
-                        state=state,
-                        reason=row.reason,
-                        settled=is_settled,
+                rows = db.execute(_KNOWN, {"paths": chunk, "fingerprint": fingerprint}).all()
+                for number, path, size_bytes, mtime_ns, content, kind, state, under, reason, indexed in rows:
+                    is_indexed = state == FileState.INDEXED.value
+                    found[path] = Known(
+                        id=number,
+                        size_bytes=size_bytes,
+                        mtime_ns=mtime_ns,
+                        content=content,
+                        kind=_KINDS[kind],
+                        state=_STATES[state],
+                        reason=reason,
+                        settled=indexed is not None if is_indexed else under == fingerprint,
                     )
         return found
 
@@ -128,7 +132,7 @@ class Catalogue:
         """These files are still there."""
         with self._engine.begin() as db:
             for chunk in chunks(ids):
-                db.execute(update(File).where(File.id.in_(chunk)).values(seen_run=run))
+                db.execute(_MARK_SEEN, {"ids": chunk, "run": run})
 
     @translated
     def indexed_kind(self, content: str, fingerprint: str) -> Kind | None:
