@@ -135,11 +135,16 @@ def _retry(args: argparse.Namespace) -> int:
 
 def _status(args: argparse.Namespace) -> int:
     from data.catalogue import open_catalogue
+    from data.locks import is_ingesting
     from indexer.status import status_as_json, status_as_text
 
-    catalogue = open_catalogue(Settings.load().catalogue_url)
-    summary, notes = catalogue.summary(), catalogue.notes()
-    _print(json.dumps(status_as_json(summary, notes)) if args.json else status_as_text(summary, notes))
+    settings = Settings.load()
+    catalogue = open_catalogue(settings.catalogue_url)
+    summary, notes, now = catalogue.summary(), catalogue.notes(), is_ingesting(settings.home)
+    if args.json:
+        _print(json.dumps(status_as_json(summary, notes, is_ingesting=now)))
+    else:
+        _print(status_as_text(summary, notes, is_ingesting=now))
     return 0
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedder.embed import Embedder, load_embedder, model_row
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from data.catalogue import Catalogue, open_catalogue
 from data.errors import StoreLockedError, StoreUnavailableError
+from data.locks import ingest_lock
 from data.settings import Settings
 from data.vectors import VectorStore, open_vectors
+from embedder.embed import Embedder, load_embedder, model_row
 
 if TYPE_CHECKING:
     from indexer.pipeline import Pool
@@ -49,8 +50,8 @@ def open_library(settings: Settings) -> Iterator[Library]:
     row = model_row(settings.model)
     try:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(settings.home / "ingest.lock")
-        lock.acquire(timeout=0)
+        lock = ingest_lock(settings.home)
+        lock.acquire()
     except Timeout:
         raise StoreLockedError(
             f"another ingest is filling {str(settings.home)!r}: wait for it to end, or give OMNIA_HOME another folder"

@@ -11,12 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from embedder.embed import Embedder
-from embedder.media.sandbox import Done, Event, Failed, Read
-
 from data.errors import EmbeddingFailedError, MediaError, UnreadableMediaError
 from data.records import Kind
 from data.vectors import Vectors
+from embedder.embed import Embedder
+from embedder.media.sandbox import Done, Event, Failed, Read
 from embedder.segment import Modality, Segment
 
 _AHEAD = 32  # decoded segments waiting for the model

@@ -10,8 +10,11 @@ from data.catalogue import LibrarySummary
 from data.records import FileState, Kind
 
 
-def status_as_json(summary: LibrarySummary, notes: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def status_as_json(
+    summary: LibrarySummary, notes: Mapping[str, Sequence[str]], *, is_ingesting: bool
+) -> dict[str, Any]:
     """Roots, files by kind and state, segments by fingerprint, runs under way, what was left out."""
+    running = summary.running if is_ingesting else {}
     kinds: dict[str, dict[str, int]] = {}
     for (kind, state), number in summary.counts.items():
         kinds.setdefault(kind or "unknown", {})[state] = number
@@ -19,12 +22,12 @@ def status_as_json(summary: LibrarySummary, notes: Mapping[str, Sequence[str]]) 
         "roots": [{"path": r.path, "files": r.files, "offline": r.offline_reason} for r in summary.roots],
         "kinds": kinds,
         "segments": summary.segments,
-        "running": [{"root": root, "seconds": round(time.time() - at, 1)} for root, at in summary.running.items()],
+        "running": [{"root": root, "seconds": round(time.time() - at, 1)} for root, at in running.items()],
         "notes": {path: list(lines) for path, lines in notes.items()},
     }
 
 
-def status_as_text(summary: LibrarySummary, notes: Mapping[str, Sequence[str]]) -> str:
+def status_as_text(summary: LibrarySummary, notes: Mapping[str, Sequence[str]], *, is_ingesting: bool) -> str:
     if not summary.roots:
         return "the library is empty: python -m indexer ingest FOLDER"
     lines = ["roots"]
@@ -40,7 +43,8 @@ def status_as_text(summary: LibrarySummary, notes: Mapping[str, Sequence[str]]) 
             lines.append(f"  {kind or 'unknown'}: {told}")
     lines.append("segments")
     lines.extend(f"  {fingerprint}: {number:,}" for fingerprint, number in summary.segments.items())
-    lines.extend(f"being ingested for {time.time() - at:.0f} s: {root!r}" for root, at in summary.running.items())
+    if is_ingesting:
+        lines.extend(f"being ingested for {time.time() - at:.0f} s: {root!r}" for root, at in summary.running.items())
     if notes:
         lines.append("left out")
         lines.extend(f"  {path!r}: {line}" for path, told in notes.items() for line in told)
