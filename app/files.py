@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
 from app.moments import best_moments
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from data.catalogue import Catalogue
     from data.vectors import VectorStore
 
+_FEWEST_LOOKED_UP = 20  # contents in one question to the catalogue
 _GLIMPSED = 500  # segments looked at for a glimpse
 
 
@@ -25,6 +26,19 @@ def indexed_files(catalogue: Catalogue, contents: Sequence[str]) -> dict[str, li
         if indexed:
             found[content] = indexed
     return found
+
+
+def first_files(catalogue: Catalogue, contents: Sequence[str], *, count: int) -> dict[str, list[FileRecord]]:
+    """The indexed files of the first `count` contents that have any, in the order of the contents."""
+    found: dict[str, list[FileRecord]] = {}
+    step = max(count, _FEWEST_LOOKED_UP)
+    for start in range(0, len(contents), step):
+        portion = contents[start : start + step]
+        known = indexed_files(catalogue, portion)
+        found |= {content: known[content] for content in portion if content in known}
+        if len(found) >= count:
+            break
+    return dict(islice(found.items(), count))
 
 
 def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = False) -> Result:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.files import indexed_files, result_of
+from app.files import first_files, result_of
 from app.parts import PartReader
 from app.query import BadQueryError, FilePart, Query, SegmentPart
 from app.results import Answer, Result
@@ -111,15 +111,12 @@ class SearchService:
                 by_content.setdefault(hit.segment.content, []).append(hit)
             for content in left_out:
                 by_content.pop(content, None)
-            files = indexed_files(self._catalogue, list(by_content))
-            found = [content for content in by_content if files.get(content)]
+            files = first_files(self._catalogue, list(by_content), count=query.limit)
             drained = all(len(found_here) < asked for found_here in lists)
-            if len(found) >= query.limit or drained or asked >= _MOST_HITS:
+            if len(files) >= query.limit or drained or asked >= _MOST_HITS:
                 break
             asked = min(asked * _MORE, _MOST_HITS)
-        return tuple(
-            result_of(by_content[content], files[content], same=content in same) for content in found[: query.limit]
-        )
+        return tuple(result_of(by_content[content], files[content], same=content in same) for content in files)
 
     def _scored(self, lists: Sequence[Sequence[Hit]], parts: Sequence[PartVectors], wanted: Combinations) -> list[Hit]:
         """The distinct hits under their exact score, best first."""

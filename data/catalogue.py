@@ -139,7 +139,7 @@ class Catalogue:
         """The kind under which a content is indexed, None when it is not."""
         with self._reader.connect() as db:
             found = db.execute(_INDEXED_KIND, {"content": content, "fingerprint": fingerprint})
-            return _kind(found.scalar_one_or_none())
+            return _KINDS[found.scalar_one_or_none()]
 
     @translated
     def record(self, run: int, fingerprint: str, outcomes: Sequence[Outcome]) -> None:
@@ -269,7 +269,7 @@ class Catalogue:
             ).all()
         return LibrarySummary(
             roots=tuple(RootSummary(path=p, offline_reason=why, files=n) for p, why, n in roots),
-            counts={(_kind(kind), FileState(state)): number for kind, state, number in counts},
+            counts={(_KINDS[kind], _STATES[state]): number for kind, state, number in counts},
             segments={fingerprint: int(number) for fingerprint, number in segments},
             running=dict(running),
         )
@@ -294,18 +294,14 @@ def _file_record(row: Any) -> FileRecord:
         path=row.path,
         size_bytes=row.size_bytes,
         mtime_ns=row.mtime_ns,
-        kind=_kind(row.kind),
+        kind=_KINDS[row.kind],
         content=row.content,
         fingerprint=row.fingerprint,
-        state=FileState(row.state),
+        state=_STATES[row.state],
         reason=row.reason,
         hint=row.hint,
         attempts=row.attempts,
     )
-
-
-def _kind(value: str | None) -> Kind | None:
-    return None if value is None else Kind(value)
 
 
 def _under(root: str) -> ColumnElement[bool]:
