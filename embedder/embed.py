@@ -1,61 +1,78 @@
-"""Embedder: the public face of every model; media segments in, unit vectors out."""
+"""Embedder: the public face of every model, segments in, unit vectors out.
+
+Importing this module is cheap: a model's row can be read (name, fingerprint, width) without loading torch.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import BadSettingsError, EmbeddingFailedError, OmniaError
+from data.errors import BadSettingsError, EmbeddingFailedError, ModelMismatchError
 from embedder.segment import Modality, Role, Segment
+from embedder.selftest import golden_segments, refuse_wrong_vectors
+
+if TYPE_CHECKING:
+    from embedder.device import Device
 
 log = logging.getLogger(__name__)
+
 Vectors = NDArray[np.float32]
-
-
-class Model(Protocol):
-    """What an implementation offers: vectors (N, D) for N segments of one modality, in their order."""
-
-    def encode(self, segments: Sequence[Segment], role: Role) -> Vectors: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRow:
-    """A model is a table row; reading it imports nothing heavy.
+    """One model of the table: what can be known of it without loading it.
 
     Args:
-        fingerprint: model and preprocessing identity; vectors of two fingerprints never meet.
+        fingerprint: identity of model and preprocessing; a library of another fingerprint is embedded anew.
         dim: width of its vectors.
-        load: device to the loaded model, weights verified.
+        licence: of its weights, one line.
+        loader: "module:function"; the function takes a Device and returns a Model.
+        batch_size: most segments of one modality it is handed at once.
     """
 
     name: str
     fingerprint: str
     dim: int
     licence: str
-    load: Callable[[str], Model]
+    loader: str
+    modalities: frozenset[Modality] = frozenset(Modality)
+    batch_size: int = 32
 
 
-def _load_zero(device: str) -> Model:
-    from embedder.zero import ZeroModel
+MODELS = {
+    row.name: row
+    for row in (
+        ModelRow(
+            name="omnia-zero",
+            fingerprint="omnia-zero-2",
+            dim=384,
+            licence=(
+                "words: all-MiniLM-L6-v2, Apache-2.0; pixels: EfficientNet-Lite2, Apache-2.0; sound: YAMNet, "
+                "Apache-2.0 upstream (the ONNX export was published as MIT, its package states no licence)"
+            ),
+            loader="embedder.zero:load_zero",
+        ),
+    )
+}
 
-    return ZeroModel(device)
 
+class Model(Protocol):
+    """What an implementation offers; it need not be thread-safe and is told nothing of batching."""
 
-MODELS = (
-    ModelRow(
-        name="omnia-zero",
-        fingerprint="omnia-zero-1",
-        dim=384,
-        licence="Apache-2.0 (MiniLM, EfficientNet-Lite2, YAMNet)",
-        load=_load_zero,
-    ),
-)
+    def encode(self, segments: Sequence[Segment], role: Role) -> Vectors:
+        """Segments of ONE modality to vectors (N, dim), finite, of any length but zero."""
+
+    def golden(self, modality: Modality) -> Vectors | None:
+        """What `encode` must give for `golden_segments(modality)`, (G, dim); None where nothing is stored."""
 
 
 def model_row(name: str) -> ModelRow:
@@ -64,90 +81,144 @@ def model_row(name: str) -> ModelRow:
     Raises:
         BadSettingsError: no model has this name.
     """
-    for row in MODELS:
-        if row.name == name:
-            return row
-    raise BadSettingsError(f"no model is called {name!r}; there is: {', '.join(row.name for row in MODELS)}")
+    try:
+        return MODELS[name]
+    except KeyError:
+        raise BadSettingsError(f"no model is named {name!r}; the models are: {', '.join(MODELS)}") from None
 
 
-def load_embedder(name: str, *, device: str = "auto") -> Embedder:
-    """Load a model with its weights verified.
+def load_embedder(name: str, *, device: str = "auto", modalities: Collection[Modality] | None = None) -> Embedder:
+    """Load a model, its weights verified, and let it prove itself on golden inputs.
+
+    Args:
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        modalities: what to load and test now, all by default; the rest follows at its first use.
 
     Raises:
-        BadSettingsError: unknown model, or a device that is not there.
-        ModelMismatchError: weights are missing or not the pinned ones, or the self-test fails.
+        BadSettingsError: the model or the device is unknown or absent.
+        ModelMismatchError: weights are missing or changed, or the self-test failed.
     """
     row = model_row(name)
-    chosen = pick_device(device)
-    return Embedder(row, row.load(chosen), device=chosen)
+    from embedder.device import pick_device  # the first import of torch
 
-
-def pick_device(device: str) -> str:
-    """"auto" to the best device there is: cuda, then mps, then cpu.
-
-    Raises:
-        BadSettingsError: the device is not there.
-    """
-    import torch
-
-    if device == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    kind, _, number = device.partition(":")
-    is_there = {
-        "cpu": not number,
-        "cuda": (not number or number.isdecimal()) and int(number or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not is_there.get(kind, False):
-        raise BadSettingsError(f"device {device!r} is not there; use auto, cpu, cuda, cuda:N or mps")
-    return device
+    place = pick_device(device)
+    module, _, function = row.loader.partition(":")
+    load = cast("Callable[[Device], Model]", getattr(import_module(module), function))
+    embedder = Embedder(row, load(place), device=place.name, bf16=place.bf16)
+    for modality in row.modalities if modalities is None else modalities:
+        embedder.check(modality)
+    return embedder
 
 
 class Embedder:
-    """A loaded model; safe to use from several threads.
+    """One loaded model; safe to share between threads, which take turns.
 
     Args:
-        calls: how many batches were sent to the model.
+        device: where it computes, such as "cpu" or "cuda:0".
+        bf16: whether it computes in bfloat16 there.
     """
 
-    def __init__(self, row: ModelRow, model: Model, *, device: str) -> None:
+    def __init__(self, row: ModelRow, model: Model, *, device: str, bf16: bool = False) -> None:
         self.row = row
         self.device = device
-        self.calls = 0
+        self.bf16 = bf16
+        self.calls = 0  # batches that were sent to the model; the self-test is not counted
         self._model = model
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._checked: set[Modality] = set()
+        self._batch_size = dict.fromkeys(Modality, row.batch_size)
 
     def embed(self, segments: Sequence[Segment], role: Role = Role.DOCUMENT) -> Vectors:
-        """Segments of any modalities to vectors (N, D), float32, of unit norm, in their order.
+        """Vectors (N, dim) of unit norm, in the order of the segments, which may be of mixed modality.
 
         Raises:
-            EmbeddingFailedError: one segment cannot be embedded; the error names it.
+            EmbeddingFailedError: one segment cannot be embedded; it carries that segment's index.
+            BadSettingsError: the model does not take in such segments.
+            ModelMismatchError: the model is broken: no segment is to blame.
         """
         vectors = np.empty((len(segments), self.row.dim), np.float32)
-        for modality in Modality:
-            mine = [index for index, segment in enumerate(segments) if segment.modality is modality]
-            if mine:
-                with self._lock:
-                    vectors[mine] = self._encode(segments, mine, role)
+        places: dict[Modality, list[int]] = {}
+        for index, segment in enumerate(segments):
+            places.setdefault(segment.modality, []).append(index)
+        with self._lock:
+            for modality, mine in places.items():
+                self.check(modality)
+                done = 0
+                while done < len(mine):
+                    batch = mine[done : done + self._batch_size[modality]]
+                    self._fill(vectors, segments, batch, role)
+                    done += len(batch)
         return vectors
 
-    def _encode(self, segments: Sequence[Segment], mine: list[int], role: Role) -> Vectors:
-        """A batch; halved when memory runs out, one by one when it fails otherwise."""
-        self.calls += 1
+    def check(self, modality: Modality) -> None:
+        """Run the self-test of a modality, unless it has passed already.
+
+        Raises:
+            BadSettingsError: the model does not take in this modality.
+            ModelMismatchError: its vectors are not what they must be.
+        """
+        if modality not in self.row.modalities:
+            raise BadSettingsError(f"model {self.row.name} does not take in {modality}; choose another model")
+        with self._lock:
+            if modality in self._checked:
+                return
+            try:
+                vectors = self._model.encode(golden_segments(modality), Role.DOCUMENT)
+                expected = self._model.golden(modality)
+            except ModelMismatchError:
+                raise
+            except Exception as error:
+                raise ModelMismatchError(
+                    f"model {self.row.name} fails its self-test on {modality} on {self.device}: {_line(error)}"
+                ) from error
+            refuse_wrong_vectors(vectors, expected, dim=self.row.dim, what=f"{self.row.name} on {modality}")
+            self._checked.add(modality)
+
+    def _fill(self, vectors: Vectors, segments: Sequence[Segment], places: list[int], role: Role) -> None:
+        """Embed the segments at `places` into `vectors`; halve what is too big, single out what fails."""
+        modality = segments[places[0]].modality
         try:
-            vectors = self._model.encode([segments[index] for index in mine], role)
-            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-            if np.isfinite(vectors).all() and (norms > 1e-6).all():
-                return vectors / norms
-            error: Exception = OmniaError("the model gave no usable vector")
-        except Exception as caught:
-            error = caught
-        if len(mine) == 1:
-            raise EmbeddingFailedError(mine[0], str(error)) from error
-        is_out_of_memory = isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__
-        size = (len(mine) + 1) // 2 if is_out_of_memory else 1
-        log.warning("a batch of %d failed (%s); trying %d at a time", len(mine), error, size)
-        chunks = [mine[start : start + size] for start in range(0, len(mine), size)]
-        return np.concatenate([self._encode(segments, chunk, role) for chunk in chunks])
+            vectors[places] = self._forward([segments[place] for place in places], role)
+            return
+        except ModelMismatchError:
+            raise
+        except Exception as error:  # whatever the model's libraries raise
+            too_big = _is_out_of_memory(error)
+            if len(places) == 1:
+                if not too_big:
+                    self._prove_again(modality)
+                raise EmbeddingFailedError(places[0], _line(error)) from error
+            log.warning("a batch of %d %s segments failed, splitting it: %s", len(places), modality, _line(error))
+        step = (len(places) + 1) // 2 if too_big else 1
+        if too_big:
+            self._batch_size[modality] = min(self._batch_size[modality], step)
+        for start in range(0, len(places), step):  # outside `except`, so that the failed batch's memory is free
+            self._fill(vectors, segments, places[start : start + step], role)
+
+    def _forward(self, segments: list[Segment], role: Role) -> Vectors:
+        self.calls += 1
+        found = self._model.encode(segments, role)  # (B, dim)
+        if found.shape != (len(segments), self.row.dim):
+            wanted = (len(segments), self.row.dim)
+            raise ModelMismatchError(f"model {self.row.name} gave vectors of shape {found.shape}, not {wanted}")
+        norms = np.linalg.norm(found, axis=1, keepdims=True)  # (B, 1)
+        if not (np.isfinite(norms).all() and norms.all()):
+            raise ArithmeticError("the model gave no finite vector")
+        return cast(Vectors, (found / norms).astype(np.float32))
+
+    def _prove_again(self, modality: Modality) -> None:
+        """Before a segment is blamed: raise ModelMismatchError if the model itself has stopped working."""
+        self._checked.discard(modality)
+        self.check(modality)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Memory errors of Python, CUDA, MPS and torch's CPU allocator, told apart without importing torch."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    )
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

