@@ -112,17 +112,18 @@ class ReaderPool:
         more = True
         try:
             while True:
-                while more and (child := self._take(wait=not busy)) is not None:
+                while more and self._reserve(wait=not busy):
+                    child = None
                     try:
                         key, path = next(waiting)
-                    except BaseException as error:
-                        self._give_back(child)
-                        if not isinstance(error, StopIteration):
-                            raise
-                        more = False
-                    else:
+                        child = self._worker()
                         busy[child] = (key, Path(path))
                         child.ask({"do": "read"}, Path(path))
+                    except StopIteration:
+                        more = False
+                    finally:
+                        if child is None:
+                            self._give_back(None)
                 if not busy:
                     return
                 for child, answer in self._answers(list(busy)):
@@ -143,16 +144,16 @@ class ReaderPool:
         Raises:
             MediaError: the file has no picture there, with the reason.
         """
-        child = self._take(wait=True)
-        assert child is not None
-        alive = False
+        self._reserve(wait=True)
+        child, alive = None, False
         try:
+            child = self._worker()
             request = {"do": "still", "start_s": span.start_s, "page": span.page, "max_side": max_side}
             child.ask(request, Path(path))
             [(_, answer)] = self._answers([child])
             alive = isinstance(answer, Message)
         finally:
-            if not alive:
+            if child is not None and not alive:
                 child.kill()
             self._give_back(child, alive=alive)
         if isinstance(answer, Lost):
@@ -181,36 +182,38 @@ class ReaderPool:
                     found.append((child, answer))
         return found
 
-    def _take(self, *, wait: bool) -> Child | None:
-        """A worker for the caller alone; None when all are taken and the caller would not wait."""
+    def _reserve(self, *, wait: bool) -> bool:
+        """The right to one worker; False when all are taken and the caller would not wait."""
         with self._free:
             while self._taken >= self._workers and not self._closed:
                 if not wait:
-                    return None
+                    return False
                 self._free.wait()
             if self._closed:
                 raise OmniaError("the reader pool is closed")
             self._taken += 1
+            return True
+
+    def _worker(self) -> Child:
+        """A worker for the holder of a reservation alone: an idle one, or else a new one."""
+        with self._free:
             child = self._idle.pop() if self._idle else None
-        try:
-            if child is not None and not child.is_fit:
-                child.kill()
-                child = None
-            child = child or Child(self._limits)
-        except BaseException:
-            with self._free:
-                self._taken -= 1
-                self._free.notify()
-            raise
-        self._out.add(child)
+        if child is not None and not child.is_fit:
+            child.kill()
+            child = None
+        child = child or Child(self._limits)
+        with self._free:
+            self._out.add(child)
         return child
 
-    def _give_back(self, child: Child, *, alive: bool = True) -> None:
+    def _give_back(self, child: Child | None, *, alive: bool = True) -> None:
+        """End a reservation; a worker that is alive waits for the next one."""
         with self._free:
-            self._out.discard(child)
             self._taken -= 1
-            if alive and not self._closed:
-                self._idle.append(child)
+            if child is not None:
+                self._out.discard(child)
+                if alive and not self._closed:
+                    self._idle.append(child)
             self._free.notify()
 
 

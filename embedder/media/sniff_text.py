@@ -10,8 +10,10 @@ _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xf
          (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # fmt: skip
 _PLAYLIST = re.compile(r"\s*(#EXTM3U|ffconcat version|\[playlist\]|<asx\b|<smil\b|(<\?xml[^>]*\?>\s*)?<(MPD|playlist|smil)\b)", re.I)  # fmt: skip  # noqa: E501
 _SUBRIP = re.compile(r"\s*\d+[ \t]*\r?\n\s*\d{1,2}:\d\d:\d\d[,.]\d{1,3}\s*-->")
-_HTML = re.compile(r"(\s|<!--.*?-->|<\?xml[^>]*\?>)*<(!doctype html|html|head|body)\b", re.I | re.S)
-_SVG = re.compile(r"(\s|<!--.*?-->|<\?xml.*?\?>|<!doctype svg[^>\[]*(\[.*?\])?\s*>)*<(\w+:)?svg\b", re.I | re.S)
+# Each part is atomic or possessive: a file of unfinished comments must not be looked at in 2 ** n ways.
+_BEFORE = r"(?>\s+|<!--.*?-->|<\?.*?\?>)*+"
+_HTML = re.compile(_BEFORE + r"<(!doctype html|html|head|body)\b", re.I | re.S)
+_SVG = re.compile(_BEFORE + rf"(?><!doctype\s[^>\[]*+(?:\[.*?\]\s*+)?>{_BEFORE})?<(\w+:)?svg\b", re.I | re.S)
 
 
 def text_mime(head: bytes, suffix: str) -> str | None:

@@ -5,6 +5,7 @@ Run by `sandbox.ReaderPool` as `python -m embedder.media.worker`; it ends when i
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -24,7 +25,8 @@ from embedder.media.limits import Limits
 _LOOK_AHEAD = 1  # messages waiting to be sent, beside the one on its way
 _ALIVE_EVERY_S = 1.0
 _VIRTUAL_EXTRA_BYTES = 700_000_000  # libraries reserve this much more than they use
-_MAX_FILE_BYTES = 64_000_000
+_MAX_FILE_BYTES = 256_000_000
+_M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1
 _NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostby", "socket.sendto", "socket.bind")
 
 
@@ -46,6 +48,7 @@ def main() -> None:
             _still(path, request, limits, outgoing)
         else:
             _read(path, limits, outgoing)
+        _give_memory_back()
 
 
 class _Outgoing:
@@ -120,6 +123,11 @@ def _confine(limits: Limits) -> None:
     """Limits on memory and written files where the system knows them, one thread a library, no network."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
         os.putenv(name, "1")
+    with contextlib.suppress(OSError, AttributeError):  # glibc: big arrays go back to the system when freed
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_ARENA_MAX, 2)
+        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+        libc.mallopt(_M_TRIM_THRESHOLD, 1 << 20)
     sys.addaudithook(_refuse_network)
     _leave_network()
     try:
@@ -135,6 +143,11 @@ def _confine(limits: Limits) -> None:
         resource.setrlimit(limit, (value if most == resource.RLIM_INFINITY else min(value, most), most))
 
 
+def _give_memory_back() -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
     if event.startswith(_NETWORK):
         raise PermissionError("readers do not use the network")
@@ -146,7 +159,8 @@ def _leave_network() -> None:
         return
     new_user, new_network = 0x10000000, 0x40000000
     flags = new_network if os.geteuid() == 0 else new_user | new_network
-    ctypes.CDLL(None, use_errno=True).unshare(flags)  # refused: the other fences still stand
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).unshare(flags)  # where it is refused, the other fences still stand
 
 
 if __name__ == "__main__":

@@ -1,0 +1,94 @@
+"""Sound: windows of about ten seconds, and what is said in them, to the second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.errors import MediaError, UnsupportedMediaError
+from data.records import Evidence, Kind, Span
+from embedder.media import read, still
+from embedder.segment import Segment
+from tests import make_media
+
+
+def _heard(path: Path) -> list[Segment]:
+    return [segment for segment in read(path) if segment.evidence is Evidence.HEARD]
+
+
+@pytest.mark.parametrize("suffix", ["wav", "mp3", "flac", "ogg", "opus", "m4a", "aiff"])
+def test_every_sound_format_is_heard(tmp_path: Path, suffix: str) -> None:
+    [segment] = _heard(make_media.sound_file(tmp_path / f"a.{suffix}"))
+    assert segment.sound is not None
+    assert (segment.kind, segment.sound.dtype) == (Kind.AUDIO, np.float32)
+    assert abs(segment.sound.size / 16_000 - 3.0) < 0.1
+    spectrum = abs(np.fft.rfft(segment.sound[:16_000]))
+    assert abs(int(spectrum.argmax()) - 440) <= 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ends"),
+    [(0.2, [0.2]), (12.0, [12.0]), (24.0, [10.0, 24.0]), (26.0, [10.0, 20.0, 26.0]), (40.0, [10.0, 20.0, 30.0, 40.0])],
+)
+def test_windows_cover_the_sound_without_a_gap(tmp_path: Path, seconds: float, ends: list[float]) -> None:
+    found = _heard(make_media.wav(tmp_path / "a.wav", make_media.tone(seconds)))
+    assert [s.span.end_s for s in found] == ends
+    assert [s.span.start_s for s in found] == [0.0, *ends[:-1]]
+
+
+def test_silent_windows_are_left_out_unless_there_is_nothing_else(tmp_path: Path) -> None:
+    mixed = np.concatenate([make_media.silence(20), make_media.tone(10), make_media.silence(10)])
+    assert [s.span.start_s for s in _heard(make_media.wav(tmp_path / "mixed.wav", mixed))] == [20.0]
+    assert len(_heard(make_media.wav(tmp_path / "silent.wav", make_media.silence(30)))) == 1
+
+
+def test_a_spoken_sentence_is_found_at_its_second(tmp_path: Path) -> None:
+    first, second = make_media.speech(), make_media.speech("Seven red balloons float over the market square.")
+    sound = np.concatenate([make_media.silence(4), first, make_media.silence(5), second, make_media.silence(2)])
+    said = [s for s in read(make_media.wav(tmp_path / "a.wav", sound)) if s.evidence is Evidence.SAID]
+    lighthouse, balloons = said
+    assert "orange cat" in (lighthouse.text or "")
+    assert "balloons" in (balloons.text or "")
+    assert lighthouse.language == "en"
+    assert lighthouse.span.start_s == pytest.approx(4.0, abs=1.0)
+    assert balloons.span.start_s == pytest.approx(9.0 + first.size / 16_000, abs=1.0)
+    assert balloons.span.end_s == pytest.approx((sound.size / 16_000) - 2, abs=1.0)
+
+
+def test_music_and_noise_say_nothing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    chord = sum(make_media.tone(6, hz=hz, level=0.15) for hz in (262, 330, 392))
+    noise = rng.normal(0, 0.1, 6 * 16_000).astype(np.float32)
+    path = make_media.wav(tmp_path / "a.wav", np.concatenate([chord, noise]))
+    assert {s.evidence for s in read(path)} == {Evidence.HEARD}
+
+
+def test_long_speech_is_cut_at_quiet_moments_with_right_times(tmp_path: Path) -> None:
+    birds = ("pigeon", "sparrow", "eagle", "parrot", "chicken", "penguin", "ostrich", "turkey")
+    parts = [make_media.speech(f"A large {bird} walks across the garden.") for bird in birds]
+    starts = np.cumsum([0.0, *(p.size / 16_000 + 15 for p in parts)])
+    sound = np.concatenate([np.append(p, make_media.silence(15)) for p in parts])
+    said = [s for s in read(make_media.wav(tmp_path / "a.wav", sound)) if s.evidence is Evidence.SAID]
+    assert [s.span.start_s or 0.0 for s in said] == pytest.approx(starts[:-1], abs=1.0)
+    assert all(bird in (s.text or "").lower() for bird, s in zip(birds, said, strict=True))
+
+
+def test_a_sound_of_no_length_is_skipped_with_a_reason(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedMediaError, match="lasts no time"):
+        list(read(make_media.wav(tmp_path / "a.wav", make_media.silence(0))))
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "ogg", "flac", "wav"])
+def test_a_sound_that_is_cut_off_is_heard_as_far_as_it_goes(tmp_path: Path, suffix: str) -> None:
+    path = make_media.sound_file(tmp_path / f"cut.{suffix}", make_media.tone(8))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    [segment] = _heard(path)
+    assert segment.span.end_s is not None
+    assert 0.5 < segment.span.end_s < 6.0
+
+
+def test_a_sound_has_no_still(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="no picture to show"):
+        still(make_media.wav(tmp_path / "a.wav"), Span(), max_side=100)

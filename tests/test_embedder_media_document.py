@@ -1,0 +1,96 @@
+"""Documents: pages seen and written, office files as text, hostile ones refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data.errors import UnreadableMediaError, UnsupportedMediaError
+from data.records import Evidence, Kind, Span
+from embedder.media import read, still
+from embedder.media.limits import Limits
+from tests import make_media
+
+
+def test_a_page_is_seen_and_written_and_blank_pages_are_counted(tmp_path: Path) -> None:
+    notes: list[str] = []
+    path = make_media.pdf(tmp_path / "a.pdf", (make_media.STORY, "", "Whales sing in winter, far from land."))
+    segments = list(read(path, notes=notes))
+    assert [(s.evidence, s.span.page) for s in segments] == [
+        (Evidence.SEEN, 1),
+        (Evidence.WRITTEN, 1),
+        (Evidence.SEEN, 3),
+        (Evidence.WRITTEN, 3),
+    ]
+    assert all(s.kind is Kind.DOCUMENT for s in segments)
+    assert "grey heron" in (segments[1].text or "")
+    assert notes == ["1 blank pages are left out"]
+    assert segments[0].pixels is not None
+    assert max(segments[0].pixels.shape) == 768
+
+
+def test_a_scanned_page_is_read_from_its_picture(tmp_path: Path) -> None:
+    seen, written = read(make_media.scanned_pdf(tmp_path / "scan.pdf"))
+    assert seen.evidence is Evidence.SEEN
+    assert "seven lanterns" in (written.text or "")
+    assert written.span.page == 1
+
+
+def test_a_locked_pdf_says_so_and_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableMediaError, match="password") as caught:
+        list(read(make_media.pdf(tmp_path / "a.pdf", password="x")))
+    assert "without the password" in caught.value.hint
+
+
+def test_ten_thousand_empty_pages_cost_little_and_give_a_reason(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedMediaError, match="nothing on the 2000 pages looked at, of 10000"):
+        list(read(make_media.empty_pages_pdf(tmp_path / "a.pdf", 10_000)))
+
+
+def test_pages_over_the_limit_are_left_out_with_a_note(tmp_path: Path) -> None:
+    notes: list[str] = []
+    path = make_media.pdf(tmp_path / "a.pdf", [f"This is page number {n} of the book." for n in range(1, 6)])
+    segments = list(read(path, limits=Limits(pages=2), notes=notes))
+    assert {s.span.page for s in segments} == {1, 2}
+    assert notes == ["pages 3 to 5 are left out"]
+
+
+def test_office_files_give_their_text(tmp_path: Path) -> None:
+    for path, words in (
+        (make_media.docx(tmp_path / "a.docx"), ("Harbour report", "grey heron", "seven")),
+        (make_media.odt(tmp_path / "a.odt"), ("Harbour report", "grey heron")),
+    ):
+        text = " ".join(s.text or "" for s in read(path))
+        assert all(word in text for word in words)
+
+
+def test_slides_sheets_and_chapters_are_pages(tmp_path: Path) -> None:
+    slides = list(read(make_media.pptx(tmp_path / "a.pptx")))
+    assert [(s.span.page, "Lanterns" in (s.text or "")) for s in slides] == [(1, False), (2, True)]
+    sheets = list(read(make_media.xlsx(tmp_path / "a.xlsx")))
+    assert "boat: Marie; colour: red" in (sheets[1].text or "")
+    assert [s.span.page for s in sheets] == [1, 2]
+    chapters = list(read(make_media.epub(tmp_path / "a.epub")))
+    assert "whale" in (chapters[1].text or "")
+    assert [s.span.page for s in chapters] == [1, 2]
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableMediaError, match="unpacks to 200 MB of text"):
+        list(read(make_media.zip_bomb_docx(tmp_path / "a.docx")))
+
+
+@pytest.mark.parametrize("suffix", ["pdf", "docx", "pptx", "xlsx", "odt", "epub"])
+def test_a_document_that_is_cut_off_gives_its_reason(tmp_path: Path, suffix: str) -> None:
+    path: Path = getattr(make_media, suffix)(tmp_path / f"a.{suffix}")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UnreadableMediaError):
+        list(read(path))
+
+
+def test_a_page_as_a_still(tmp_path: Path) -> None:
+    path = make_media.pdf(tmp_path / "a.pdf", ("One page.", "Another page."))
+    assert still(path, Span(page=1), max_side=200) != still(path, Span(page=2), max_side=200)
+    with pytest.raises(UnreadableMediaError, match="no page 9"):
+        still(path, Span(page=9), max_side=200)
