@@ -10,8 +10,8 @@ from data.records import Evidence, Hit, Span
 
 MOST_MOMENTS = 5
 _GAP_S = 0.5  # between windows that still count as one stretch
-_AS_GOOD = 0.05  # by how much a neighbour may score lower and still belong to the stretch
-_WORTH = 0.15  # by how much a moment may score below the file's best and still be shown
+_AS_GOOD = 0.75  # of the stretch's score: a neighbour as good as this belongs to it
+_WORTH = 0.5  # of the file's best score: a moment as good as this is shown
 
 
 def best_moments(hits: Sequence[Hit]) -> tuple[Moment, ...]:
@@ -25,7 +25,7 @@ def best_moments(hits: Sequence[Hit]) -> tuple[Moment, ...]:
     moments: list[Moment] = []
     spans: list[Span] = []
     for hit in ranked:
-        if hit.score < ranked[0].score - _WORTH:
+        if hit.score < ranked[0].score * _WORTH:
             break
         joined = False
         for i, moment in enumerate(moments):
@@ -58,7 +58,7 @@ def _moment(hit: Hit) -> Moment:
 
 
 def _stretches(moment: Moment, hit: Hit) -> bool:
-    if hit.segment.evidence not in (Evidence.SEEN, Evidence.HEARD) or hit.score < moment.score - _AS_GOOD:
+    if hit.segment.evidence not in (Evidence.SEEN, Evidence.HEARD) or hit.score < moment.score * _AS_GOOD:
         return False
     times = (moment.start_s, moment.end_s, hit.segment.span.start_s, hit.segment.span.end_s)
     return _touch(*times, gap=_GAP_S)

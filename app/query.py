@@ -11,7 +11,7 @@ from data.errors import OmniaError
 from data.records import Kind
 
 DEFAULT_LIMIT = 20
-NOT_WEIGHT = -0.5  # of "not like this": steers away without becoming the whole question
+NOT_WEIGHT = -1.0  # of "not like this": what stands out for both is no longer an answer
 
 
 @dataclass(frozen=True, slots=True)

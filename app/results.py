@@ -19,7 +19,7 @@ class Moment:
         end_s: end in seconds.
         page: page, slide or sheet from 1, None where there are none.
         snippet: the words of a said or written moment, else "".
-        score: weighted cosine in about [-1, 1]; 1 is identical.
+        score: estimated chance in (0, 1) that it is what was asked for; see app/relevance.py.
     """
 
     segment: UUID

@@ -1,18 +1,18 @@
 """Scoring: how the vectors of a query's parts become one score for a segment, in plain numpy.
 
-score(x) = Σ_parts weight · max_i cos(v_part,i, x), divided by the sum of the positive weights.
+    z(x) = Σ_parts weight · max_i (cos(v_part,i, x) - mean_i) / spread_i,   divided by the sum of positive weights
 
-Why so. A part is one idea said through several senses (a spoken recording is heard and said; a page is seen
-and written), and a segment answers it through one of them: hence the best over a part's vectors, not their
-mean, which would lie between the senses and near none. Parts are wishes that must hold together: hence the
-sum over parts, so that a segment good on both beats one that is excellent on either. A negative part
-subtracts its best in the same way.
+with the background's mean and spread in x's evidence (app/relevance.py). Why so. A part is one idea said through
+several senses (a spoken recording is heard and said; a page is seen and written), and a segment answers it through
+one of them: hence the best over a part's vectors, not their mean, which would lie between the senses and near none.
+Parts are wishes that must hold together: hence the sum over parts, so that a segment good on both beats one that is
+excellent on either. A negative part takes away its best where that is above 0: what is like it sinks, and being
+unlike it earns nothing.
 
 For positive parts a sum of bests is the best of sums: the maximum, over one vector chosen from each part, of
-x · Σ weight v. Each such combination is one vector, whose exact nearest neighbours the store knows. So the
-candidates are those of the combinations, and no segment that belongs to the top can be missed. Worked:
-parts {a1, a2} and {b} give the combinations a1+b and a2+b; with one typed sentence there is one combination
-and the store's score is the final one.
+x · Σ weight v / spread, less a constant. Each such combination is one vector, whose exact nearest neighbours the
+store knows. So the candidates are those of the combinations, and none that belongs to the top is missed. Worked:
+parts {a1, a2} and {b} give the combinations a1+b and a2+b; one typed sentence gives one.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from itertools import product
 
 import numpy as np
 
+from app.relevance import Levels
 from data.vectors import Vectors
 
-MAX_COMBINATIONS = 24  # store searches for one query
+MAX_COMBINATIONS = 16  # vectors to search the store with, for one evidence
 _NOTHING = 1e-6  # a combination shorter than this points nowhere
 
 
@@ -44,17 +45,17 @@ class PartVectors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Combinations:
-    """The vectors to search the store with.
+    """The vectors to search one evidence with: z = the best of scale · cosine + offset over the combinations.
 
     Args:
         vectors: (C, D) float32, unit norm.
-        scales: (C,) by which a cosine with the vector becomes the query's score, where `exact`.
-        exact: the best of scale · cosine over the combinations is the score itself.
+        scales: (C,)
+        offsets: (C,)
     """
 
     vectors: Vectors
     scales: Vectors
-    exact: bool
+    offsets: Vectors
 
 
 def fit(parts: Sequence[PartVectors]) -> list[PartVectors]:
@@ -64,44 +65,56 @@ def fit(parts: Sequence[PartVectors]) -> list[PartVectors]:
     return [PartVectors(pool(part.vectors, most), part.weight) for part in parts]
 
 
-def combinations(parts: Sequence[PartVectors]) -> Combinations:
-    """One search vector for each choice of a vector from each positive part, negative parts subtracted.
+def combinations(parts: Sequence[PartVectors], levels: Sequence[Levels]) -> Combinations:
+    """One search vector for each choice of a vector from each positive part; negative parts are left out.
 
-    A negative part of several vectors is subtracted as their mean here; `scores` corrects that over the
-    candidates.
+    Args:
+        levels: of each part's vectors in the evidence to be searched.
     """
-    wishes = [part for part in parts if part.weight > 0]
-    total = sum(part.weight for part in wishes)
-    away = sum((part.weight * part.vectors.mean(axis=0) for part in parts if part.weight < 0), np.float32(0))
+    wishes = [(part, level) for part, level in zip(parts, levels, strict=True) if part.weight > 0]
+    total = sum(part.weight for part, _ in wishes)
+    chosen = list(product(*(range(len(part.vectors)) for part, _ in wishes)))  # C choices of one i per part
     sums = np.stack(
         [
-            sum((part.weight * vector for part, vector in zip(wishes, chosen, strict=True)), away)
-            for chosen in product(*(part.vectors for part in wishes))
+            sum(
+                part.weight / level.spreads[i] * part.vectors[i]
+                for (part, level), i in zip(wishes, choice, strict=True)
+            )
+            for choice in chosen
         ]
     )  # (C, D)
+    offsets = np.array(
+        [
+            -sum(
+                part.weight * level.means[i] / level.spreads[i] for (part, level), i in zip(wishes, choice, strict=True)
+            )
+            for choice in chosen
+        ]
+    )  # (C,)
     norms = np.linalg.norm(sums, axis=1)  # (C,)
     kept = norms > _NOTHING
     return Combinations(
         vectors=(sums[kept] / norms[kept, None]).astype(np.float32),
         scales=(norms[kept] / total).astype(np.float32),
-        exact=all(len(part.vectors) == 1 for part in parts if part.weight < 0),
+        offsets=(offsets[kept] / total).astype(np.float32),
     )
 
 
-def scores(parts: Sequence[PartVectors], segments: Vectors) -> Vectors:
-    """The exact score of each segment (N, D), as (N,) float32."""
+def scores(parts: Sequence[PartVectors], levels: Sequence[Levels], segments: Vectors) -> Vectors:
+    """The exact z of each segment (N, D) of one evidence, as (N,) float32."""
     total = sum(part.weight for part in parts if part.weight > 0)
     summed = np.zeros(len(segments), np.float32)
-    for part in parts:
-        summed += part.weight * (segments @ part.vectors.T).max(axis=1)  # (N, V) -> (N,)
+    for part, level in zip(parts, levels, strict=True):
+        best = ((segments @ part.vectors.T - level.means) / level.spreads).max(axis=1)  # (N, V) -> (N,)
+        summed += part.weight * (best if part.weight > 0 else np.maximum(best, 0))
     return summed / np.float32(total)
 
 
 def pool(vectors: Vectors, most: int) -> Vectors:
     """At most `most` unit vectors that stand for (V, D): the vectors themselves, or centres of their groups.
 
-    Spherical k-means from a start that does not depend on chance: the vector nearest the mean, then always
-    the one farthest from those taken.
+    Spherical k-means from a start that does not depend on chance: the vector nearest the mean, then always the
+    one farthest from those taken.
     """
     if len(vectors) <= most:
         return vectors
@@ -109,7 +122,7 @@ def pool(vectors: Vectors, most: int) -> Vectors:
     for _ in range(10):
         nearest = (vectors @ centres.T).argmax(axis=1)  # (V,)
         centres = np.stack(
-            [_unit(vectors[nearest == i].sum(axis=0), otherwise=centres[i]) for i in range(len(centres))]
+            [_unit(vectors[nearest == i].sum(axis=0), otherwise=centre) for i, centre in enumerate(centres)]
         )
     return centres.astype(np.float32)
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.files import first_files, result_of
+from app.files import indexed_files, result_of
 from app.parts import PartReader
 from app.query import BadQueryError, FilePart, Query, SegmentPart
+from app.relevance import Background, Levels, levels, relevance
 from app.results import Answer, Result
 from app.scoring import Combinations, PartVectors, combinations, fit, scores
-from data.records import Hit
-from data.vectors import Where
+from data.records import Hit, Kind, SegmentRecord
+from data.vectors import Vectors, Where
 
 if TYPE_CHECKING:
     from data.catalogue import Catalogue
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from embedder.embed import Embedder
     from embedder.media.sandbox import ReaderPool
 
-_HITS_PER_RESULT = 10  # asked of the store at first: a file answers with several segments
-_FEWEST_HITS = 100
+_HITS_PER_RESULT = 4  # asked for each evidence at first: a file answers with several segments
+_FEWEST_HITS = 40
 _MOST_HITS = 6_400  # asked of the store at last, when most hits belong to few files
 _MORE = 4
 
@@ -42,6 +43,7 @@ class SearchService:
     def __init__(self, embedder: Embedder, store: VectorStore, *, catalogue: Catalogue, readers: ReaderPool) -> None:
         self._store = store
         self._catalogue = catalogue
+        self._background = Background(store)
         self._parts = PartReader(embedder, store, readers)
 
     def learn(self, path: Path) -> str:
@@ -74,14 +76,10 @@ class SearchService:
         began = time.perf_counter()
         asked = [(part, self._parts.example(part)) for part in query.parts]
         parts = fit([PartVectors(example.vectors, part.weight) for part, example in asked])
-        wanted = combinations(parts)
-        if not len(wanted.vectors):
-            raise BadQueryError("the parts of the query cancel each other out; change one of them")
         embedded = time.perf_counter()
         results = self._results(
             query,
             parts,
-            wanted,
             same={example.content for part, example in asked if isinstance(part, FilePart)},
             left_out={example.content for part, example in asked if isinstance(part, SegmentPart)},
         )
@@ -93,40 +91,53 @@ class SearchService:
         )
 
     def _results(
-        self,
-        query: Query,
-        parts: Sequence[PartVectors],
-        wanted: Combinations,
-        *,
-        same: set[str],
-        left_out: set[str],
+        self, query: Query, parts: Sequence[PartVectors], *, same: set[str], left_out: set[str]
     ) -> tuple[Result, ...]:
-        where = Where(kinds=query.kinds or None)
         asked = max(_FEWEST_HITS, query.limit * _HITS_PER_RESULT)
         while True:
-            lists = self._store.search(wanted.vectors, limit=asked, where=where)
-            hits = self._scored(lists, parts, wanted)
+            hits, drained = self._hits(parts, query.kinds, asked)
             by_content: dict[str, list[Hit]] = {}
             for hit in hits:
-                by_content.setdefault(hit.segment.content, []).append(hit)
-            for content in left_out:
-                by_content.pop(content, None)
-            files = first_files(self._catalogue, list(by_content), count=query.limit)
-            drained = all(len(found_here) < asked for found_here in lists)
-            if len(files) >= query.limit or drained or asked >= _MOST_HITS:
+                if hit.segment.content not in left_out:
+                    by_content.setdefault(hit.segment.content, []).append(hit)
+            files = indexed_files(self._catalogue, list(by_content))
+            found = [content for content in by_content if content in files]
+            if len(found) >= query.limit or drained or asked >= _MOST_HITS:
                 break
             asked = min(asked * _MORE, _MOST_HITS)
-        return tuple(result_of(by_content[content], files[content], same=content in same) for content in files)
+        return tuple(
+            result_of(by_content[content], files[content], same=content in same) for content in found[: query.limit]
+        )
 
-    def _scored(self, lists: Sequence[Sequence[Hit]], parts: Sequence[PartVectors], wanted: Combinations) -> list[Hit]:
-        """The distinct hits under their exact score, best first."""
-        if len(lists) == 1 and wanted.exact:
-            return [Hit(hit.segment, float(hit.score * wanted.scales[0])) for hit in lists[0]]
-        ids = list(dict.fromkeys(hit.segment.id for found in lists for hit in found))
+    def _hits(self, parts: Sequence[PartVectors], kinds: frozenset[Kind], asked: int) -> tuple[list[Hit], bool]:
+        """The segments that stand out most, best first, and whether there are no more than these."""
+        found: list[Hit] = []
+        drained = True
+        for evidence, sample in self._background.sample().items():
+            against = [levels(part.vectors, sample) for part in parts]
+            wanted = combinations(parts, against)
+            where = Where(kinds=kinds or None, evidence=frozenset({evidence}))
+            lists = self._store.search(wanted.vectors, limit=asked, where=where)
+            drained = drained and all(len(hits) < asked for hits in lists)
+            segments, z = self._standing(lists, parts, against, wanted)
+            found += [Hit(segment, float(score)) for segment, score in zip(segments, relevance(z), strict=True)]
+        found.sort(key=lambda hit: -hit.score)
+        return found, drained
+
+    def _standing(
+        self,
+        lists: Sequence[Sequence[Hit]],
+        parts: Sequence[PartVectors],
+        against: Sequence[Levels],
+        wanted: Combinations,
+    ) -> tuple[Sequence[SegmentRecord], Vectors]:
+        """The distinct segments of one evidence with their exact z (N,)."""
+        if len(lists) == 1 and all(part.weight > 0 for part in parts):
+            cosines = np.array([hit.score for hit in lists[0]], np.float32)
+            return [hit.segment for hit in lists[0]], cosines * wanted.scales[0] + wanted.offsets[0]
+        ids = list(dict.fromkeys(hit.segment.id for hits in lists for hit in hits))
         records, vectors = self._store.fetch(ids)
-        exact = scores(parts, vectors)  # (N,)
-        order = np.argsort(-exact, kind="stable")
-        return [Hit(records[i], float(exact[i])) for i in order]
+        return records, scores(parts, against, vectors)
 
 
 def _check(query: Query) -> None:

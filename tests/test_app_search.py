@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import hashlib
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -54,8 +54,7 @@ def test_words_find_the_file_that_says_them_first(shelf, media):
     shelf.put(written(media, "dog.txt", "dog"))
     results = ask(shelf, TextPart("dog"))
     assert names(results)[0] == "dog.txt"
-    assert results[0].score == pytest.approx(1.0, abs=1e-3)
-    assert results[1].score == pytest.approx(0.0, abs=1e-3)
+    assert results[0].score > 0.5 > results[1].score
 
 
 def test_words_find_a_picture_and_a_picture_finds_words(shelf, media):
@@ -71,19 +70,23 @@ def test_a_mix_prefers_what_has_both(shelf, media):
     for name, line in {"dog.txt": "dog", "night.txt": "night", "both.txt": "dog night"}.items():
         shelf.put(written(media, name, line))
     results = ask(shelf, TextPart("dog"), TextPart("night"))
-    # both: (1/√2 + 1/√2) / 2; dog alone: (1 + 0) / 2
+    # cosines with the two wishes: both 1/√2 + 1/√2, the others 1 + 0
     assert names(results)[0] == "both.txt"
-    assert results[0].score == pytest.approx(1 / math.sqrt(2), abs=1e-3)
-    assert results[1].score == pytest.approx(0.5, abs=1e-3)
 
 
 def test_not_like_this_pushes_down(shelf, media):
     shelf.put(written(media, "wet.txt", "dog rain"))
     shelf.put(written(media, "dry.txt", "dog beach"))
     results = ask(shelf, TextPart("dog"), TextPart("rain", -0.5))
-    # dry: 1/√2; wet: 1/√2 - 0.5/√2
     assert names(results) == ["dry.txt", "wet.txt"]
-    assert results[1].score == pytest.approx(0.5 / math.sqrt(2), abs=1e-3)
+    assert results[1].score < results[0].score / 2
+
+
+def test_being_unlike_what_is_not_wanted_earns_nothing(shelf, media):
+    for name in ("dog", "city", "rain"):
+        shelf.put(written(media, f"{name}.txt", name))
+    alone = ask(shelf, TextPart("dog"))[0]
+    assert ask(shelf, TextPart("dog"), TextPart("rain", -1))[0].score == pytest.approx(alone.score)
 
 
 def test_a_file_of_many_ideas_matches_by_its_best_one(shelf, media):
@@ -91,17 +94,15 @@ def test_a_file_of_many_ideas_matches_by_its_best_one(shelf, media):
     shelf.put(written(media, "mixed.txt", "dog night"))
     example = written(media, "example.txt", "rain", "city", "page")
     results = ask(shelf, FilePart(example))
-    assert names(results)[0] == "city.txt"
-    assert results[0].score == pytest.approx(1.0, abs=1e-3)
+    assert names(results) == ["city.txt", "mixed.txt"]
 
 
-def test_a_negative_file_of_many_ideas_is_scored_exactly(shelf, media):
+def test_a_negative_file_of_many_ideas_pushes_down_too(shelf, media):
     shelf.put(written(media, "wet.txt", "dog rain"))
     shelf.put(written(media, "dry.txt", "dog beach"))
     example = written(media, "example.txt", "rain", "city")
     results = ask(shelf, TextPart("dog"), FilePart(example, -0.5))
     assert names(results) == ["dry.txt", "wet.txt"]
-    assert results[1].score == pytest.approx(0.5 / math.sqrt(2), abs=1e-3)
 
 
 def test_more_like_this_calls_no_model_and_leaves_its_own_file_out(shelf, media):
@@ -185,8 +186,6 @@ def test_questions_without_a_wish_are_refused_with_the_next_step(shelf):
         ask(shelf, TextPart("rain", -1))
     with pytest.raises(BadQueryError, match="type what you are looking for"):
         ask(shelf, TextPart("  "))
-    with pytest.raises(BadQueryError, match="cancel each other out"):
-        ask(shelf, TextPart("dog"), TextPart("dog", -1))
     with pytest.raises(BadQueryError, match="search again"):
         ask(shelf, SegmentPart(uuid4()))
     with pytest.raises(BadQueryError, match="limit"):
@@ -223,6 +222,4 @@ def test_the_answer_as_json_has_the_promised_keys(shelf, media):
 
 
 def _sha256(path: Path) -> str:
-    import hashlib
-
     return hashlib.sha256(path.read_bytes()).hexdigest()
