@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MIN_WORDS = 60
 MAX_WORDS = 150
@@ -12,6 +13,7 @@ MAX_WORDS = 150
 _BLANK_LINE = re.compile(r"\n[ \t\r\f\v]*\n\s*")
 _SENTENCE_END = re.compile(r"""(?<=[.!?…])["'”’»)\]]*\s+|(?<=[。！？])\s*|\n(?=[ \t]*(?:[-*+•#>|]|\d+[.)]))""")
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+_SHORT = 2_000  # letters of what is most likely one piece
 _LONG_WORD = 40  # letters; a longer "word" (base64, a URL) counts once for every so many
 
 
@@ -24,8 +26,7 @@ class Passage:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A sentence, or what stands for one: never longer than MAX_WORDS words."""
 
     start: int
@@ -71,11 +72,15 @@ def _passage(text: str, start: int, end: int) -> Iterator[Passage]:
 
 def _pieces(text: str) -> Iterator[_Piece]:
     for start, end in _cuts(text, _BLANK_LINE, 0, len(text)):
-        sentences = [
-            part for a, b in _cuts(text, _SENTENCE_END, start, end) for part in _short_enough(text, a, b) if part.words
-        ]
-        for number, piece in enumerate(sentences, start=1):
-            yield piece if number < len(sentences) else _Piece(piece.start, piece.end, piece.words, True)
+        last: _Piece | None = None
+        for a, b in _cuts(text, _SENTENCE_END, start, end):
+            for piece in _short_enough(text, a, b):
+                if piece.words:
+                    if last is not None:
+                        yield last
+                    last = piece
+        if last is not None:
+            yield last._replace(ends_paragraph=True)
 
 
 def _cuts(text: str, border: re.Pattern[str], start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -90,6 +95,12 @@ def _cuts(text: str, border: re.Pattern[str], start: int, end: int) -> Iterator[
 
 def _short_enough(text: str, start: int, end: int) -> Iterator[_Piece]:
     """One piece, or several when text[start:end] has more than MAX_WORDS words."""
+    if end - start <= _SHORT:
+        words = _WORD.findall(text, start, end)
+        count = len(words) if end - start <= _LONG_WORD else sum(1 + (len(word) - 1) // _LONG_WORD for word in words)
+        if count <= MAX_WORDS:
+            yield _Piece(start, end, count, False)
+            return
     count, begun = 0, start
     for match in _WORD.finditer(text, start, end):
         at = match.start()

@@ -31,6 +31,16 @@ _UNREAD_TEXT = {
     "application/rtf": ("a rich text file", "save it as .docx"),
     "application/postscript": ("a PostScript file", "convert it to .pdf"),
 }
+_NO_MEDIA = {
+    "application/zip": ("a zip archive", "unpack it"),
+    "application/gzip": ("a packed archive", "unpack it"),
+    "application/x-tar": ("a tar archive", "unpack it"),
+    "application/x-7z-compressed": ("a 7-Zip archive", "unpack it"),
+    "application/x-rar-compressed": ("a RAR archive", "unpack it"),
+    "application/x-sqlite3": ("a database", "export its tables as .csv"),
+    "application/x-msdownload": ("a program", ""),
+    "application/x-executable": ("a program", ""),
+}
 _BRANDS = {
     b"heic": "image/heic",
     b"heix": "image/heic",
@@ -92,13 +102,16 @@ def _row_format(path: Path, mime: str | None) -> Format:
     if mime in _UNREAD or mime in _UNREAD_TEXT:
         what, hint = (_UNREAD | _UNREAD_TEXT)[mime]
         raise UnsupportedMediaError(path, what, hint=hint)
+    name, hint = _NO_MEDIA.get(mime or "", (mime or "", ""))
     promised = BY_SUFFIX.get(suffix)
     if promised:
-        what = f"its content ({mime})" if mime else "its content"
+        what = f"its content ({name})" if name else "its content"
         raise UnreadableMediaError(
             path, f"{what} is no {promised.format.name}", hint="it may be cut off, overwritten or misnamed"
         )
-    raise UnsupportedMediaError(path, f"no reader for {mime or 'this kind of file'}")
+    if mime in _NO_MEDIA:
+        raise UnsupportedMediaError(path, name, hint=hint)
+    raise UnsupportedMediaError(path, f"no reader for {name or (suffix and f'.{suffix} files') or 'this kind of file'}")
 
 
 def _container_mime(head: bytes, file: BinaryIO) -> str | None:
