@@ -24,12 +24,12 @@ def read(source: Source) -> Iterator[Segment]:
         UnsupportedMediaError: there are no words and no numbers in it.
     """
     raw = plain.decoded(source)
-    said: str | None
-    said = _csv_records(raw) if source.format.mime == "text/csv" else _json_records(raw)
+    said = _csv_records(source, raw) if source.format.mime == "text/csv" else _json_records(raw)
     if said is None:
         source.note(f"does not parse as {source.format.name}; read as plain text")
-        said = raw
-    yield from plain.written(source, said)
+        yield from plain.written(source, raw)
+    else:
+        yield from plain.written_records(source, said)
 
 
 def still(source: Source, span: Span, max_side: int) -> bytes:
@@ -61,18 +61,20 @@ def records(rows: Iterable[list[str]]) -> Iterator[str]:
         yield record(names + [""] * (len(row) - len(names)), row)
 
 
-def _csv_records(raw: str) -> str | None:
+def _csv_records(source: Source, raw: str) -> Iterator[str]:
     try:
         dialect: type[csv.Dialect] | str = csv.Sniffer().sniff(raw[:10_000], delimiters=",;\t|")
     except csv.Error:
         dialect = "excel-tab" if "\t" in raw[:10_000] else "excel"
+    csv.field_size_limit(source.limits.text_bytes)
+    rows = csv.reader(io.StringIO(raw), dialect)
     try:
-        return "\n\n".join(records(csv.reader(io.StringIO(raw), dialect)))
-    except csv.Error:
-        return None
+        yield from records(rows)
+    except csv.Error as error:
+        source.note(f"rows after line {rows.line_num} are left out: {error}")
 
 
-def _json_records(raw: str) -> str | None:
+def _json_records(raw: str) -> Iterator[str] | None:
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError):
@@ -80,7 +82,7 @@ def _json_records(raw: str) -> str | None:
         if value is None:
             return None
     items = value if isinstance(value, list) else [value]
-    return "\n\n".join(filter(None, ("; ".join(_leaves(item, "", 0)) for item in items)))
+    return ("; ".join(_leaves(item, "", 0)) for item in items)
 
 
 def _json_lines(raw: str) -> list[object] | None:

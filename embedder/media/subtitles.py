@@ -13,7 +13,7 @@ from embedder.media.passages import word_count
 from embedder.media.source import Source
 from embedder.segment import Segment
 
-_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[,.](\d{1,3})"
+_TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[,.](\d{1,3})"
 _CUE = re.compile(rf"^[ \t]*{_TIME}[ \t]*-->[ \t]*{_TIME}[^\n]*$", re.M)
 _TAG = re.compile(r"<[^>\n]{0,200}>|\{\\[^}\n]{0,200}\}")
 _ENOUGH_WORDS = 12

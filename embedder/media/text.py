@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import charset_normalizer
 
@@ -14,6 +14,8 @@ from embedder.media.source import Source
 from embedder.segment import Segment
 
 _SAMPLE_BYTES = 100_000
+_BETWEEN = "\n\n"
+_BLOCK = 200_000  # characters of records that are cut into passages at once
 
 
 def read(source: Source) -> Iterator[Segment]:
@@ -48,14 +50,45 @@ def written(source: Source, text: str, *, page: int | None = None) -> Iterator[S
         raise UnsupportedMediaError(source.path, "no words in it")
 
 
-def written_passages(source: Source, text: str, *, page: int | None = None) -> Iterator[Segment]:
-    """The passages of a text, none when it has no words."""
+def written_records(source: Source, records: Iterable[str]) -> Iterator[Segment]:
+    """Passages of a text that comes as records, a paragraph each; only some of it is held at a time.
+
+    Raises:
+        UnsupportedMediaError: there is nothing but white space in it.
+    """
+    found, start = False, 0
+    for block in _blocks(source, records):
+        for segment in written_passages(source, block, start=start):
+            found = True
+            yield segment
+        start += len(block) + len(_BETWEEN)
+    if not found:
+        raise UnsupportedMediaError(source.path, "no words in it")
+
+
+def _blocks(source: Source, records: Iterable[str]) -> Iterator[str]:
+    held: list[str] = []
+    size = 0
+    for number, record in enumerate(records):
+        if number % 10_000 == 0:
+            source.alive()
+        if record:
+            held.append(record)
+            size += len(record) + len(_BETWEEN)
+        if size > _BLOCK:
+            yield _BETWEEN.join(held)
+            held, size = [], 0
+    yield _BETWEEN.join(held)
+
+
+def written_passages(source: Source, text: str, *, page: int | None = None, start: int = 0) -> Iterator[Segment]:
+    """The passages of a text that begins at character `start`, none when it has no words."""
     for passage in passages(text):
         if any(c.isalnum() for c in passage.text):
             yield Segment(
                 kind=source.kind,
                 evidence=Evidence.WRITTEN,
-                span=Span(page=page, char_start=passage.start, char_end=passage.end),
+                span=Span(page=page, char_start=start + passage.start, char_end=start + passage.end),
                 text=passage.text,
             )
 
