@@ -36,6 +36,8 @@ PRIOR_SPREAD = 0.12
 SLOPE = 2.2
 HALF = 2.65
 _SAMPLE = 2_000  # segments; ids are hashes, so the first of them are a fair draw
+_STEP = 100  # of them in one question to the store, which answers nothing else meanwhile
+_PAUSE_S = 0.002
 _FRESH_S = 10.0  # a sample younger than this is not drawn again
 
 
@@ -94,12 +96,16 @@ class Background:
 
     def _draw(self) -> None:
         with self._lock:
-            nothing = np.empty((0, self._store.dim), np.float32)
-            records, vectors = next(self._store.scan(batch_size=_SAMPLE), ([], nothing))
-            said_by = np.array([record.evidence.value for record in records])
-            self._sample = {
-                evidence: vectors[said_by == evidence.value] if len(records) else nothing for evidence in Evidence
-            }
+            drawn: list[Vectors] = [np.empty((0, self._store.dim), np.float32)]
+            said_by: list[Evidence] = []
+            for records, vectors in self._store.scan(batch_size=_STEP):
+                drawn.append(vectors)
+                said_by += [record.evidence for record in records]
+                if len(said_by) >= _SAMPLE:
+                    break
+                time.sleep(_PAUSE_S)
+            rows, evidence = np.concatenate(drawn), np.array(said_by, dtype=object)
+            self._sample = {one: rows[evidence == one] for one in Evidence}
             self._drawn_s = time.monotonic()
 
     def _draw_again(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.files import indexed_files, result_of
+from app.files import first_files, result_of
 from app.parts import PartReader
 from app.query import BadQueryError, FilePart, Query, SegmentPart
 from app.relevance import Background, Levels, levels, relevance
@@ -100,14 +100,11 @@ class SearchService:
             for hit in hits:
                 if hit.segment.content not in left_out:
                     by_content.setdefault(hit.segment.content, []).append(hit)
-            files = indexed_files(self._catalogue, list(by_content))
-            found = [content for content in by_content if content in files]
-            if len(found) >= query.limit or drained or asked >= _MOST_HITS:
+            files = first_files(self._catalogue, list(by_content), count=query.limit)
+            if len(files) >= query.limit or drained or asked >= _MOST_HITS:
                 break
             asked = min(asked * _MORE, _MOST_HITS)
-        return tuple(
-            result_of(by_content[content], files[content], same=content in same) for content in found[: query.limit]
-        )
+        return tuple(result_of(by_content[content], files[content], same=content in same) for content in files)
 
     def _hits(self, parts: Sequence[PartVectors], kinds: frozenset[Kind], asked: int) -> tuple[list[Hit], bool]:
         """The segments that stand out most, best first, and whether there are no more than these."""

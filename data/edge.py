@@ -81,11 +81,21 @@ class EdgeStore(PagedStore):
                 self._shard.update(qe.UpdateOperation.upsert_points(points))
             self._unflushed += len(points)
             if self._unflushed >= _FLUSH_EVERY:
-                self.flush()
+                self._flush_segments()
             if part.stop < len(records):
                 time.sleep(0.0002)  # lets a waiting search in
 
     def flush(self) -> None:
+        """Sync the log, which the next open replays over whatever a power cut left of the segments.
+
+        The engine's own flush would do, but it holds the interpreter lock for 30 to 130 ms, in which no search is
+        answered; this takes 10 ms and holds none.
+        """
+        with self._engine():
+            if not _sync_files(self._folder / "shard" / "wal"):
+                self._flush_segments()
+
+    def _flush_segments(self) -> None:
         with self._engine():
             self._unflushed = 0
             self._shard.flush()
@@ -165,7 +175,7 @@ class EdgeStore(PagedStore):
 
     def close(self) -> None:
         if not self._closed:
-            self.flush()
+            self._flush_segments()  # so that the next open has nothing to replay
             self._closed = True
             self._shard.close()
 
@@ -256,6 +266,23 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(opened)
         finally:
             os.close(opened)
+
+
+def _sync_files(folder: Path) -> bool:
+    """Make what is written in the files of a folder, also through memory maps, survive a power cut; False if it cannot."""
+    if os.name != "posix":
+        return False
+    try:
+        for file in folder.iterdir():
+            opened = os.open(file, os.O_RDONLY)
+            try:
+                os.fsync(opened)
+            finally:
+                os.close(opened)
+        _sync_folder(folder)
+    except OSError:  # the engine has just begun a new file or let go of an old one
+        return False
+    return True
 
 
 def _line(error: BaseException) -> str:

@@ -5,6 +5,7 @@ Importing this module is cheap: a model's row can be read (name, fingerprint, wi
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -107,6 +108,7 @@ def load_embedder(name: str, *, device: str = "auto", modalities: Collection[Mod
     embedder = Embedder(row, load(place), device=place.name, bf16=place.bf16)
     for modality in row.modalities if modalities is None else modalities:
         embedder.check(modality)
+    gc.freeze()  # what is loaded by now stays: looking through it again and again stops every thread for 0.1 s
     return embedder
 
 
