@@ -269,7 +269,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _sync_files(folder: Path) -> bool:
-    """Make what is written in the files of a folder, also through memory maps, survive a power cut; False if it cannot."""
+    """Make what files of a folder hold, also through memory maps, survive a power cut; False where that cannot be."""
     if os.name != "posix":
         return False
     try:
