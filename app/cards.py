@@ -13,15 +13,15 @@ from app.table import clock
 from data.records import Evidence, Kind
 
 _WORD = re.compile(r"\w{3,}")
+_GAPS = re.compile(r"\s*\n\s*")
 _MOST_SHOWN_CHARACTERS = 420
 _BRIEF = 130  # characters that may be set larger
 
 
-def card(result: Result, *, best_score: float, words: str = "") -> str:
-    """The HTML of a result.
+def card(result: Result, *, words: str = "") -> str:
+    """The HTML of a result; one whose score is 0 was not asked for and shows none.
 
     Args:
-        best_score: of the first result; the bar is drawn relative to it, and left out when it is 0.
         words: of the query; marked where a snippet holds them.
     """
     name = Path(result.path).name
@@ -31,7 +31,7 @@ def card(result: Result, *, best_score: float, words: str = "") -> str:
         '<div class="om-body">'
         f'<div class="om-title"><span class="om-icon om-i-{result.kind.value}"></span>'
         f'<span class="om-name" title="{_safe(result.path)}">{_safe(name)}</span>'
-        f"{_score(result, best_score)}</div>"
+        f"{_score(result)}</div>"
         f"{_place(result)}{_moments(result, words)}</div></article>"
     )
 
@@ -107,13 +107,13 @@ def _picture(result: Result, source: str, *, note: str = "") -> str:
     )
 
 
-def _score(result: Result, best_score: float) -> str:
-    if best_score == 0:
+def _score(result: Result) -> str:
+    if result.score == 0:
         return ""
-    share = max(0.0, min(1.0, result.score / best_score)) if best_score > 0 else 0.0
+    percent = f"{result.score * 100:.0f}"
     return (
-        f'<span class="om-score" title="similarity {result.score:.3f} (1 is identical)">'
-        f'<i style="width:{share * 100:.0f}%"></i><b>{result.score:.2f}</b></span>'
+        f'<span class="om-score" title="{percent} % likely to be what you asked for, by an estimate">'
+        f'<i style="width:{percent}%"></i><b>{percent}</b></span>'
     )
 
 
@@ -173,7 +173,7 @@ def _start(result: Result) -> float | None:
 
 
 def _shortened(text: str, words: str, *, most: int = _MOST_SHOWN_CHARACTERS) -> str:
-    text = text.strip()
+    text = _GAPS.sub("\n", text.strip())
     return marked(text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + "…", words)
 
 

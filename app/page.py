@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _PAGE_SIZE = 24
+_LIKELY = 0.15  # of relevance: results below it are folded away
 _GLIMPSE = 9  # files shown before anything is asked
 _ASKING = "a dog on a beach · rain at night · “the meeting moved to Friday”"
 
@@ -191,22 +192,27 @@ def _answers(library: Library, parts: tuple[Part, ...], kinds: frozenset[Kind]) 
     if not answer.results:
         _nothing(library, kinds)
         return
-    st.html(_summary_line(answer))
     words = " ".join(part.text for part in parts if isinstance(part, TextPart) and part.weight > 0)
-    _cards(answer.results, words)
+    likely = [result for result in answer.results if result.score >= _LIKELY]
+    far = answer.results[len(likely) :]
+    st.html(_summary_line(answer, len(likely)))
+    _cards(likely, words, key="results")
+    if far:
+        with st.expander(f"{len(far)} further away", expanded=not likely):
+            _cards(far, words, key="far")
     if len(answer.results) == shown:
         with st.container(key="more", horizontal=True, horizontal_alignment="center"):
             st.button("Show more", on_click=_show_more)
 
 
-def _cards(results: Sequence[Result], words: str = "") -> None:
-    with st.container(key="results"):
+def _cards(results: Sequence[Result], words: str = "", *, key: str) -> None:
+    with st.container(key=f"grid-{key}"):
         for number, result in enumerate(results):
-            with st.container(key=f"card-{number}"):
-                st.html(card(result, best_score=results[0].score, words=words))
+            with st.container(key=f"card-{key}-{number}"):
+                st.html(card(result, words=words))
                 st.button(
                     "More like this",
-                    key=f"like-{number}",
+                    key=f"like-{key}-{number}",
                     icon=":material/auto_awesome_motion:",
                     type="tertiary",
                     on_click=_set_like,
@@ -218,13 +224,10 @@ def _show_more() -> None:
     st.session_state["shown"] += _PAGE_SIZE
 
 
-def _summary_line(answer: Answer) -> str:
-    count = len(answer.results)
+def _summary_line(answer: Answer, likely: int) -> str:
     cut = " · only the beginning of the example was used" if answer.cut else ""
-    return (
-        f'<p class="om-took">{count} result{"s" if count != 1 else ""} in '
-        f"{answer.embed_ms + answer.search_ms:,.0f} ms{cut}</p>"
-    )
+    said = f"{likely} result{'s' if likely != 1 else ''}" if likely else "Nothing stands out; the nearest are below"
+    return f'<p class="om-took">{said} · {answer.embed_ms + answer.search_ms:,.0f} ms{cut}</p>'
 
 
 def _nothing(library: Library, kinds: frozenset[Kind]) -> None:
@@ -262,7 +265,7 @@ def _welcome(library: Library) -> None:
         "that looks, sounds or reads like it comes up, at the moment where it does. Both together work too.</p>"
         f'<ul class="om-roots">{roots}</ul></section>'
     )
-    _cards(glimpse(library.store(), library.catalogue(), count=_GLIMPSE))
+    _cards(glimpse(library.store(), library.catalogue(), count=_GLIMPSE), key="glimpse")
     failures = library.catalogue().failures()
     if failures:
         with st.expander(f"{len(failures):,} file{'s' if len(failures) != 1 else ''} could not be read"):

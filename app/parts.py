@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -22,9 +21,8 @@ from data.records import Evidence
 from embedder.segment import Modality, Role, Segment, words
 
 if TYPE_CHECKING:
-    from embedder.embed import Embedder
-
     from data.vectors import Vectors, VectorStore
+    from embedder.embed import Embedder
     from embedder.media.sandbox import ReaderPool
 
 _VECTORS_PER_EVIDENCE = 8
@@ -83,28 +81,33 @@ class PartReader:
 
     def _read(self, path: Path, content: str) -> Example:
         by_evidence: dict[Evidence, list[Vectors]] = {}
-        count = 0
+        batch: list[Segment] = []
+        count, cut = 0, False
         stop_at = time.monotonic() + _MOST_SECONDS
         with closing(_iterate(self._readers.read(path))) as segments:
-            while time.monotonic() < stop_at and count < _MOST_SEGMENTS:
-                batch = list(islice(segments, _BATCH))
-                if not batch:
+            for segment in segments:
+                batch.append(segment)
+                count += 1
+                cut = count >= _MOST_SEGMENTS or time.monotonic() > stop_at
+                if cut or len(batch) == _BATCH:
+                    self._embed(batch, by_evidence)
+                    batch = []
+                if cut:
                     break
-                count += len(batch)
-                for evidence, vector in self._embed(batch):
-                    by_evidence.setdefault(evidence, []).append(vector)
-            cut = bool(batch) and next(segments, None) is not None
+        self._embed(batch, by_evidence)
         if not count:
             raise UnsupportedMediaError(path, "holds nothing to search by", hint="try another file")
         pooled = [pool(np.stack(vectors), _VECTORS_PER_EVIDENCE) for vectors in by_evidence.values()]
         return Example(content, np.concatenate(pooled), cut)
 
-    def _embed(self, segments: list[Segment]) -> Iterator[tuple[Evidence, Vectors]]:
+    def _embed(self, segments: Sequence[Segment], by_evidence: dict[Evidence, list[Vectors]]) -> None:
+        """Embed segments and add each vector (D,) to its evidence's."""
         for modality in Modality:
             batch = [segment for segment in segments if segment.modality is modality]
             if batch:
                 vectors = self._embedder.embed(batch, Role.QUERY)  # (N, D)
-                yield from zip((segment.evidence for segment in batch), vectors, strict=True)
+                for segment, vector in zip(batch, vectors, strict=True):
+                    by_evidence.setdefault(segment.evidence, []).append(vector)
 
     def _typed(self, text: str) -> Example:
         text = " ".join(text.split())

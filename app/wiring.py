@@ -12,12 +12,11 @@ from data.errors import OmniaError
 from data.settings import Settings
 
 if TYPE_CHECKING:
-    from embedder.embed import Embedder
-
     from app.previews import PreviewCache
     from app.search import SearchService
     from data.catalogue import Catalogue
     from data.vectors import VectorStore
+    from embedder.embed import Embedder
     from embedder.media.sandbox import ReaderPool
 
 log = logging.getLogger(__name__)
@@ -79,9 +78,8 @@ class Library:
         return load_embedder(self.settings.model, device=self.settings.device)
 
     def _open_store(self) -> VectorStore:
-        from embedder.embed import model_row
-
         from data.vectors import open_vectors
+        from embedder.embed import model_row
 
         row = model_row(self.settings.model)
         return open_vectors(self.settings, fingerprint=row.fingerprint, dim=row.dim)

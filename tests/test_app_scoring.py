@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from app.relevance import HALF, PRIOR_COUNT, PRIOR_MEAN, PRIOR_SPREAD, Levels, levels, relevance
+from app.relevance import FLOOR, HALF, PRIOR_COUNT, PRIOR_MEAN, PRIOR_SPREAD, Levels, levels, relevance
 from app.scoring import MAX_COMBINATIONS, PartVectors, combinations, fit, pool, scores
 
 
@@ -45,21 +45,21 @@ def test_levels_of_nothing_are_the_prior_and_of_much_are_the_sample():
     query = random_unit(2)
     empty = levels(query, np.empty((0, 16), np.float32))
     np.testing.assert_allclose(empty.means, PRIOR_MEAN, atol=1e-6)
-    np.testing.assert_allclose(empty.spreads, PRIOR_SPREAD, atol=1e-6)
+    np.testing.assert_allclose(empty.spreads, PRIOR_SPREAD + FLOOR, atol=1e-6)
     sample = random_unit(20_000, seed=5)
     full = levels(query, sample)
     np.testing.assert_allclose(full.means, (query @ sample.T).mean(axis=1), atol=1e-3)
-    np.testing.assert_allclose(full.spreads, (query @ sample.T).std(axis=1), atol=1e-3)
+    np.testing.assert_allclose(full.spreads, (query @ sample.T).std(axis=1) + FLOOR, atol=1e-3)
 
 
 def test_levels_by_hand():
     query = np.array([[1.0, 0.0]], np.float32)
     sample = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
     mean = (1 + 0 + PRIOR_COUNT * PRIOR_MEAN) / (2 + PRIOR_COUNT)
-    square = ((1 - mean) ** 2 + mean**2 + PRIOR_COUNT * PRIOR_SPREAD**2) / (2 + PRIOR_COUNT)
+    square = (0.5**2 + 0.5**2 + PRIOR_COUNT * PRIOR_SPREAD**2) / (2 + PRIOR_COUNT)
     level = levels(query, sample)
     assert level.means[0] == pytest.approx(mean)
-    assert level.spreads[0] == pytest.approx(math.sqrt(square))
+    assert level.spreads[0] == pytest.approx(math.sqrt(square) + FLOOR)
 
 
 def test_relevance_rises_from_0_to_1_and_is_a_half_at_half():
