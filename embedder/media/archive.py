@@ -50,9 +50,15 @@ def member(source: Source, archive: zipfile.ZipFile, name: str) -> bytes:
         UnreadableMediaError: there is no such part.
     """
     try:
-        return archive.read(name)
+        return _unpacked(archive, archive.getinfo(name))
     except KeyError as error:
         raise UnreadableMediaError(source.path, f"broken {source.format.name}: {name} is missing") from error
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """One part, and never more of it in memory than its size as the table of contents says."""
+    with archive.open(entry) as part:
+        return part.read(entry.file_size + 1)
 
 
 def slimmed(source: Source) -> io.BytesIO:
@@ -66,8 +72,8 @@ def slimmed(source: Source) -> io.BytesIO:
         for entry in archive.infolist():
             body = b""
             if entry.filename.lower().endswith(_TEXT_SUFFIXES):
-                body = archive.read(entry)
-                if b"<!DOCTYPE" in body[:4096] or b"<!ENTITY" in body[:4096]:
+                body = _unpacked(archive, entry)
+                if b"<!ENTITY" in body.replace(b"\0", b""):  # in UTF-16 there are zeros between the letters
                     raise UnreadableMediaError(source.path, "it defines entities, which is not safe to expand")
             slim.writestr(entry.filename, body)
     copy.seek(0)

@@ -37,7 +37,7 @@ def read(source: Source) -> Iterator[Segment]:
             if name not in book.NameToInfo:
                 source.note(f"chapter {number} is missing")
                 continue
-            text = words_of(plain.decode(archive.member(source, book, name)))
+            text = words_of(plain.decode(archive.member(source, book, name)), alive=source.alive)
             for segment in plain.written_passages(source, text, page=number):
                 found = True
                 yield segment
@@ -68,7 +68,7 @@ def _chapters(source: Source, book: zipfile.ZipFile) -> list[str]:
         if e.tag.rpartition("}")[2] == "item"
     }
     spine = [e.get("idref") for e in package.iter() if e.tag.rpartition("}")[2] == "itemref"]
-    return [files[item] for item in spine if item in files]
+    return [files[item] for item in dict.fromkeys(spine) if item in files]
 
 
 def _xml(source: Source, book: zipfile.ZipFile, name: str) -> Element:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,7 +24,8 @@ _SLIDE = re.compile(r"<!-- Slide number: (\d+) -->")
 _TABLE_RULE = re.compile(r"^\|[ :|-]+\|$", re.M)
 _PICTURE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
 _LINK = re.compile(r"\[([^\]]+)\]\([^)\s]*\)")
-_ODT_TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+_ODT_PARAGRAPHS = tuple(f"{{urn:oasis:names:tc:opendocument:xmlns:text:1.0}}{name}" for name in "ph")
+_MAX_CELLS = 20_000_000
 
 
 def read(source: Source) -> Iterator[Segment]:
@@ -43,7 +45,7 @@ def read(source: Source) -> Iterator[Segment]:
             for segment in plain.written_passages(source, text, page=number):
                 found = True
                 yield segment
-    except (MediaError, MemoryError, OSError):
+    except (MediaError, MemoryError, OSError, RecursionError):
         raise
     except Exception as error:  # markitdown and openpyxl raise whatever their parsers raise
         raise UnreadableMediaError(source.path, f"broken {source.format.name}: {error}") from error
@@ -61,19 +63,21 @@ def still(source: Source, span: Span, max_side: int) -> bytes:
 
 
 def _word(source: Source) -> Iterator[Page]:
+    copy = archive.slimmed(source)  # first: what is refused needs no converter
     from markitdown import StreamInfo
     from markitdown.converters import DocxConverter
 
     converter: Any = DocxConverter
-    yield None, _from_markdown(converter().convert(archive.slimmed(source), StreamInfo(extension=".docx")).markdown)
+    yield None, _from_markdown(converter().convert(copy, StreamInfo(extension=".docx")).markdown)
 
 
 def _slides(source: Source) -> Iterator[Page]:
+    copy = archive.slimmed(source)
     from markitdown import StreamInfo
     from markitdown.converters import PptxConverter
 
     converter: Any = PptxConverter
-    markdown = converter().convert(archive.slimmed(source), StreamInfo(extension=".pptx")).markdown
+    markdown = converter().convert(copy, StreamInfo(extension=".pptx")).markdown
     _, *parts = _SLIDE.split(markdown)
     for number, text in zip(parts[0::2], parts[1::2], strict=True):
         yield int(number), _from_markdown(text)
@@ -83,13 +87,22 @@ def _sheets(source: Source) -> Iterator[Page]:
     from openpyxl import load_workbook  # type: ignore[import-untyped]
 
     book = load_workbook(archive.slimmed(source), read_only=True, data_only=True)
-    left = source.limits.text_bytes
+    left, cells_left = source.limits.text_bytes, _MAX_CELLS
+
+    def cells(sheet: Any) -> Iterator[list[str]]:
+        nonlocal cells_left
+        for number, row in enumerate(sheet.iter_rows(values_only=True)):
+            if number % 10_000 == 0:
+                source.alive()
+            cells_left -= len(row) + 1
+            yield ["" if value is None else str(value) for value in row]
+
     for number, sheet in enumerate(book.worksheets, start=1):
         said = [sheet.title]
-        cells = (["" if v is None else str(v) for v in row] for row in sheet.iter_rows(values_only=True))
-        for line in records(cells):
+        sheet.reset_dimensions()  # they are claims: a million rows as wide as the widest, all but two of them empty
+        for line in records(cells(sheet)):
             left -= len(line)
-            if left < 0:
+            if min(left, cells_left) < 0:
                 source.note(f"rows of sheet {number} are left out after {len(said)}")
                 break
             said.append(line)
@@ -99,15 +112,17 @@ def _sheets(source: Source) -> Iterator[Page]:
 def _open_document(source: Source) -> Iterator[Page]:
     with archive.opened(source) as parts:
         body = archive.member(source, parts, "content.xml")
+    paragraphs: list[str] = []
+    depth = 0  # of paragraphs within paragraphs: notes, frames
     try:
-        root = ElementTree.fromstring(body)
+        for event, element in ElementTree.iterparse(io.BytesIO(body), events=("start", "end")):
+            if element.tag in _ODT_PARAGRAPHS:
+                depth += 1 if event == "start" else -1
+                if not depth:
+                    paragraphs.append(" ".join("".join(element.itertext()).split()))
+                    element.clear()
     except DefusedXmlException as error:
         raise UnreadableMediaError(source.path, "it defines entities, which is not safe to expand") from error
-    paragraphs = (
-        " ".join("".join(element.itertext()).split())
-        for element in root.iter()
-        if element.tag in (f"{_ODT_TEXT}p", f"{_ODT_TEXT}h")
-    )
     yield None, "\n\n".join(filter(None, paragraphs))
 
 
