@@ -24,30 +24,40 @@ _BLANK_RANGE = 12  # grey levels
 def read(source: Source) -> Iterator[Segment]:
     """Page by page: the page seen, then its passages; char spans count within the page's text.
 
-    Blank pages are counted and left out.
+    Blank pages and broken ones are counted and left out.
 
     Raises:
-        UnreadableMediaError: it is broken, or locked with a password.
+        UnreadableMediaError: it is broken in every page, or locked with a password.
         UnsupportedMediaError: there is nothing on any page.
     """
     blank = found = 0
+    broken: list[UnreadableMediaError] = []
     with _opened(source) as document:
         layer = _TextLayer(source, document)
         pages = len(document)
         for number in range(1, min(pages, source.limits.pages) + 1):
             source.alive()
-            segments = list(_page(source, document, layer, number))
-            blank += not segments
-            found += bool(segments)
-            yield from segments
+            try:
+                with _page_reasons(source, number):
+                    segments = list(_page(source, document, layer, number))
+            except UnreadableMediaError as error:
+                broken.append(error)
+            else:
+                blank += not segments
+                found += bool(segments)
+                yield from segments
             if source.out_of_time(f"page {number}"):
                 break
     if not found:
+        if broken:
+            raise broken[0]
         raise UnsupportedMediaError(source.path, f"nothing on the {blank} pages looked at, of {pages}")
     if pages > source.limits.pages:
         source.note(f"pages {source.limits.pages + 1} to {pages} are left out")
     if blank:
         source.note(f"{blank} blank pages are left out")
+    if broken:
+        source.note(f"{len(broken)} broken pages are left out ({broken[0].reason})")
 
 
 def still(source: Source, span: Span, max_side: int) -> bytes:
@@ -60,7 +70,8 @@ def still(source: Source, span: Span, max_side: int) -> bytes:
         number = span.page or 1
         if not 1 <= number <= len(document):
             raise UnreadableMediaError(source.path, f"it has no page {number}")
-        return picture.jpeg(_rendered(source, document, number, max_side))
+        with _page_reasons(source, number):
+            return picture.jpeg(_rendered(document, number, max_side))
 
 
 def _page(source: Source, document: Any, layer: _TextLayer, number: int) -> Iterator[Segment]:
@@ -69,7 +80,7 @@ def _page(source: Source, document: Any, layer: _TextLayer, number: int) -> Iter
     words = layer.words(number)
     has_layer = sum(c.isalnum() for c in words) >= _FEW_LETTERS
     side = picture.MAX_SIDE if has_layer else picture.READ_SIDE
-    image = _rendered(source, document, number, side)
+    image = _rendered(document, number, side)
     if not has_layer:
         if _is_blank(image) and not words:
             return
@@ -127,24 +138,29 @@ def _is_empty(document: Any, number: int) -> bool:
         page.close()
 
 
-def _rendered(source: Source, document: Any, number: int, max_side: int) -> Image.Image:
+def _rendered(document: Any, number: int, max_side: int) -> Image.Image:
     """A page drawn on white, no side longer than max_side."""
-    import pypdfium2 as pdfium
-
+    page = document[number - 1]
     try:
-        page = document[number - 1]
-        try:
-            width, height = page.get_size()
-            bitmap = page.render(scale=max_side / max(width, height, 1e-3) * 0.999, rev_byteorder=True)
-            return picture.fitted(bitmap.to_pil().convert("RGB"), max_side)
-        finally:
-            page.close()
-    except (pdfium.PdfiumError, ValueError) as error:
-        raise UnreadableMediaError(source.path, f"page {number} cannot be drawn: {error}") from error
+        width, height = page.get_size()
+        bitmap = page.render(scale=max_side / max(width, height, 1e-3) * 0.999, rev_byteorder=True)
+        return picture.fitted(bitmap.to_pil().convert("RGB"), max_side)
+    finally:
+        page.close()
 
 
 def _is_blank(image: Image.Image) -> bool:
     return int(np.ptp(np.asarray(image.convert("L"))[::2, ::2])) < _BLANK_RANGE
+
+
+@contextmanager
+def _page_reasons(source: Source, number: int) -> Iterator[None]:
+    import pypdfium2 as pdfium
+
+    try:
+        yield
+    except (pdfium.PdfiumError, ValueError) as error:
+        raise UnreadableMediaError(source.path, f"broken PDF: page {number} cannot be read: {error}") from error
 
 
 @contextmanager
