@@ -66,10 +66,10 @@ def test_music_and_noise_say_nothing(tmp_path: Path) -> None:
 
 
 def test_long_speech_is_cut_at_quiet_moments_with_right_times(tmp_path: Path) -> None:
-    birds = ("pigeon", "sparrow", "eagle", "parrot", "chicken", "penguin", "ostrich", "turkey")
+    birds = ("pigeon", "sparrow", "eagle", "parrot", "chicken")
     parts = [make_media.speech(f"A large {bird} walks across the garden.") for bird in birds]
-    starts = np.cumsum([0.0, *(p.size / 16_000 + 15 for p in parts)])
-    sound = np.concatenate([np.append(p, make_media.silence(15)) for p in parts])
+    starts = np.cumsum([0.0, *(p.size / 16_000 + 28 for p in parts)])
+    sound = np.concatenate([np.append(p, make_media.silence(28)) for p in parts])
     said = [s for s in read(make_media.wav(tmp_path / "a.wav", sound)) if s.evidence is Evidence.SAID]
     assert [s.span.start_s or 0.0 for s in said] == pytest.approx(starts[:-1], abs=1.0)
     assert all(bird in (s.text or "").lower() for bird, s in zip(birds, said, strict=True))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -48,22 +48,19 @@ def open_source(
     *,
     limits: Limits = DEFAULT_LIMITS,
     notes: list[str] | None = None,
-    alive: Callable[[], None] = lambda: None,
+    alive: Callable[[], None] | None = None,
+    spent_s: Callable[[], float] | None = None,
 ) -> Source:
-    """A file, identified and ready for `read_source`.
+    """A file, identified and ready for `read_source`; see Source for `alive` and `spent_s` (both or neither).
 
     Raises:
         MediaError: as `identify`.
     """
     path = Path(path).absolute()
-    return Source(
-        path=path,
-        format=identify(path),
-        limits=limits,
-        notes=[] if notes is None else notes,
-        alive=alive,
-        give_up_s=time.monotonic() + 0.8 * limits.file_seconds,
-    )
+    source = Source(path=path, format=identify(path), limits=limits, notes=[] if notes is None else notes)
+    if alive is not None and spent_s is not None:
+        source = replace(source, alive=alive, spent_s=spent_s)
+    return source
 
 
 def read_source(source: Source) -> Iterator[Segment]:

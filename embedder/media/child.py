@@ -18,6 +18,9 @@ from embedder.media import wire
 from embedder.media.limits import Limits
 
 _ROOT = Path(__file__).resolve().parents[2]
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
+)
 _PIPE_BYTES = 1 << 20
 _MEMORY_EVERY_S = 0.2
 _TIRED = 0.6  # of its memory limit: a worker that holds this much between files is replaced
@@ -51,6 +54,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
+            env=os.environ | _ONE_THREAD,
             start_new_session=True,
         )
         assert self._process.stdin is not None

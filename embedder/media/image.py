@@ -116,7 +116,7 @@ def reduced(source: Source, image: Image.Image, max_side: int) -> Image.Image:
     """
     check_pixels(source, *image.size)
     try:
-        if image.format == "JPEG":
+        if source.format.decoder == "JPEG":
             image.draft("RGB", (max_side, max_side))  # decodes at 1/2, 1/4 or 1/8 of the size
         image.load()
         orientation = image.getexif().get(_ORIENTATION, 1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.records import Kind
 from embedder.media.limits import Limits
+
+_ENOUGH = 0.8  # of limits.file_seconds, after which the pool would kill the reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,11 @@ def _alive() -> None:
     """A reader in this process has nobody to reassure."""
 
 
+def _no_time() -> float:
+    """A reader in this process may take as long as its caller lets it."""
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One file, as a reader gets it.
@@ -40,7 +46,7 @@ class Source:
         notes: one line for each thing that was left out, see `note`; the report shows them.
         alive: called between steps that yield nothing (blank pages, silence), so that a long file is not
             taken for a stuck one.
-        give_up_s: on the clock of `time.monotonic`, when the reader should end with what it has.
+        spent_s: seconds of work on the file so far; what the caller does between two segments does not count.
     """
 
     path: Path
@@ -48,7 +54,7 @@ class Source:
     limits: Limits = field(default_factory=Limits)
     notes: list[str] = field(default_factory=list)
     alive: Callable[[], None] = _alive
-    give_up_s: float = float("inf")
+    spent_s: Callable[[], float] = _no_time
 
     @property
     def kind(self) -> Kind:
@@ -61,8 +67,8 @@ class Source:
             self.notes.append(line)
 
     def out_of_time(self, where: str) -> bool:
-        """True once the file has used up its time; the reader then stops, and the report says where."""
-        if time.monotonic() < self.give_up_s:
+        """True when the file has nearly used up its time; the reader then stops, and the report says where."""
+        if self.spent_s() < _ENOUGH * self.limits.file_seconds:
             return False
         self.note(f"what comes after {where} is left out: the file took too long")
         return True

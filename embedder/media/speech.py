@@ -38,6 +38,7 @@ _FASTEST_WORDS = 6.0  # a second
 _MOST_NO_SPEECH = 0.6
 _MOST_REPETITION = 2.4  # compression ratio of the text
 
+_LOUDEST_SILENCE = 0.001  # of full scale
 _TAIL_FRAMES = 100  # of silence that Whisper needs after the last word; 100 frames a second
 _LEAST_FRAMES = 800  # in shorter sounds it repeats itself
 _LOOK_S = 10
@@ -86,6 +87,8 @@ def said(source: Source, sound: NDArray[np.float32], *, start_s: float) -> Itera
     """The sentences spoken in (samples,) of sound that begins at start_s of its recording."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
+    if not sound.size or float(np.abs(sound).max()) < _LOUDEST_SILENCE:
+        return
     voiced = get_speech_timestamps(sound, VadOptions(**_VAD))
     if not voiced:
         return

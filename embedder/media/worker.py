@@ -91,7 +91,13 @@ def _listen(requests: BinaryIO, incoming: queue.Queue[bytes]) -> None:
 def _read(path: Path, limits: Limits, outgoing: _Outgoing) -> None:
     kind: Kind | None = None
     try:
-        source = open_source(path, limits=limits, alive=outgoing.alive)
+        blocked_s, begun = outgoing.blocked_s, time.monotonic()
+        source = open_source(
+            path,
+            limits=limits,
+            alive=outgoing.alive,
+            spent_s=lambda: time.monotonic() - begun - (outgoing.blocked_s - blocked_s),
+        )
         kind = source.kind
         for segment in read_source(source):
             outgoing.put(wire.from_segment(segment))
@@ -120,9 +126,7 @@ def _end() -> None:
 
 
 def _confine(limits: Limits) -> None:
-    """Limits on memory and written files where the system knows them, one thread a library, no network."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
-        os.putenv(name, "1")
+    """Limits on memory and written files where the system knows them, and no network."""
     with contextlib.suppress(OSError, AttributeError):  # glibc: big arrays go back to the system when freed
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_ARENA_MAX, 2)
