@@ -69,9 +69,7 @@ def verify(path: Path | tuple[Path, ...], sha256: str, *, remedy: str = "") -> N
     except OSError as error:
         raise ModelMismatchError(f"weights unreadable: {where}: {error.strerror}{advice}") from error
     if found != sha256:
-        raise ModelMismatchError(
-            f"weights changed: {where} has SHA-256 {found[:12]}…, expected {sha256[:12]}…{advice}"
-        )
+        raise ModelMismatchError(f"weights changed: {where} has SHA-256 {found[:12]}…, expected {sha256[:12]}…{advice}")
 
 
 def sha256_of(*paths: Path) -> str:
