@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from data.errors import UnreadableMediaError
 from data.records import Evidence, Span
@@ -23,6 +24,8 @@ READ_SIDE = 1600  # of what words are looked for in
 _FRAME_SIDE = 448  # of the frames of an animation
 _MAX_FRAMES = 8
 _LAST_FRAME = 2_000
+_ANIMATION_PIXELS = 1_000_000_000  # decoded in all: 120 frames of 4K, or all 2,000 of 640 x 480
+_STRIP_PIXELS = 4_000_000
 
 _ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
 _PAGED = frozenset({"TIFF"})
@@ -121,7 +124,10 @@ def reduced(source: Source, image: Image.Image, max_side: int) -> Image.Image:
         image.load()
         orientation = image.getexif().get(_ORIENTATION, 1)
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise UnreadableMediaError(source.path, f"the picture is broken or cut off: {error}") from error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = f"the {source.format.name} is broken or cut off"
+        raise UnreadableMediaError(source.path, reason, hint="get a whole copy of it") from error
     small = fitted(_plain(image, max_side), max_side)
     flat = over_white(small)
     return flat.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else flat
@@ -138,26 +144,55 @@ def over_white(image: Image.Image) -> Image.Image:
 
 
 def _plain(image: Image.Image, max_side: int) -> Image.Image:
-    """In a mode that can be resized, and already reduced by a whole factor where it is far too large."""
+    """In a mode that can be resized, and already reduced by a whole factor where it is far too large.
+
+    That is done strip by strip: beside the picture as it was decoded there is never a second one of its size.
+    """
+    levels = _levels(image)
+    factor = max(image.size) // (2 * max_side)
+    if factor < 2 or min(image.size) < factor:
+        return _resizable(image, levels)
+    strips = [_resizable(strip, levels).reduce(factor) for strip in _strips(image, factor)]
+    whole = Image.new(strips[0].mode, (strips[0].width, sum(strip.height for strip in strips)))
+    top = 0
+    for strip in strips:
+        whole.paste(strip, (0, top))
+        top += strip.height
+    return whole
+
+
+def _strips(image: Image.Image, factor: int = 1) -> Iterator[Image.Image]:
+    """The picture in strips of a few million pixels, all but the last a multiple of `factor` high."""
+    rows = factor * max(1, _STRIP_PIXELS // (image.width * factor))
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(image.height, top + rows)))
+
+
+def _resizable(image: Image.Image, levels: tuple[float, float]) -> Image.Image:
     if image.mode.startswith(("I", "F")):
-        image = _eight_bit(image)
+        low, high = levels
+        values = np.nan_to_num(np.asarray(image).astype(np.float32))
+        image = Image.fromarray(np.clip((values - low) * (255.0 / max(high - low, 1e-9)), 0, 255).astype(np.uint8))
     if image.mode in ("P", "1") or "transparency" in image.info:
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-    factor = max(image.size) // (2 * max_side)
-    return image.reduce(factor) if factor > 1 and min(image.size) >= factor else image
+    return image
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Pictures of 16 or 32 bits a channel, brought to the range of 8 bits."""
-    values = np.asarray(image)
-    if values.dtype == np.uint16:
-        return Image.fromarray((values >> 8).astype(np.uint8))
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    if low >= 0 and 255 < high <= 65_535:
-        low, high = 0.0, 65_535.0
-    scaled = (np.nan_to_num(values).astype(np.float32) - low) * (255.0 / max(high - low, 1e-9))
-    return Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8))
+def _levels(image: Image.Image) -> tuple[float, float]:
+    """Black and white of a picture of 16 or 32 bits a channel; of any other, those of 8 bits."""
+    if not image.mode.startswith(("I", "F")):
+        return 0.0, 255.0
+    if image.mode.startswith("I;16"):
+        return 0.0, 65_535.0
+    low, high = float("inf"), float("-inf")
+    for strip in _strips(image):
+        values = np.asarray(strip)
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if low > high:
+        return 0.0, 255.0
+    return (0.0, 65_535.0) if low >= 0 and 255 < high <= 65_535 else (low, high)
 
 
 @contextmanager
@@ -166,13 +201,24 @@ def _opened(source: Source) -> Iterator[Image.Image]:
         import pillow_heif
 
         pillow_heif.register_heif_opener(thumbnails=False)
-    Image.MAX_IMAGE_PIXELS = None  # `check_pixels` does it, with our limit
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    # `check_pixels` refuses by the header, but a GIF makes its canvas first; Pillow's limit is twice what it is told.
+    Image.MAX_IMAGE_PIXELS = source.limits.pixels // 2 if source.format.decoder == "GIF" else None
     try:
         image = Image.open(source.path, formats=[source.format.decoder])
-    except (UnidentifiedImageError, SyntaxError, ValueError, EOFError) as error:
+    except Image.DecompressionBombError as error:
+        reason = f"more pixels than the limit of {source.limits.pixels // 1_000_000} million"
+        raise UnreadableMediaError(source.path, reason, hint="make a smaller copy") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        if "MAX_TEXT" in str(error):
+            reason = "a comment in it unpacks to too much"
+            raise UnreadableMediaError(source.path, reason, hint="save it without its comments") from error
         reason = f"broken {source.format.name}: its header cannot be read"
-        raise UnreadableMediaError(source.path, reason) from error
+        raise UnreadableMediaError(source.path, reason, hint="get a whole copy of it") from error
     with image:
+        check_pixels(source, *image.size)
         yield image
 
 
@@ -190,10 +236,11 @@ def _animation(source: Source, image: Image.Image) -> Segment:
     """Up to eight frames, evenly spread over however many there are, as one segment."""
     kept: list[NDArray[np.uint8]] = []
     step = 1
+    last = min(_LAST_FRAME, max(_MAX_FRAMES, _ANIMATION_PIXELS // (image.width * image.height)))
     for number in count():
         if number and not _advanced(image, number):
             break
-        if number > _LAST_FRAME or source.out_of_time(f"frame {number}"):
+        if number == last or source.out_of_time(f"frame {number}"):
             source.note(f"frames after {number} are left out")
             break
         if number % step == 0:
