@@ -18,6 +18,7 @@ from data.records import Kind
 
 if TYPE_CHECKING:
     from app.search import SearchService
+    from app.wiring import Library
 
 _EXAMPLES = """examples:
   python -m app search dog on a beach
@@ -114,8 +115,8 @@ def _search(options: argparse.Namespace) -> int:
     if options.batch is not None:
         if options.words or options.file or options.avoid or options.kind:
             raise BadQueryError("--batch reads whole queries; give words, files and kinds inside its lines")
-        with _service(options) as service, _lines(options.batch) as lines:
-            return _answer_lines(service, lines)
+        with _library(options) as library, _lines(options.batch) as lines:
+            return _answer_lines(library.service(), lines)
     query = _query(
         words=" ".join(options.words),
         files=options.file,
@@ -123,8 +124,10 @@ def _search(options: argparse.Namespace) -> int:
         kinds=options.kind,
         limit=options.limit,
     )
-    with _service(options) as service:
-        answer = service.search(query)
+    with _library(options) as library:
+        answer = library.service().search(query)
+        if not answer.results:
+            _say(library.why_nothing())
     if options.json:
         _print(json.dumps(answer.to_json(), ensure_ascii=False))
     else:
@@ -158,13 +161,13 @@ def _answer_lines(service: SearchService, lines: TextIO) -> int:
 
 
 @contextmanager
-def _service(options: argparse.Namespace) -> Iterator[SearchService]:
+def _library(options: argparse.Namespace) -> Iterator[Library]:
     from app.wiring import Library
     from data.settings import Settings
 
     library = Library(Settings.load(model=options.model, device=options.device))
     try:
-        yield library.service()
+        yield library
     finally:
         library.close()
 

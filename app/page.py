@@ -190,7 +190,7 @@ def _answers(library: Library, parts: tuple[Part, ...], kinds: frozenset[Kind]) 
     shown = st.session_state.setdefault("shown", _PAGE_SIZE)
     answer = _service(library).search(Query(parts=parts, kinds=kinds, limit=shown))
     if not answer.results:
-        _nothing(library, kinds)
+        _nothing(library)
         return
     words = " ".join(part.text for part in parts if isinstance(part, TextPart) and part.weight > 0)
     likely = [result for result in answer.results if result.score >= _LIKELY]
@@ -230,17 +230,12 @@ def _summary_line(answer: Answer, likely: int) -> str:
     return f'<p class="om-took">{said} · {answer.embed_ms + answer.search_ms:,.0f} ms{cut}</p>'
 
 
-def _nothing(library: Library, kinds: frozenset[Kind]) -> None:
-    if not sum(_indexed(library.catalogue().summary()).values()):
-        _welcome(library)
-    elif kinds:
-        names = " or ".join(sorted(kind.value for kind in kinds))
-        st.info(f"The library holds no {names} that could match. Take a kind out of the filter.")
+def _nothing(library: Library) -> None:
+    if sum(_indexed(library.catalogue().summary()).values()):
+        why = library.why_nothing()
+        st.info(why[0].upper() + why[1:] + ".", icon=":material/search_off:")
     else:
-        st.warning(
-            f"The library holds files, but none for the model {library.settings.model!r}. "
-            "Ingest with this model, or start the page with OMNIA_MODEL set to the one that was used."
-        )
+        _welcome(library)
 
 
 def _welcome(library: Library) -> None:

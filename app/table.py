@@ -15,7 +15,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 def table(answer: Answer, *, colour: bool = False) -> str:
     """The results as text: score and bar, kind, path and, below it, the moments with their words."""
     if not answer.results:
-        return "Nothing found. Is the library filled? See: python -m indexer status"
+        return "nothing found"
     width = max(60, shutil.get_terminal_size((100, 24)).columns)
     lines = [line for result in answer.results for line in _lines(result, width=width, colour=colour)]
     count = f"{len(answer.results)} result{'s' if len(answer.results) != 1 else ''}"

@@ -9,6 +9,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from data.errors import OmniaError
+from data.records import FileState
 from data.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,6 +60,20 @@ class Library:
         self.readers: Once[ReaderPool] = Once(self._start_readers)
         self.previews: Once[PreviewCache] = Once(self._open_previews)
         self.service: Once[SearchService] = Once(self._join_service)
+
+    def why_nothing(self) -> str:
+        """Why a question found nothing, one line with what to do next."""
+        from embedder.embed import model_row
+
+        summary = self.catalogue().summary()
+        if not any(state is FileState.INDEXED for _, state in summary.counts):
+            return "the library is empty; fill it with: python -m indexer ingest FOLDER"
+        if not summary.segments.get(model_row(self.settings.model).fingerprint):
+            return (
+                f"the library holds files, but none embedded with {self.settings.model} as it is now; "
+                "ingest its folders again, or name the model it was made with in OMNIA_MODEL"
+            )
+        return "the library holds no file of the kinds asked for; ask for other kinds"
 
     def close(self) -> None:
         """Let go of the reader processes and the store; the library must not be used afterwards."""

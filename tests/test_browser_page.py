@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -110,6 +111,13 @@ def drop(page, name: str, content: bytes, kind: str) -> None:
         }""",
         [name, encoded, kind],
     )
+
+
+def test_another_name_for_this_machine_is_refused(address):
+    request = urllib.request.Request(f"{address}/api/media/1", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=20)
+    assert refused.value.code == 400
 
 
 def test_typing_finds_and_a_click_plays_from_the_moment(page):
