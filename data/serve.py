@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -41,6 +42,7 @@ from data.wire import (
 log = logging.getLogger(__name__)
 
 _START_S = 10.0
+_SWITCH_S = 0.0005  # a guest's question waits for the interpreter lock several times, each time as long as this or more
 
 
 class Owner:
@@ -112,6 +114,7 @@ class Owner:
             log.info("no longer the owner of %s", self._home)
 
     def _start(self) -> None:
+        sys.setswitchinterval(_SWITCH_S)
         self._thread.start()
         deadline = time.monotonic() + _START_S
         while not self._server.started:

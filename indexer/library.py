@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from embedder.embed import Embedder, load_embedder, model_row
 
 if TYPE_CHECKING:
     from indexer.pipeline import Pool
+
+
+_NICENESS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +71,23 @@ def open_library(settings: Settings) -> Iterator[Library]:
             fingerprint=row.fingerprint,
             home=settings.home,
             open_store=lambda: open_vectors(settings, fingerprint=row.fingerprint, dim=row.dim),
-            open_embedder=lambda: load_embedder(settings.model, device=settings.device),
+            open_embedder=lambda: _open_embedder(settings),
             open_pool=lambda: _open_pool(settings.workers),
         )
         catalogue.close()
     finally:
         lock.release()
+
+
+def _open_embedder(settings: Settings) -> Embedder:
+    """Load the model, and from here on stand behind whoever searches.
+
+    On Linux niceness is a thread's own and passes on to what it starts (torch's threads, the readers): the thread that
+    answers other processes for the store was started before and keeps its priority.
+    """
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
+    return load_embedder(settings.model, device=settings.device)
 
 
 def _open_pool(workers: int) -> Pool:

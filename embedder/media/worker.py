@@ -132,6 +132,8 @@ def _confine(limits: Limits) -> None:
         libc.mallopt(_M_ARENA_MAX, 2)
         libc.mallopt(_M_MMAP_THRESHOLD, 1 << 20)
         libc.mallopt(_M_TRIM_THRESHOLD, 1 << 20)
+    with contextlib.suppress(OSError, AttributeError):  # Linux schedules by session, and ours is new: be as nice in it
+        Path("/proc/self/autogroup").write_text(str(os.getpriority(os.PRIO_PROCESS, 0)))
     sys.addaudithook(_refuse_network)
     _leave_network()
     try:
