@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from data.records import Evidence, Kind, Span
 
 SAMPLE_RATE_HZ = 16_000  # of every `sound`; readers resample and mix down
+WHOLE = Span()  # of a file that is one segment
 
 
 class Modality(StrEnum):
@@ -41,7 +42,7 @@ class Segment:
 
     kind: Kind
     evidence: Evidence
-    span: Span = Span()
+    span: Span = WHOLE
     text: str | None = None
     pixels: NDArray[np.uint8] | None = None
     sound: NDArray[np.float32] | None = None

@@ -84,7 +84,7 @@ def _slides(source: Source) -> Iterator[Page]:
 
 
 def _sheets(source: Source) -> Iterator[Page]:
-    from openpyxl import load_workbook  # type: ignore[import-untyped]
+    from openpyxl import load_workbook
 
     book = load_workbook(archive.slimmed(source), read_only=True, data_only=True)
     left, cells_left = source.limits.text_bytes, _MAX_CELLS
