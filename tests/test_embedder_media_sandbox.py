@@ -163,7 +163,7 @@ def test_a_file_that_needs_too_much_memory_fails_alone(tmp_path: Path) -> None:
     from PIL import Image
 
     hog = tmp_path / "hog.png"
-    Image.new("RGB", (13_000, 13_000), "red").save(hog, compress_level=1)
+    Image.new("RGB", (11_800, 11_800), "red").save(hog, compress_level=1)
     with ReaderPool(1, limits=Limits(memory_bytes=300_000_000)) as pool:
         events = list(pool.read_many([("hog", hog), ("fine", make_media.csv(tmp_path / "b.csv"))]))
     assert isinstance(events[0], Failed)

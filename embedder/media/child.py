@@ -22,7 +22,6 @@ _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
 )
 _PIPE_BYTES = 1 << 20
-_MEMORY_EVERY_S = 0.2
 _TIRED = 0.6  # of its memory limit: a worker that holds this much between files is replaced
 
 
@@ -66,7 +65,9 @@ class Child:
         self._have = 0
         self._lengths: tuple[int, int] | None = None
         self._ready = False
-        self._heard_s = self._memory_s = time.monotonic()
+        self._paused = False
+        self._given_up: Lost | None = None
+        self._heard_s = time.monotonic()
         self._waited_s = 0.0
         self._write(wire.from_limits(limits))
 
@@ -112,17 +113,16 @@ class Child:
 
     def overdue(self, waited_s: float) -> Lost | None:
         """Whether it must be given up, after the parent has waited this much longer; it is killed then."""
-        self._waited_s += waited_s
         now = time.monotonic()
+        if self._paused:
+            self._heard_s = now
+            return None
+        self._waited_s += waited_s
         lost = None
         if now - self._heard_s > self._limits.seconds:
             lost = Lost(f"took longer than {self._limits.seconds:g} s to decode")
         elif self._waited_s > self._limits.file_seconds:
             lost = Lost(f"took longer than {self._limits.file_seconds:g} s to decode", "split it into parts")
-        elif now - self._memory_s > _MEMORY_EVERY_S:
-            self._memory_s = now
-            if memory_bytes(self._process.pid) > self._limits.memory_bytes:
-                lost = Lost(f"needs more than {self._limits.memory_bytes // 1_000_000} MB to decode")
         if lost is not None:
             self.kill()
         return lost
@@ -130,12 +130,26 @@ class Child:
     @property
     def is_fit(self) -> bool:
         """Whether it can take another file."""
-        return self._process.poll() is None and memory_bytes(self._process.pid) < _TIRED * self._limits.memory_bytes
+        return self._process.poll() is None and self.memory_bytes() < _TIRED * self._limits.memory_bytes
+
+    def memory_bytes(self) -> int:
+        """Private memory of the worker and the decoders it started."""
+        return sum(memory_bytes(pid) for pid in (self._process.pid, *_started_by(self._process.pid)))
+
+    def pause(self, paused: bool) -> None:
+        """Hold it where it is, or let it go on; the time it is held does not count."""
+        if paused != self._paused:
+            self._paused = paused
+            self._signal(signal.SIGSTOP if paused else signal.SIGCONT)
+
+    def give_up(self, why: Lost) -> None:
+        """End it; `receive` then says why. For a thread beside the one that asks and receives."""
+        self._given_up = why
+        self._signal(signal.SIGKILL)
 
     def kill(self) -> None:
         """End it and every decoder it started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self._process.kill()
         self._process.wait()
         for pipe in (self._stdin, self._stdout, self._complaints):
@@ -152,6 +166,8 @@ class Child:
         self._complaints.seek(max(0, self._complaints.tell() - 2_000))
         last_words = (self._complaints.read().decode("utf-8", "replace").strip().splitlines() or [""])[-1]
         self.kill()
+        if self._given_up is not None:
+            return self._given_up
         if not self._ready:
             raise OmniaError(f"the reader process does not start (exit code {code}): {last_words or 'no reason'}")
         if code == -signal.SIGKILL:
@@ -167,6 +183,12 @@ class Child:
         except BlockingIOError:
             return None
 
+    def _signal(self, number: signal.Signals) -> None:
+        """To the worker and the decoders it started."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+
     def _write(self, line: dict[str, object] | dict[str, float]) -> None:
         with contextlib.suppress(BrokenPipeError):  # `receive` finds out why
             self._stdin.write(json.dumps(line).encode() + b"\n")
@@ -178,11 +200,19 @@ def memory_bytes(pid: int) -> int:
     try:
         _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
         return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         if sys.platform.startswith("linux"):
             return 0
     told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return int(told.stdout.strip() or 0) * 1024
+
+
+def _started_by(pid: int) -> list[int]:
+    """The decoders a worker has running, none where that cannot be known."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def _widen(fd: int) -> None:

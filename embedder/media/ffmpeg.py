@@ -24,6 +24,8 @@ _BLOCK_SAMPLES = 4 * SAMPLE_RATE_HZ
 _TEXT_SUBTITLES = frozenset({"subrip", "srt", "mov_text", "ass", "ssa", "webvtt", "text"})
 _MAX_HEADER = 64
 _READ_BYTES = 1 << 16
+_MEMORY_SHARE = 0.6
+_NO_INDEX = "the recording has no index (it was cut off before it was finished)"
 
 T = TypeVar("T")
 
@@ -66,7 +68,10 @@ def probe(source: Source) -> Probe:
             metadata_errors="replace",
         )
     except (av.error.FFmpegError, ValueError) as error:
-        raise UnreadableMediaError(source.path, _reason(source, str(error))) from error
+        reason = _reason(source, str(error))
+        if source.format.decoder == "mov" and isinstance(error, av.error.InvalidDataError):
+            reason = _NO_INDEX
+        raise UnreadableMediaError(source.path, reason, hint="get a whole copy of it") from error
     with container:
         pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic and s.width]
         sounds = [s for s in container.streams.audio if s.codec_context is not None]
@@ -150,6 +155,7 @@ class Decoding(Generic[T]):
                 self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints
             )
             assert program.stdout is not None
+            _confine(program, self._source)
             try:
                 while (piece := self._take(program.stdout)) is not None:
                     given = True
@@ -165,6 +171,15 @@ class Decoding(Generic[T]):
             self.complaint = _reason(self._source, said)
             if not given:
                 raise UnreadableMediaError(self._source.path, self.complaint)
+
+
+def _confine(program: subprocess.Popen[bytes], source: Source) -> None:
+    """Leave ffmpeg most of the memory that the file may take; a film needs it for the frames it refers back to."""
+    with suppress(ImportError, AttributeError, ProcessLookupError, PermissionError):  # only Linux can
+        import resource
+
+        most = int(_MEMORY_SHARE * source.limits.memory_bytes)
+        resource.prlimit(program.pid, resource.RLIMIT_DATA, (most, most))
 
 
 def _input(source: Source, **options: float) -> Any:
@@ -193,8 +208,10 @@ def _samples(pipe: IO[bytes]) -> NDArray[np.float32] | None:
 
 def _reason(source: Source, said: str) -> str:
     """ffmpeg's own words, shortened to what helps the owner of the file."""
-    if "moov atom not found" in said or (source.format.decoder == "mov" and "Invalid data" in said):
-        return "the recording has no index (it was cut off before it was finished)"
+    if "moov atom not found" in said:
+        return _NO_INDEX
+    if "End of file" in said:
+        return f"the {source.format.name} breaks off before anything can be decoded"
     if "Cannot allocate memory" in said:
         return f"needs more than {source.limits.memory_bytes // 1_000_000} MB to decode"
     lines = [line.strip() for line in said.splitlines() if line.strip()]

@@ -103,10 +103,11 @@ def check_pixels(source: Source, width: int, height: int) -> None:
     Raises:
         UnreadableMediaError: it has more pixels than the limits allow.
     """
-    if width * height > source.limits.pixels:
+    most = source.limits.pixels * (2 if source.format.decoder == "JPEG" else 1)
+    if width * height > most:
         raise UnreadableMediaError(
             source.path,
-            f"{width} x {height} pixels, more than the limit of {source.limits.pixels // 1_000_000} million",
+            f"{width} x {height} pixels, more than the limit of {most // 1_000_000} million",
             hint="make a smaller copy",
         )
 

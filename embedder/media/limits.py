@@ -12,8 +12,10 @@ class Limits:
     Args:
         seconds: wall time without a new segment after which its worker is killed.
         file_seconds: wall time for the whole file.
-        memory_bytes: private memory of the worker process.
-        pixels: of one image, frame or page, as declared in its header.
+        memory_bytes: private memory of the worker process and the decoders it starts. A worker that has no file like
+            that holds 0.3 GB; of those that take half of this or more, one works at a time.
+        pixels: of one image, frame or page, as declared in its header; a JPEG, which can be decoded at a fraction of
+            its size, may have twice as many.
         pages: of one document; further pages are left out and the report says so.
         text_bytes: of a text file, or of the text that an archive (docx, epub ...) unpacks to.
         segments: of one content.
@@ -21,8 +23,8 @@ class Limits:
 
     seconds: float = 120.0
     file_seconds: float = 3600.0
-    memory_bytes: int = 1_500_000_000
-    pixels: int = 200_000_000
+    memory_bytes: int = 900_000_000
+    pixels: int = 140_000_000
     pages: int = 2_000
     text_bytes: int = 50_000_000
     segments: int = 20_000

@@ -21,6 +21,7 @@ from embedder.segment import Segment
 K = TypeVar("K")
 
 _POLL_S = 0.2
+_WATCH_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class ReaderPool:
 
     A worker decodes at most two segments ahead of what is taken from it. It is killed, and only its file
     fails, when it says nothing for limits.seconds, keeps the caller waiting limits.file_seconds for one
-    file, takes more than limits.memory_bytes, or crashes.
+    file, takes more than limits.memory_bytes, or crashes. Of workers that need much memory one works at a time.
     """
 
     def __init__(self, workers: int, *, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -68,6 +69,9 @@ class ReaderPool:
         self._free = threading.Condition()
         self._taken = 0
         self._closed = False
+        self._ended = threading.Event()
+        self._watching = False
+        self._large: Child | None = None  # the one that may take more than half of limits.memory_bytes
 
     def __enter__(self) -> ReaderPool:
         return self
@@ -84,6 +88,7 @@ class ReaderPool:
             children = [*self._idle, *self._out]
             self._idle.clear()
             self._free.notify_all()
+        self._ended.set()
         for child in children:
             child.kill()
 
@@ -204,7 +209,32 @@ class ReaderPool:
         child = child or Child(self._limits)
         with self._free:
             self._out.add(child)
+            if not self._watching:
+                self._watching = True
+                threading.Thread(target=self._watch, name="reader-memory", daemon=True).start()
         return child
+
+    def _watch(self) -> None:
+        """Keep the workers within their memory, also while nobody takes anything from them."""
+        reason = f"needs more than {self._limits.memory_bytes // 1_000_000} MB to decode"
+        while not self._ended.wait(_WATCH_S):
+            with self._free:
+                at_work = list(self._out)
+            sizes = {child: child.memory_bytes() for child in at_work}
+            with self._free:
+                for child in sizes.keys() & self._out:
+                    if sizes[child] > self._limits.memory_bytes:
+                        child.give_up(Lost(reason, "make a smaller copy, or split it"))
+                    elif sizes[child] < self._limits.memory_bytes // 2:
+                        self._lighten(child)
+                    elif self._large is None:
+                        self._large = child
+                    child.pause(sizes[child] >= self._limits.memory_bytes // 2 and child is not self._large)
+
+    def _lighten(self, child: Child) -> None:
+        """Let another worker be the large one."""
+        if child is self._large:
+            self._large = None
 
     def _give_back(self, child: Child | None, *, alive: bool = True) -> None:
         """End a reservation; a worker that is alive waits for the next one."""
@@ -212,6 +242,8 @@ class ReaderPool:
             self._taken -= 1
             if child is not None:
                 self._out.discard(child)
+                self._lighten(child)
+                child.pause(False)
                 if alive and not self._closed:
                     self._idle.append(child)
             self._free.notify()

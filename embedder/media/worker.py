@@ -24,7 +24,7 @@ from embedder.media.limits import Limits
 
 _LOOK_AHEAD = 1  # messages waiting to be sent, beside the one on its way
 _ALIVE_EVERY_S = 1.0
-_VIRTUAL_EXTRA_BYTES = 700_000_000  # libraries reserve this much more than they use
+_VIRTUAL_EXTRA_BYTES = 400_000_000  # libraries reserve this much more than they use
 _MAX_FILE_BYTES = 256_000_000
 _M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1
 _NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostby", "socket.sendto", "socket.bind")
