@@ -13,6 +13,7 @@ from app.table import clock
 from data.records import Evidence, Kind
 
 _WORD = re.compile(r"\w{3,}")
+_SMALL_WORDS = frozenset("the and for with from that this are was you not but all his her its our out".split())
 _GAPS = re.compile(r"\s*\n\s*")
 _MOST_SHOWN_CHARACTERS = 420
 _BRIEF = 130  # characters that may be set larger
@@ -38,7 +39,7 @@ def card(result: Result, *, words: str = "") -> str:
 
 def marked(text: str, words: str) -> str:
     """`text` as HTML with the query's words marked."""
-    wanted = {word.lower() for word in _WORD.findall(words)}
+    wanted = {word.lower() for word in _WORD.findall(words)} - _SMALL_WORDS
     html, end = [], 0
     for found in _WORD.finditer(text):
         if found.group().lower() in wanted:
@@ -118,16 +119,22 @@ def _score(result: Result) -> str:
 
 
 def _place(result: Result) -> str:
-    folder = _safe(str(Path(result.path).parent))
+    folder, path = _safe(_folder(result)), _safe(result.path)
     copies = "".join(f"<li>{_safe(path)}</li>" for path in result.other_paths)
     more = f"<details><summary>+{len(result.other_paths)} more</summary><ul>{copies}</ul></details>" if copies else ""
     same = '<span class="om-same">the same file</span>' if result.same else ""
     return (
-        f'<div class="om-place"><button class="om-copy" data-copy="{_safe(result.path)}" title="Copy the path">'
+        f'<div class="om-place"><button class="om-copy" data-copy="{path}" title="Copy {path}">'
         f"<bdi>{folder}</bdi></button>"
-        f'<a class="om-open" href="{_safe(media_url(result.id))}" target="_blank" title="Open the file">open</a>'
+        f'<a class="om-open" href="{media_url(result.id)}" target="_blank" title="Open the file">open</a>'
         f"{same}{more}</div>"
     )
+
+
+def _folder(result: Result) -> str:
+    """The file's folder, from the name of the ingested root on."""
+    folder, root = Path(result.path).parent, Path(result.root)
+    return str(folder.relative_to(root.parent)) if folder.is_relative_to(root) else str(folder)
 
 
 def _moments(result: Result, words: str) -> str:
@@ -152,6 +159,9 @@ _VERBS: Mapping[Evidence, str] = {
 
 def _spot(result: Result, moment: Moment) -> str:
     if moment.start_s is not None:
+        if not shown_in_browser(result.path):
+            frame = preview_url(result.id, start_s=moment.start_s)
+            return f'<button class="om-page" data-page="{_safe(frame)}">{clock(moment.start_s)}</button>'
         end = f"–{clock(moment.end_s)}" if moment.end_s and moment.end_s - moment.start_s >= 1 else ""
         return (
             f'<button class="om-seek" data-seek="{moment.start_s:.2f}" title="Play from here">'

@@ -48,6 +48,7 @@ def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = 
     return Result(
         id=first.id,
         path=first.path,
+        root=first.root,
         kind=first.kind or best.segment.kind,
         content=best.segment.content,
         score=float(best.score),

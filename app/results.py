@@ -37,6 +37,7 @@ class Result:
 
     Args:
         id: the catalogue's number of the file; what media and previews are asked by.
+        root: the ingested folder the path lies in.
         other_paths: further paths with the same bytes, sorted.
         same: the bytes are those of a file in the query.
         score: of its best moment.
@@ -45,6 +46,7 @@ class Result:
 
     id: int
     path: str
+    root: str
     kind: Kind
     content: str
     score: float

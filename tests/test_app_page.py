@@ -135,6 +135,7 @@ def test_names_and_words_from_files_are_escaped():
     result = Result(
         id=1,
         path='/m/"><img src=x onerror=alert(1)>\n🐕.txt',
+        root="/m",
         kind=Kind.TEXT,
         content="c",
         score=0.5,
