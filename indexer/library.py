@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from indexer.pipeline import Pool
 
 
-_NICENESS = 10
+_NICENESS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
