@@ -8,6 +8,12 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+IGNORE_FILE = ".omniaignore"  # in any folder: what to leave out below it, in the syntax of .gitignore
 
 # Left by operating systems and sync tools beside people's files; names that begin with a dot are left out too.
 _NOT_MEDIA = frozenset({"@eadir", "__macosx", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini"})
@@ -48,28 +54,36 @@ class Crawl:
 
     def __iter__(self) -> Iterator[Found]:
         """Every file under the root, folder by folder, in the order of their names."""
-        folders = [os.fspath(self.root)]
+        folders: list[tuple[str, tuple[_Ignore, ...]]] = [(os.fspath(self.root), ())]
         if not self.root.is_dir():
             folders = []
             yield self._look(os.fspath(self.root))
         while folders:
-            folder = folders.pop()
+            folder, ignores = folders.pop()
             try:
                 with os.scandir(folder) as entries:
                     listed = sorted(entries, key=lambda entry: entry.name)
+                if any(entry.name == IGNORE_FILE for entry in listed):
+                    ignores = (*ignores, _Ignore(folder))
             except OSError as error:
                 self.unreadable.append(f"{folder!r}: {(error.strerror or 'cannot be listed').lower()}")
+                continue
+            except ValueError as error:
+                self.unreadable.append(f"{os.path.join(folder, IGNORE_FILE)!r}: {error}")
                 continue
             deeper: list[str] = []
             for entry in listed:
                 if entry.name.startswith(".") or entry.name.lower() in _NOT_MEDIA:
                     continue
-                if _is_folder(entry):
+                is_folder = _is_folder(entry)
+                if any(ignore.covers(entry.path, is_folder=is_folder) for ignore in ignores):
+                    continue
+                if is_folder:
                     if self.exclude is None or Path(entry.path) != self.exclude:
                         deeper.append(entry.path)
                 elif not _is_link_to_folder(entry):
                     yield self._look(entry.path)
-            folders.extend(reversed(deeper))
+            folders.extend((path, ignores) for path in reversed(deeper))
 
     def _look(self, path: str) -> Found:
         self.found += 1
@@ -83,6 +97,26 @@ class Crawl:
             mtime_ns=status.st_mtime_ns,
             is_regular=stat.S_ISREG(status.st_mode),
         )
+
+
+class _Ignore:
+    """The patterns of one ignore file, which cover everything below its folder.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: a line is no pattern.
+    """
+
+    def __init__(self, folder: str) -> None:
+        from pathspec import GitIgnoreSpec
+
+        self._folder = folder
+        text = Path(folder, IGNORE_FILE).read_text(encoding="utf-8", errors="replace")
+        self._spec: GitIgnoreSpec = GitIgnoreSpec.from_lines(text.splitlines())
+
+    def covers(self, path: str, *, is_folder: bool) -> bool:
+        relative = os.path.relpath(path, self._folder).replace(os.sep, "/")
+        return self._spec.match_file(relative + "/" if is_folder else relative)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -234,6 +234,20 @@ def test_the_librarys_own_folder_is_not_media(bench: Bench) -> None:
     assert ingest([bench.media], library).found == 1
 
 
+def test_what_an_ignore_file_names_is_left_out(bench: Bench) -> None:
+    bench.write("a.txt", "a dog")
+    bench.write("drafts/b.txt", "a beach")
+    bench.write("drafts/deep/c.txt", "rain")
+    bench.write("notes/keep.txt", "music")
+    bench.write("notes/d.log.txt", "city")
+    assert bench.run()["found"] == 5
+    bench.write(".omniaignore", "# not these\n/drafts/\n*.log.txt\n")
+    report = bench.run()
+    assert (report["found"], report["unchanged"], report["removed"]) == (2, 2, 3)
+    bench.write("notes/.omniaignore", "keep.txt")
+    assert bench.run()["found"] == 1
+
+
 def test_files_can_be_found_while_others_are_still_being_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(150):
         bench.write(f"{number:03}.txt", f"dog number {number}")

@@ -12,7 +12,7 @@ KINDS = ["text", "image", "video", "audio", "document"]
 
 
 def sample_files() -> list[str]:
-    found = (path for path in SAMPLES.rglob("*") if path.is_file() and path.name != "SOURCES.md")
+    found = (path for path in SAMPLES.rglob("*") if path.is_file() and path.name not in ("SOURCES.md", ".omniaignore"))
     return sorted(path.relative_to(SAMPLES).as_posix() for path in found)
 
 
