@@ -27,7 +27,7 @@ _UNREAD = {
     "image/vnd.adobe.photoshop": ("a Photoshop file", "export it as .png"),
 }
 _UNREAD_TEXT = {
-    "playlist": ("a playlist: it only points at other files", ""),
+    "playlist": ("a playlist: it only points at other files", "ingest those files"),
     "application/rtf": ("a rich text file", "save it as .docx"),
     "application/postscript": ("a PostScript file", "convert it to .pdf"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from data.records import Kind
 from embedder.media.formats import BY_SUFFIX
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"),
@@ -14,6 +15,8 @@ _SUBRIP = re.compile(r"\s*\d+[ \t]*\r?\n\s*\d{1,2}:\d\d:\d\d[,.]\d{1,3}\s*-->")
 _BEFORE = r"(?>\s+|<!--.*?-->|<\?.*?\?>)*+"
 _HTML = re.compile(_BEFORE + r"<(!doctype html|html|head|body)\b", re.I | re.S)
 _SVG = re.compile(_BEFORE + rf"(?><!doctype\s[^>\[]*+(?:\[.*?\]\s*+)?>{_BEFORE})?<(\w+:)?svg\b", re.I | re.S)
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def text_mime(head: bytes, suffix: str) -> str | None:
@@ -41,6 +44,8 @@ def text_mime(head: bytes, suffix: str) -> str | None:
         return row.format.mime
     if start.startswith(("{", "[")) and row is not None and row.format.mime == "application/json":
         return "application/json"
+    if row is not None and row.format.kind is not Kind.TEXT and not _is_prose(text):
+        return None
     return "text/plain"
 
 
@@ -64,6 +69,11 @@ def _decoded(head: bytes) -> str | None:
     if encoding is None and strange > len(text) * 0.3 and _mostly_high(head):
         return None
     return text
+
+
+def _is_prose(text: str) -> bool:
+    """Words enough to believe them, under a suffix that promises something else."""
+    return len(_WORD.findall(text)) >= 3 and text.count("\ufffd") < 0.05 * len(text)
 
 
 def _wide_without_mark(head: bytes) -> str | None:
