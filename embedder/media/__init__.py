@@ -11,9 +11,9 @@ from pathlib import Path
 from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import Span
 from embedder.media.formats import row_of
-from embedder.media.limits import DEFAULT_LIMITS, Limits
+from embedder.media.limits import DEFAULT_LIMITS, Limits, too_much_memory
 from embedder.media.sniff import identify, unreadable
-from embedder.media.source import Format, Source
+from embedder.media.source import SMALLER, WHOLE_COPY, Format, Source
 from embedder.segment import Segment
 
 __all__ = ["Format", "Limits", "Source", "identify", "open_source", "read", "read_source", "still"]
@@ -89,16 +89,13 @@ def _reasons(path: Path, limits: Limits) -> Iterator[None]:
     except MediaError:
         raise
     except MemoryError as error:
-        raise UnreadableMediaError(path, too_much_memory(limits)) from error
+        raise UnreadableMediaError(path, too_much_memory(limits), hint=SMALLER) from error
     except OSError as error:
         raise unreadable(path, error) from error
     except RecursionError as error:
-        raise UnreadableMediaError(path, "nested too deeply") from error
+        raise UnreadableMediaError(path, "nested too deeply", hint="simplify it") from error
     except Exception as error:
         said = str(error).splitlines()[0] if str(error) else ""
-        raise UnreadableMediaError(path, f"cannot be decoded: {type(error).__name__} {said}".strip()) from error
-
-
-def too_much_memory(limits: Limits) -> str:
-    """The reason for a file that went over its memory limit."""
-    return f"needs more than {limits.memory_bytes // 1_000_000} MB to decode"
+        raise UnreadableMediaError(
+            path, f"cannot be decoded: {type(error).__name__} {said}".strip(), hint=WHOLE_COPY
+        ) from error

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from data.errors import UnreadableMediaError
-from embedder.media.source import Source
+from embedder.media.source import SMALLER, WHOLE_COPY, Source
 
 _TEXT_SUFFIXES = (".xml", ".rels", ".xhtml", ".html", ".htm", ".opf", ".ncx", "mimetype")
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".emf", ".wmf")
@@ -31,6 +31,7 @@ def opened(source: Source) -> Iterator[zipfile.ZipFile]:
                     source.path,
                     f"unpacks to {size_bytes // 1_000_000} MB of text in {len(members)} parts, more than the limit of "
                     f"{source.limits.text_bytes // 1_000_000} MB",
+                    hint=SMALLER,
                 )
             pictures = sum(
                 m.filename.lower().endswith(_PICTURE_SUFFIXES) and "thumbnail" not in m.filename.lower()
@@ -40,7 +41,7 @@ def opened(source: Source) -> Iterator[zipfile.ZipFile]:
                 source.note(f"pictures inside it are left out ({pictures})")
             yield archive
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UnreadableMediaError(source.path, f"broken {source.format.name}: {error}") from error
+        raise UnreadableMediaError(source.path, f"broken {source.format.name}: {error}", hint=WHOLE_COPY) from error
 
 
 def member(source: Source, archive: zipfile.ZipFile, name: str) -> bytes:
@@ -52,7 +53,9 @@ def member(source: Source, archive: zipfile.ZipFile, name: str) -> bytes:
     try:
         return _unpacked(archive, archive.getinfo(name))
     except KeyError as error:
-        raise UnreadableMediaError(source.path, f"broken {source.format.name}: {name} is missing") from error
+        raise UnreadableMediaError(
+            source.path, f"broken {source.format.name}: {name} is missing", hint=WHOLE_COPY
+        ) from error
 
 
 def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

@@ -16,6 +16,7 @@ from pathlib import Path
 from data.errors import OmniaError
 from embedder.media import wire
 from embedder.media.limits import Limits
+from embedder.media.source import SMALLER
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ONE_THREAD = dict.fromkeys(
@@ -120,9 +121,9 @@ class Child:
         self._waited_s += waited_s
         lost = None
         if now - self._heard_s > self._limits.seconds:
-            lost = Lost(f"took longer than {self._limits.seconds:g} s to decode")
+            lost = Lost(f"took longer than {self._limits.seconds:g} s to decode", SMALLER)
         elif self._waited_s > self._limits.file_seconds:
-            lost = Lost(f"took longer than {self._limits.file_seconds:g} s to decode", "split it into parts")
+            lost = Lost(f"took longer than {self._limits.file_seconds:g} s to decode", SMALLER)
         if lost is not None:
             self.kill()
         return lost

@@ -16,7 +16,7 @@ from data.records import Span
 from embedder.media import archive
 from embedder.media import text as plain
 from embedder.media.markup import words_of
-from embedder.media.source import Source
+from embedder.media.source import WHOLE_COPY, Source
 from embedder.segment import Segment
 
 
@@ -75,5 +75,5 @@ def _xml(source: Source, book: zipfile.ZipFile, name: str) -> Element:
     try:
         root: Element = ElementTree.fromstring(archive.member(source, book, name))
     except (ElementTree.ParseError, DefusedXmlException) as error:
-        raise UnreadableMediaError(source.path, f"broken EPUB book: {name}: {error}") from error
+        raise UnreadableMediaError(source.path, f"broken EPUB book: {name}: {error}", hint=WHOLE_COPY) from error
     return root

@@ -17,7 +17,7 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from data.errors import UnreadableMediaError
-from embedder.media.source import Source
+from embedder.media.source import WHOLE_COPY, Source
 from embedder.segment import SAMPLE_RATE_HZ
 
 _BLOCK_SAMPLES = 4 * SAMPLE_RATE_HZ
@@ -71,7 +71,7 @@ def probe(source: Source) -> Probe:
         reason = _reason(source, str(error))
         if source.format.decoder == "mov" and isinstance(error, av.error.InvalidDataError):
             reason = _NO_INDEX
-        raise UnreadableMediaError(source.path, reason, hint="get a whole copy of it") from error
+        raise UnreadableMediaError(source.path, reason, hint=WHOLE_COPY) from error
     with container:
         pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic and s.width]
         sounds = [s for s in container.streams.audio if s.codec_context is not None]
@@ -170,7 +170,7 @@ class Decoding(Generic[T]):
         if said or code:
             self.complaint = _reason(self._source, said)
             if not given:
-                raise UnreadableMediaError(self._source.path, self.complaint)
+                raise UnreadableMediaError(self._source.path, self.complaint, hint=WHOLE_COPY)
 
 
 def _confine(program: subprocess.Popen[bytes], source: Source) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from data.errors import UnreadableMediaError
 from data.records import Evidence, Span
 from embedder.media import ocr
-from embedder.media.source import Source
+from embedder.media.source import WHOLE_COPY, Source
 from embedder.media.text import written_passages
 from embedder.segment import Segment
 
@@ -128,7 +128,7 @@ def reduced(source: Source, image: Image.Image, max_side: int) -> Image.Image:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         reason = f"the {source.format.name} is broken or cut off"
-        raise UnreadableMediaError(source.path, reason, hint="get a whole copy of it") from error
+        raise UnreadableMediaError(source.path, reason, hint=WHOLE_COPY) from error
     small = fitted(_plain(image, max_side), max_side)
     flat = over_white(small)
     return flat.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else flat
@@ -217,7 +217,7 @@ def _opened(source: Source) -> Iterator[Image.Image]:
             reason = "a comment in it unpacks to too much"
             raise UnreadableMediaError(source.path, reason, hint="save it without its comments") from error
         reason = f"broken {source.format.name}: its header cannot be read"
-        raise UnreadableMediaError(source.path, reason, hint="get a whole copy of it") from error
+        raise UnreadableMediaError(source.path, reason, hint=WHOLE_COPY) from error
     with image:
         check_pixels(source, *image.size)
         yield image

@@ -31,3 +31,8 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def too_much_memory(limits: Limits) -> str:
+    """The reason for a file that went over its memory limit."""
+    return f"needs more than {limits.memory_bytes // 1_000_000} MB to decode"

@@ -15,7 +15,7 @@ from data.records import Span
 from embedder.media import archive
 from embedder.media import text as plain
 from embedder.media.rows import records
-from embedder.media.source import Source
+from embedder.media.source import WHOLE_COPY, Source
 from embedder.segment import Segment
 
 Page = tuple[int | None, str]  # number of the slide or sheet, its text
@@ -48,7 +48,7 @@ def read(source: Source) -> Iterator[Segment]:
     except (MediaError, MemoryError, OSError, RecursionError):
         raise
     except Exception as error:  # markitdown and openpyxl raise whatever their parsers raise
-        raise UnreadableMediaError(source.path, f"broken {source.format.name}: {error}") from error
+        raise UnreadableMediaError(source.path, f"broken {source.format.name}: {error}", hint=WHOLE_COPY) from error
     if not found:
         raise UnsupportedMediaError(source.path, "no words in it")
 

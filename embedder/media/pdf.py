@@ -14,7 +14,7 @@ from data.errors import UnreadableMediaError, UnsupportedMediaError
 from data.records import Span
 from embedder.media import image as picture
 from embedder.media import ocr
-from embedder.media.source import Source
+from embedder.media.source import WHOLE_COPY, Source
 from embedder.segment import Segment
 
 _FEW_LETTERS = 20  # a page with fewer in its text layer is read from its picture
@@ -160,7 +160,8 @@ def _page_reasons(source: Source, number: int) -> Iterator[None]:
     try:
         yield
     except (pdfium.PdfiumError, ValueError) as error:
-        raise UnreadableMediaError(source.path, f"broken PDF: page {number} cannot be read: {error}") from error
+        reason = f"broken PDF: page {number} cannot be read: {error}"
+        raise UnreadableMediaError(source.path, reason, hint=WHOLE_COPY) from error
 
 
 @contextmanager
@@ -174,7 +175,7 @@ def _opened(source: Source) -> Iterator[Any]:
             raise UnreadableMediaError(
                 source.path, "it is locked with a password", hint="save a copy without the password"
             ) from error
-        raise UnreadableMediaError(source.path, "broken PDF: its page table cannot be read") from error
+        raise UnreadableMediaError(source.path, "broken PDF: its page table cannot be read", hint=WHOLE_COPY) from error
     try:
         yield document
     finally:

@@ -15,7 +15,8 @@ from data.errors import MediaError, OmniaError, UnreadableMediaError
 from data.records import Kind, Span
 from embedder.media import wire
 from embedder.media.child import Child, Lost, Message
-from embedder.media.limits import DEFAULT_LIMITS, Limits
+from embedder.media.limits import DEFAULT_LIMITS, Limits, too_much_memory
+from embedder.media.source import SMALLER
 from embedder.segment import Segment
 
 K = TypeVar("K")
@@ -216,7 +217,7 @@ class ReaderPool:
 
     def _watch(self) -> None:
         """Keep the workers within their memory, also while nobody takes anything from them."""
-        reason = f"needs more than {self._limits.memory_bytes // 1_000_000} MB to decode"
+        reason = too_much_memory(self._limits)
         while not self._ended.wait(_WATCH_S):
             with self._free:
                 at_work = list(self._out)
@@ -224,7 +225,7 @@ class ReaderPool:
             with self._free:
                 for child in sizes.keys() & self._out:
                     if sizes[child] > self._limits.memory_bytes:
-                        child.give_up(Lost(reason, "make a smaller copy, or split it"))
+                        child.give_up(Lost(reason, SMALLER))
                     elif sizes[child] < self._limits.memory_bytes // 2:
                         self._lighten(child)
                     elif self._large is None:

@@ -9,6 +9,9 @@ from pathlib import Path
 from data.records import Kind
 from embedder.media.limits import Limits
 
+WHOLE_COPY = "get a whole copy of it"  # the hint for what is broken or cut off
+SMALLER = "make a smaller copy, or split it"  # the hint for what goes over a limit
+
 _ENOUGH = 0.8  # of limits.file_seconds, after which the pool would kill the reader
 
 

@@ -19,8 +19,9 @@ from typing import BinaryIO
 
 from data.errors import MediaError, UnreadableMediaError
 from data.records import Kind, Span
-from embedder.media import open_source, read_source, still, too_much_memory, wire
-from embedder.media.limits import Limits
+from embedder.media import open_source, read_source, still, wire
+from embedder.media.limits import Limits, too_much_memory
+from embedder.media.source import SMALLER
 
 _LOOK_AHEAD = 1  # messages waiting to be sent, beside the one on its way
 _ALIVE_EVERY_S = 1.0
@@ -103,7 +104,7 @@ def _read(path: Path, limits: Limits, outgoing: _Outgoing) -> None:
             outgoing.put(wire.from_segment(segment))
         outgoing.put(wire.packed({"say": "done", "kind": kind, "notes": source.notes}))
     except MemoryError:
-        error = UnreadableMediaError(path, too_much_memory(limits))
+        error = UnreadableMediaError(path, too_much_memory(limits), hint=SMALLER)
         outgoing.put(wire.packed(wire.from_error(error, kind)))
     except MediaError as error:
         outgoing.put(wire.packed(wire.from_error(error, kind)))
