@@ -1,11 +1,11 @@
-# setup · demo · test · lint · bench: one command each; each sets up what it needs in .venv
+# setup · demo · test · test-slow · lint · bench: one command each; each sets up what it needs in .venv
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DEV := .venv/.ready-dev
 PORT ?= 8501
 
-.PHONY: setup demo test test-all lint bench
+.PHONY: setup demo test test-slow lint bench
 
 setup: $(READY)
 
@@ -27,8 +27,8 @@ demo: $(READY)
 test: $(DEV)
 	$(BIN)/python -m pytest
 
-test-all: $(DEV)
-	$(BIN)/python -m pytest -m ''
+test-slow: $(DEV)
+	$(BIN)/python -m pytest -m slow
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -257,4 +257,7 @@ def _leave_all() -> None:
         seats = list(_Seat._all.values())
         _Seat._all.clear()
     for seat in seats:
-        seat.close()
+        try:
+            seat.close()
+        except StoreUnavailableError as error:  # the process ends anyway, and what it acknowledged is in the log
+            log.warning("%s", error)
