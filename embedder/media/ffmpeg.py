@@ -212,6 +212,8 @@ def _reason(source: Source, said: str) -> str:
         return _NO_INDEX
     if "End of file" in said:
         return f"the {source.format.name} breaks off before anything can be decoded"
+    if "partial file" in said or "ended prematurely" in said:
+        return f"the {source.format.name} is cut off"
     if "Cannot allocate memory" in said:
         return f"needs more than {source.limits.memory_bytes // 1_000_000} MB to decode"
     lines = [line.strip() for line in said.splitlines() if line.strip()]

@@ -74,7 +74,7 @@ def _rendered(source: Source, root: Element, side: int) -> Image.Image:
             background="#ffffff",
         )
     except ValueError as error:
-        raise UnreadableMediaError(source.path, f"cannot be drawn: {error}") from error
+        raise UnreadableMediaError(source.path, f"cannot be drawn: {error}", hint="simplify it") from error
     with Image.open(io.BytesIO(bytes(png)), formats=["PNG"]) as image:
         return picture.over_white(image)
 
