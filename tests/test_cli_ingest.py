@@ -123,7 +123,7 @@ def test_a_few_samples_are_embedded_once_and_never_again(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_all_samples_are_embedded_once_and_never_again(tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(SAMPLES, tmp_path / "samples"))
+    folder = Path(shutil.copytree(SAMPLES, tmp_path / "samples", ignore=shutil.ignore_patterns(".omniaignore")))
     ingest_samples_thrice(folder, Commands(tmp_path / "home", model="omnia-zero"))
 
 
