@@ -108,18 +108,21 @@ class SearchService:
 
     def _hits(self, parts: Sequence[PartVectors], kinds: frozenset[Kind], asked: int) -> tuple[list[Hit], bool]:
         """The segments that stand out most, best first, and whether there are no more than these."""
+        samples = self._background.sample()
+        against = {sense: [levels(part.vectors, sample) for part in parts] for sense, sample in samples.items()}
+        wanted = {sense: combinations(parts, here) for sense, here in against.items()}
+        # All senses in one question: to ask another process takes longer than to answer.
+        vectors = np.concatenate([those.vectors for those in wanted.values()])
+        senses = [sense for sense, those in wanted.items() for _ in those.vectors]
+        where = [Where(kinds=kinds or None, evidence=frozenset({sense})) for sense in senses]
+        lists = self._store.search(vectors, limit=asked, where=where)
         found: list[Hit] = []
-        drained = True
-        for evidence, sample in self._background.sample().items():
-            against = [levels(part.vectors, sample) for part in parts]
-            wanted = combinations(parts, against)
-            where = Where(kinds=kinds or None, evidence=frozenset({evidence}))
-            lists = self._store.search(wanted.vectors, limit=asked, where=where)
-            drained = drained and all(len(hits) < asked for hits in lists)
-            segments, z = self._standing(lists, parts, against, wanted)
+        for sense, those in wanted.items():
+            mine = [hits for hits, its in zip(lists, senses, strict=True) if its is sense]
+            segments, z = self._standing(mine, parts, against[sense], those)
             found += [Hit(segment, float(score)) for segment, score in zip(segments, relevance(z), strict=True)]
         found.sort(key=lambda hit: -hit.score)
-        return found, drained
+        return found, all(len(hits) < asked for hits in lists)
 
     def _standing(
         self,

@@ -24,6 +24,7 @@ from data.points import (
     checked,
     checked_queries,
     conditions,
+    each,
     payload_of,
     record_of,
     slices,
@@ -100,25 +101,27 @@ class EdgeStore(PagedStore):
             self._unflushed = 0
             self._shard.flush()
 
-    def search(self, vectors: Vectors, *, limit: int, where: Where = ANYWHERE) -> list[list[Hit]]:
+    def search(self, vectors: Vectors, *, limit: int, where: Where | Sequence[Where] = ANYWHERE) -> list[list[Hit]]:
         vectors = checked_queries(vectors, dim=self.dim)
-        wanted = conditions(where)
-        if wanted is None or limit < 1:
-            return [[] for _ in vectors]
+        wanted = [conditions(one) if limit > 0 else None for one in each(where, len(vectors))]
         params = qe.SearchParams(quantization=qe.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING))
         requests = [
             qe.QueryRequest(
                 limit=limit,
                 query=qe.Query.Nearest(vector),
-                filter=_any_of(wanted) if wanted else None,
+                filter=_any_of(only) if only else None,
                 params=params,
                 with_payload=True,
             )
-            for vector in vectors  # (D,)
+            for vector, only in zip(vectors, wanted, strict=True)  # (D,)
+            if only is not None
         ]
+        if not requests:
+            return [[] for _ in wanted]
         with self._engine():
-            found = self._shard.query_batch(qe.QueryBatchRequest(requests))
-        return [[Hit(record_of(one.id, one.payload), one.score) for one in points] for points in found]
+            found = iter(self._shard.query_batch(qe.QueryBatchRequest(requests)))
+        lists = ([] if only is None else next(found) for only in wanted)
+        return [[Hit(record_of(one.id, one.payload), one.score) for one in points] for points in lists]
 
     def fetch(self, ids: Sequence[UUID]) -> tuple[list[SegmentRecord], Vectors]:
         found: dict[object, qe.Record] = {}

@@ -80,7 +80,7 @@ class SharedStore(PagedStore):
     def flush(self) -> None:
         self._do(lambda store: store.flush())
 
-    def search(self, vectors: Vectors, *, limit: int, where: Where = ANYWHERE) -> list[list[Hit]]:
+    def search(self, vectors: Vectors, *, limit: int, where: Where | Sequence[Where] = ANYWHERE) -> list[list[Hit]]:
         return self._do(lambda store: store.search(vectors, limit=limit, where=where))
 
     def fetch(self, ids: Sequence[UUID]) -> tuple[list[SegmentRecord], Vectors]:

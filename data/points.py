@@ -66,6 +66,14 @@ def conditions(where: Where) -> dict[str, list[str]] | None:
     return wanted if all(wanted.values()) else None
 
 
+def each(where: Where | Sequence[Where], count: int) -> Sequence[Where]:
+    """One filter for each of `count` queries, whether one was given for all or one for each."""
+    filters = [where] * count if isinstance(where, Where) else where
+    if len(filters) != count:
+        raise ValueError(f"{len(filters)} filters came with {count} query vectors")
+    return filters
+
+
 def checked(records: Sequence[SegmentRecord], vectors: Vectors, *, dim: int) -> Vectors:
     """The vectors of an upsert as contiguous float32 (N, dim), refused unless finite and of unit norm.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from data.errors import ModelMismatchError, StoreUnavailableError
 from data.paged import Page, PagedStore
-from data.points import checked, checked_queries, payload_of, record_of, slices, stacked
+from data.points import checked, checked_queries, each, payload_of, record_of, slices, stacked
 from data.records import Hit, SegmentRecord
 from data.vectors import ANYWHERE, Vectors, Where
 from data.wire import (
@@ -104,9 +104,10 @@ class RemoteStore(PagedStore):
     def flush(self) -> None:
         self._ask("flush", {})
 
-    def search(self, vectors: Vectors, *, limit: int, where: Where = ANYWHERE) -> list[list[Hit]]:
+    def search(self, vectors: Vectors, *, limit: int, where: Where | Sequence[Where] = ANYWHERE) -> list[list[Hit]]:
         vectors = checked_queries(vectors, dim=self.dim)
-        answer = self._ask("search", {"limit": limit, "where": where_to_json(where)}, vectors)
+        wheres = [where_to_json(one) for one in each(where, len(vectors))]
+        answer = self._ask("search", {"limit": limit, "where": wheres}, vectors)
         return [
             [Hit(record_of(point_id, payload), score) for point_id, payload, score in hits]
             for hits in answer.header["hits"]

@@ -186,7 +186,8 @@ def _flush(store: EdgeStore, asked: Frame) -> Frame:
 
 def _search(store: EdgeStore, asked: Frame) -> Frame:
     vectors = asked.floats.reshape(-1, store.dim)  # (Q, D)
-    found = store.search(vectors, limit=asked.header["limit"], where=where_from_json(asked.header["where"]))
+    wheres = [where_from_json(one) for one in asked.header["where"]]
+    found = store.search(vectors, limit=asked.header["limit"], where=wheres)
     return Frame({"hits": [[[*_point(hit.segment), hit.score] for hit in hits] for hits in found]})
 
 

@@ -21,6 +21,7 @@ from data.points import (
     checked,
     checked_queries,
     conditions,
+    each,
     payload_of,
     record_of,
     safe_name,
@@ -89,25 +90,27 @@ class ServerStore(VectorStore):
         with self._server():
             pass
 
-    def search(self, vectors: Vectors, *, limit: int, where: Where = ANYWHERE) -> list[list[Hit]]:
+    def search(self, vectors: Vectors, *, limit: int, where: Where | Sequence[Where] = ANYWHERE) -> list[list[Hit]]:
         vectors = checked_queries(vectors, dim=self.dim)
-        wanted = conditions(where)
-        if wanted is None or limit < 1:
-            return [[] for _ in vectors]
+        wanted = [conditions(one) if limit > 0 else None for one in each(where, len(vectors))]
         params = models.SearchParams(quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0))
         requests = [
             models.QueryRequest(
                 query=vector.tolist(),
-                filter=_any_of(wanted) if wanted else None,
+                filter=_any_of(only) if only else None,
                 limit=limit,
                 params=params,
                 with_payload=True,
             )
-            for vector in vectors  # (D,)
+            for vector, only in zip(vectors, wanted, strict=True)  # (D,)
+            if only is not None
         ]
+        if not requests:
+            return [[] for _ in wanted]
         with self._server():
-            answers = self._client.query_batch_points(self._name, requests)
-        return [[Hit(record_of(point.id, point.payload), point.score) for point in answer.points] for answer in answers]
+            answers = iter(self._client.query_batch_points(self._name, requests))
+        lists = ([] if only is None else next(answers).points for only in wanted)
+        return [[Hit(record_of(point.id, point.payload), point.score) for point in points] for points in lists]
 
     def fetch(self, ids: Sequence[UUID]) -> tuple[list[SegmentRecord], Vectors]:
         found: dict[UUID, models.Record] = {}

@@ -53,8 +53,12 @@ class VectorStore(ABC):
         """Return when everything upserted or deleted so far is durable."""
 
     @abstractmethod
-    def search(self, vectors: Vectors, *, limit: int, where: Where = ANYWHERE) -> list[list[Hit]]:
-        """The nearest segments of each query vector (Q, dim) by cosine, best first, at most `limit` each."""
+    def search(self, vectors: Vectors, *, limit: int, where: Where | Sequence[Where] = ANYWHERE) -> list[list[Hit]]:
+        """The nearest segments of each query vector (Q, dim) by cosine, best first, at most `limit` each.
+
+        Args:
+            where: one filter for all query vectors, or Q of them, one for each.
+        """
 
     @abstractmethod
     def fetch(self, ids: Sequence[UUID]) -> tuple[list[SegmentRecord], Vectors]:

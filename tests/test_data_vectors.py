@@ -159,6 +159,18 @@ def test_search_and_count_keep_to_where(store):
 
 
 @each_home
+def test_each_query_may_have_a_filter_of_its_own(store):
+    records, vectors = made(0, 60)
+    store.upsert(records, vectors)
+    filters = [Where(evidence=frozenset({one})) for one in Evidence]
+    filters.insert(2, Where(kinds=frozenset()))  # nothing can match
+    together = store.search(vectors[: len(filters)], limit=7, where=filters)
+    alone = [store.search(vectors[[i]], limit=7, where=where)[0] for i, where in enumerate(filters)]
+    assert [[hit.segment for hit in hits] for hits in together] == [[hit.segment for hit in hits] for hits in alone]
+    assert [len(hits) for hits in together] == [7, 7, 0, 7, 7]
+
+
+@each_home
 def test_fetch_keeps_the_order_asked_and_leaves_unknown_ids_out(store):
     records, vectors = made(0, 12)
     store.upsert(records, vectors)
