@@ -17,9 +17,10 @@ import pytest
 from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence, Kind, Span
 from embedder.media import read
+from embedder.media.child import Child
 from embedder.media.limits import Limits
 from embedder.media.sandbox import Done, Failed, Read, ReaderPool
-from tests import make_media
+from tests import make_bad_media, make_media
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -169,6 +170,19 @@ def test_a_file_that_needs_too_much_memory_fails_alone(tmp_path: Path) -> None:
     assert isinstance(events[0], Failed)
     assert events[0].error.reason == "needs more than 300 MB to decode"
     assert isinstance(events[-1], Done)
+
+
+def test_of_two_files_that_need_much_memory_one_is_decoded_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+    pause = Child.pause
+    monkeypatch.setattr(Child, "pause", lambda child, paused: (held.append(paused), pause(child, paused)))
+    files = [make_bad_media.png(tmp_path / f"{n}.png", 8_000 + n, 8_000) for n in range(3)]  # 0.26 GB each, decoded
+    with ReaderPool(2, limits=Limits(memory_bytes=500_000_000)) as pool:
+        ends = [event for event in pool.read_many(enumerate(files)) if not isinstance(event, Read)]
+    assert [type(end) for end in ends] == [Done] * 3
+    assert any(held)
 
 
 def test_a_crash_fails_one_file(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ READ_SIDE = 1600  # of what words are looked for in
 _FRAME_SIDE = 448  # of the frames of an animation
 _MAX_FRAMES = 8
 _LAST_FRAME = 2_000
-_ANIMATION_PIXELS = 1_000_000_000  # decoded in all: 120 frames of 4K, or all 2,000 of 640 x 480
+_ANIMATION_PIXELS = 500_000_000  # decoded in all: 60 frames of 4K, or 1,600 of 640 x 480
 _STRIP_PIXELS = 4_000_000
 
 _ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
