@@ -81,7 +81,7 @@ def start_ingest(media: Path, home: Path, *options: str, model: str = HASH_MODEL
 def report_of(ingest: subprocess.Popen[str]) -> dict[str, Any]:
     """Wait for an ingest that must end well, and give its report."""
     out, err = ingest.communicate(timeout=600)
-    assert ingest.returncode == 0, f"exit code {ingest.returncode}: {err}"
+    assert ingest.returncode == 0, f"exit code {ingest.returncode}: {out}{err}"
     report: dict[str, Any] = json.loads(out.splitlines()[-1])
     assert report["found"] == report["indexed"] + report["unchanged"] + report["skipped"] + report["failed"]
     return report

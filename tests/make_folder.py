@@ -47,3 +47,19 @@ def mixed_folder(folder: Path, files: int, *, pictures: int = 0, sounds: int = 0
     for number in texts:
         text_path(folder, number).write_text(words_of(number), encoding="utf-8")
     return texts
+
+
+def photo_folder(folder: Path, pictures: int) -> None:
+    """`pictures` JPEGs of 800 x 600: clouds of colour, coarse and fine, with grain.
+
+    Shapes with edges would look like writing to a reader more often than photographs do (1 of 18 in data/samples).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(pictures):
+        random = np.random.default_rng(number)
+        pixels = random.normal(0, 5, (600, 800, 1)).astype(np.float32) + random.integers(40, 216, 3)
+        for cells, strength in ((3, 0.5), (9, 0.35), (40, 0.15)):
+            coarse = random.integers(0, 256, (cells, cells, 3), np.uint8)
+            cloud = Image.fromarray(coarse).resize((800, 600), Image.Resampling.BICUBIC)
+            pixels += strength * (np.asarray(cloud, np.float32) - 128)
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / f"photo-{number:04}.jpg", quality=88)
