@@ -164,7 +164,7 @@ def _ingest(media: Path, home: Path, *, model: str, vanishing: Path | None = Non
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        out, errors = process.communicate(timeout=900)
+        out, errors = process.communicate(timeout=1800)
     finally:
         process.kill()
         ended.set()
