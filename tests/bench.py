@@ -156,7 +156,6 @@ def bench_store(folder: Path, size: Size) -> Iterator[Line]:
     vectors, queries = rows[: size.segments], rows[size.segments :]
     store = EdgeStore(folder / "store", fingerprint="bench", dim=dim)
     contents = [hashlib.sha256(b"%d" % (i // 20)).hexdigest() for i in range(size.segments)]
-    began = time.perf_counter()
     for start in range(0, size.segments, 1_000):
         records = [
             SegmentRecord(
@@ -172,7 +171,6 @@ def bench_store(folder: Path, size: Size) -> Iterator[Line]:
         ]
         store.upsert(records, vectors[start : start + len(records)])
     store.flush()
-    insert_s = time.perf_counter() - began
     taken, exact_taken, right = [], [], 0
     store.search(queries[:1], limit=limit)
     for query in queries:
@@ -192,7 +190,6 @@ def bench_store(folder: Path, size: Size) -> Iterator[Line]:
         ours, exact = (1e3 * float(np.percentile(times, share)) for times in (taken, exact_taken))
         yield Line(f"store query p{share} {where}", ours, "ms", "numpy exact, ms", exact)
     yield Line(f"recall@{limit} {where}", right / (limit * len(queries)), "", "exact", 1.0)
-    yield Line(f"insert {where}", size.segments / insert_s, "points/s", "wanted at least", 5_000)
 
 
 def bench_beside(folder: Path, size: Size) -> Iterator[Line]:
