@@ -77,7 +77,9 @@ def slimmed(source: Source) -> io.BytesIO:
             if entry.filename.lower().endswith(_TEXT_SUFFIXES):
                 body = _unpacked(archive, entry)
                 if b"<!ENTITY" in body.replace(b"\0", b""):  # in UTF-16 there are zeros between the letters
-                    raise UnreadableMediaError(source.path, "it defines entities, which is not safe to expand")
+                    raise UnreadableMediaError(
+                        source.path, "it defines entities, which is not safe to expand", hint="save it without them"
+                    )
             slim.writestr(entry.filename, body)
     copy.seek(0)
     return copy

@@ -122,7 +122,9 @@ def _open_document(source: Source) -> Iterator[Page]:
                     paragraphs.append(" ".join("".join(element.itertext()).split()))
                     element.clear()
     except DefusedXmlException as error:
-        raise UnreadableMediaError(source.path, "it defines entities, which is not safe to expand") from error
+        raise UnreadableMediaError(
+            source.path, "it defines entities, which is not safe to expand", hint="save it without them"
+        ) from error
     yield None, "\n\n".join(filter(None, paragraphs))
 
 

@@ -45,7 +45,9 @@ def _safe_root(source: Source) -> Element:
     try:
         root: Element = ElementTree.fromstring(raw.encode(), forbid_dtd=False)
     except DefusedXmlException as error:
-        raise UnreadableMediaError(source.path, "it defines entities, which is not safe to expand") from error
+        raise UnreadableMediaError(
+            source.path, "it defines entities, which is not safe to expand", hint="save it without them"
+        ) from error
     except ElementTree.ParseError as error:
         raise UnreadableMediaError(source.path, f"broken SVG: {error}") from error
     for element in root.iter():

@@ -13,7 +13,7 @@ from data.records import Evidence, Span
 from embedder.media import audio, ffmpeg
 from embedder.media.image import check_pixels, jpeg
 from embedder.media.shots import PER_SECOND, Shot, is_blank, shots
-from embedder.media.source import Source
+from embedder.media.source import WHOLE_COPY, Source
 from embedder.media.subtitles import cues, shown
 from embedder.segment import Segment
 
@@ -38,7 +38,7 @@ def read(source: Source) -> Iterator[Segment]:
             failed = failed or error
             source.note(error.reason)
     if not count:
-        raise failed or UnreadableMediaError(source.path, "neither picture nor sound in it")
+        raise failed or UnreadableMediaError(source.path, "neither picture nor sound in it", hint=WHOLE_COPY)
 
 
 def still(source: Source, span: Span, max_side: int) -> bytes:
