@@ -55,7 +55,7 @@ MODELS = {
     for row in (
         ModelRow(
             name="omnia-zero",
-            fingerprint="omnia-zero-3",
+            fingerprint="omnia-zero-4",
             dim=384,
             licence=(
                 "words: all-MiniLM-L6-v2, Apache-2.0; pixels: EfficientNet-Lite2, Apache-2.0; sound: YAMNet, "

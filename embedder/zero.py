@@ -79,7 +79,7 @@ class OmniaZero:
 
     @cached_property
     def _sounds(self) -> SoundsTower:
-        return SoundsTower()
+        return SoundsTower(self._device.name)
 
 
 def build_tables(path: Path = TABLES) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,16 @@ def test_the_mel_spectrogram_agrees_with_torchaudio(yamnet: SoundsTower) -> None
     torch.testing.assert_close(patches[1], expected[48:144], atol=1e-3, rtol=1e-3)
 
 
+def test_sounds_agree_with_the_exported_graph_without_its_rounding(yamnet: SoundsTower) -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(_graph_in_floats(), providers=["CPUExecutionProvider"])
+    patch = torch.linspace(-7, 4, 96 * 64).sin().mul(3).reshape(1, 1, 96, 64)
+    (expected,) = session.run(None, {"audio": patch.numpy()})
+    with torch.inference_mode():
+        np.testing.assert_allclose(yamnet._net(patch).numpy(), expected, atol=1e-3)
+
+
 def test_a_siren_and_noise_and_silence_are_heard_as_such(yamnet: SoundsTower) -> None:
     t = np.arange(32_000) / 16_000
     siren = np.sin(2 * np.pi * 900 * t - 200 * np.cos(2 * np.pi * t * 0.7))
@@ -140,6 +151,37 @@ def test_parts_are_verified_as_one_file(tmp_path: Path) -> None:
         weights.verify((second, first), weights.sha256_of(whole), remedy="get it again")
     with pytest.raises(ModelMismatchError, match="weights unreadable"):
         weights.verify(tmp_path / "absent", "0" * 64)
+
+
+def _graph_in_floats() -> bytes:
+    """YAMNet's ONNX graph with every step of its 8-bit rounding left out."""
+    import onnx
+
+    with zipfile.ZipFile(weights.weight_file(sounds._PACKAGE, *sounds._WEIGHTS)) as archive:
+        model = onnx.load_model_from_string(archive.read(f"{sounds._FOLDER}/model.onnx"))
+        blob = archive.read(f"{sounds._FOLDER}/model.data")
+    graph = model.graph
+    for tensor in graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            place = {entry.key: int(entry.value) for entry in tensor.external_data if entry.key != "location"}
+            tensor.raw_data = blob[place["offset"] : place["offset"] + place["length"]]
+            tensor.data_location = onnx.TensorProto.DEFAULT
+            del tensor.external_data[:]
+    rounding = [node for node in graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    source = {node.output[0]: node.input[0] for node in rounding}
+
+    def before(name: str) -> str:
+        return before(source[name]) if name in source else name
+
+    kept = [node for node in graph.node if node not in rounding]
+    for node in kept:
+        node.input[:] = [before(name) for name in node.input]
+    output = onnx.helper.make_tensor_value_info(before(graph.output[0].name), onnx.TensorProto.FLOAT, [1, 521])
+    for field, wanted in ((graph.node, kept), (graph.output, [output]), (graph.value_info, [])):
+        del field[:]
+        field.extend(wanted)
+    graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    return bytes(model.SerializeToString())
 
 
 def _audioset_names() -> list[str]:
