@@ -20,6 +20,7 @@ from embedder.media import read
 from embedder.media.child import Child
 from embedder.media.limits import Limits
 from embedder.media.sandbox import Done, Failed, Read, ReaderPool
+from embedder.segment import Segment
 from tests import make_bad_media, make_media
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -170,6 +171,18 @@ def test_a_file_that_needs_too_much_memory_fails_alone(tmp_path: Path) -> None:
     assert isinstance(events[0], Failed)
     assert events[0].error.reason == "needs more than 300 MB to decode"
     assert isinstance(events[-1], Done)
+
+
+@pytest.mark.parametrize("said", ["std::bad_alloc", "mkl_malloc: failed to allocate memory"])
+def test_a_native_library_that_finds_no_memory_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    def no_memory(source: object) -> Iterator[Segment]:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr("embedder.media.pdf.read", no_memory)
+    with pytest.raises(UnreadableMediaError, match="needs more than 900 MB to decode"):
+        list(read(make_media.pdf(tmp_path / "a.pdf", (make_media.STORY,))))
 
 
 def test_of_two_files_that_need_much_memory_one_is_decoded_at_a_time(

@@ -56,3 +56,14 @@ def test_the_pairs_cover_every_kind_by_every_kind_with_files_of_those_kinds():
         assert pair["right"]
         assert asked not in pair["right"]
         assert all(TRUTH[right]["kind"] == pair["kind"] for right in pair["right"])
+
+
+def test_the_readme_shows_the_recorded_rank_of_each_pair():
+    readme = (SAMPLES.parents[1] / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in readme.partition("<!-- pairs -->")[2].partition("<!-- /pairs -->")[0].splitlines() if line]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+    recorded = {(pair["from"], pair["kind"]): pair["rank"] for pair in PAIRS}
+    shown = {
+        (row[0], kind): int(cell.split("**")[1]) for row in cells for kind, cell in zip(KINDS, row[1:], strict=True)
+    }
+    assert shown == recorded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -81,6 +82,9 @@ def read_source(source: Source) -> Iterator[Segment]:
         raise UnsupportedMediaError(source.path, "nothing in it to embed")
 
 
+_OUT_OF_MEMORY = re.compile("bad_alloc|allocate memory|out of memory", re.IGNORECASE)  # as native libraries say it
+
+
 @contextmanager
 def _reasons(path: Path, limits: Limits) -> Iterator[None]:
     """Whatever a decoder raises becomes a MediaError: this is the per-file step, where files are hostile."""
@@ -96,6 +100,8 @@ def _reasons(path: Path, limits: Limits) -> Iterator[None]:
         raise UnreadableMediaError(path, "nested too deeply", hint="simplify it") from error
     except Exception as error:
         said = str(error).splitlines()[0] if str(error) else ""
+        if _OUT_OF_MEMORY.search(said):
+            raise UnreadableMediaError(path, too_much_memory(limits), hint=SMALLER) from error
         raise UnreadableMediaError(
             path, f"cannot be decoded: {type(error).__name__} {said}".strip(), hint=WHOLE_COPY
         ) from error
