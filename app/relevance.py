@@ -69,7 +69,7 @@ def levels(vectors: Vectors, sample: Vectors) -> Levels:
 
 def relevance(z: Vectors) -> Vectors:
     """The estimated chance, in (0, 1), that something standing out by z (N,) is what was asked for."""
-    chance: Vectors = 1 / (1 + np.exp(-SLOPE * (np.clip(z, -30, 30) - HALF)))
+    chance: Vectors = 1 / (1 + np.exp(-SLOPE * (np.clip(z, -20, 20) - HALF)))
     return chance.astype(np.float32)
 
 

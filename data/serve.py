@@ -67,6 +67,7 @@ class Owner:
                 lifespan="off",
                 ws="none",
                 log_config=None,
+                log_level="warning",
                 access_log=False,
                 timeout_keep_alive=3600,
                 timeout_graceful_shutdown=2,

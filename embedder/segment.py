@@ -54,6 +54,11 @@ class Segment:
             return Modality.WORDS
         return Modality.PIXELS if self.pixels is not None else Modality.SOUND
 
+    @property
+    def size_bytes(self) -> int:
+        """What its pixels, its sound or its text take in memory, about."""
+        return sum(array.nbytes for array in (self.pixels, self.sound) if array is not None) + len(self.text or "")
+
 
 def words(text: str) -> Segment:
     """A typed question as a segment, made in memory."""

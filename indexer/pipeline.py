@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,8 @@ from embedder.embed import Embedder
 from embedder.media.sandbox import Done, Event, Failed, Read
 from embedder.segment import Modality, Segment
 
-_AHEAD = 32  # decoded segments waiting for the model
+_AHEAD, _AHEAD_BYTES = 32, 64_000_000  # decoded segments waiting for the model, and what they may hold together
+_BATCH_BYTES = 64_000_000  # pictures of many frames make smaller batches
 _BATCH = {Modality.WORDS: 64, Modality.PIXELS: 16, Modality.SOUND: 16}
 _PATIENCE_S = 2.0  # a segment waits no longer than this for its batch to fill
 
@@ -115,7 +116,8 @@ class _Batches:
         buffer.append((content, state.taken, segment))
         state.taken += 1
         state.waiting += 1
-        if len(buffer) >= _BATCH[segment.modality]:
+        held = sum(waiting.size_bytes for _, _, waiting in buffer)
+        if len(buffer) >= _BATCH[segment.modality] or held >= _BATCH_BYTES:
             yield from self._embed(segment.modality)
 
     def close(self, content: str, kind: Kind, notes: tuple[str, ...]) -> Iterator[Step]:
@@ -179,42 +181,75 @@ class _Batches:
 
 
 def _ahead(events: Iterator[Event[str]]) -> Iterator[Event[str] | None]:
-    """The same events, taken by a thread up to `_AHEAD` before they are asked for; None for each second without one."""
-    ready: queue.Queue[Event[str] | BaseException | None] = queue.Queue(maxsize=_AHEAD)
-    stopped = threading.Event()
-
-    def put(item: Event[str] | BaseException | None) -> bool:
-        while not stopped.is_set():
-            try:
-                ready.put(item, timeout=0.2)
-                return True
-            except queue.Full:
-                continue
-        return False
+    """The same events, taken by a thread before they are asked for; None for each second without one."""
+    ready = _Shelf()
 
     def take() -> None:
+        last: BaseException | None = None
         try:
             for event in events:
-                if not put(event):
+                if not ready.put(event, event.segment.size_bytes if isinstance(event, Read) else 0):
                     return
-            put(None)
         except BaseException as error:  # carried over to the thread that asks
-            put(error)
+            last = error
+        ready.put(_End(last), 0)
 
     thread = threading.Thread(target=take, name="decode-ahead", daemon=True)
     thread.start()
     try:
         while True:
-            try:
-                item = ready.get(timeout=1.0)
-            except queue.Empty:
-                yield None
-                continue
-            if item is None:
+            item = ready.take(timeout_s=1.0)
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
                 return
-            if isinstance(item, BaseException):
-                raise item
             yield item
     finally:
-        stopped.set()
+        ready.close()
         thread.join(timeout=10)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Nothing more comes, because all is done or because of an error."""
+
+    error: BaseException | None
+
+
+class _Shelf:
+    """What is decoded and waits for the model, in order: at most _AHEAD things and, unless it is one, _AHEAD_BYTES."""
+
+    def __init__(self) -> None:
+        self._items: deque[tuple[Event[str] | _End, int]] = deque()
+        self._bytes = 0
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, item: Event[str] | _End, size_bytes: int) -> bool:
+        """Wait for room; False when nobody will take it any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or not self._items or self._has_room(size_bytes))
+            if self._closed:
+                return False
+            self._items.append((item, size_bytes))
+            self._bytes += size_bytes
+            self._changed.notify_all()
+            return True
+
+    def take(self, *, timeout_s: float) -> Event[str] | _End | None:
+        """The next thing, or None after the time."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: bool(self._items), timeout=timeout_s):
+                return None
+            item, size_bytes = self._items.popleft()
+            self._bytes -= size_bytes
+            self._changed.notify_all()
+            return item
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _has_room(self, size_bytes: int) -> bool:
+        return len(self._items) < _AHEAD and self._bytes + size_bytes <= _AHEAD_BYTES
