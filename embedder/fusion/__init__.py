@@ -1,0 +1,1 @@
+"""Fusion: specialists trained apart become one backbone. Pure functions on state dicts; nothing is written."""
