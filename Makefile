@@ -1,11 +1,11 @@
-# setup · demo · test · test-slow · lint · bench: one command each; each sets up what it needs in .venv
+# setup · demo · test · test-slow · lint · bench · train: one command each; each sets up what it needs in .venv
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DEV := .venv/.ready-dev
 PORT ?= 8501
 
-.PHONY: setup demo test test-slow lint bench
+.PHONY: setup demo test test-slow lint bench train
 
 setup: $(READY)
 
@@ -37,3 +37,7 @@ lint: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m tests.bench
+
+# Make omnia-mini anew by embedder/training/recipe.toml; about 15 GB of sources, on a Debian machine. Goes on where it was.
+train: $(DEV)
+	$(BIN)/python -m embedder train

@@ -76,9 +76,14 @@ def imagenet_vectors(words: WordsTower) -> Vectors:
 
 
 def audioset_vectors(words: WordsTower) -> Vectors:
-    """(521, 384): the classes' names as AudioSet writes them."""
+    """(521, 384): of the classes' names."""
+    return words.encode(audioset_names())
+
+
+def audioset_names() -> list[str]:
+    """The 521 classes in the order of their numbers, as AudioSet writes them."""
     with weight_file(*_AUDIOSET).open(encoding="utf-8", newline="") as file:
-        return words.encode([row["display_name"] for row in csv.DictReader(file)])
+        return [row["display_name"] for row in csv.DictReader(file)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from embedder.device import Device
 from embedder.glosses import TABLES, Tables, audioset_vectors, imagenet_vectors, read_tables, write_tables
+from embedder.prior import PICTURE_TOP, SOUND_TOP, keep_top, picture_odds, prior, sound_odds
 from embedder.segment import Modality, Role, Segment
 from embedder.selftest import golden_segments
 from embedder.towers.sounds import SoundsTower
@@ -23,9 +24,6 @@ from embedder.towers.vision import VisionTower
 from embedder.towers.words import WordsTower
 
 Vectors = NDArray[np.float32]
-
-_PICTURE_TOP, _PICTURE_TEMPERATURE = 20, 2.0  # LOG.md has the grid
-_SOUND_TOP = 10
 
 
 def load_zero(device: Device) -> OmniaZero:
@@ -55,19 +53,15 @@ class OmniaZero:
     def _pictures(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Pictures (T, H, W, 3) to (N, 384): the classes of all frames of a picture are averaged."""
         frames = [frame for picture in pictures for frame in picture]
-        logits = self._vision.logits(frames) / _PICTURE_TEMPERATURE  # (F, 1000)
-        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-        weights = keep_top(weights / weights.sum(axis=1, keepdims=True), _PICTURE_TOP)
+        odds = keep_top(picture_odds(self._vision.logits(frames)), PICTURE_TOP)  # (F, 1000)
         ends = np.cumsum([len(picture) for picture in pictures])[:-1]
-        means = np.stack([part.mean(axis=0) for part in np.split(weights, ends)])  # (N, 1000)
+        means = np.stack([part.mean(axis=0) for part in np.split(odds, ends)])  # (N, 1000)
         return cast(Vectors, means @ self._tables.imagenet)
 
     def _sound(self, sound: Vectors) -> Vectors:
-        """One sound (samples,) to (384,): each class counts where it is heard best."""
-        heard = self._sounds.logits(sound).max(axis=0)  # (521,)
-        odds = 1 / (1 + np.exp(-heard[None].clip(-30)))  # sigmoid; never zero, so that silence has a vector too
-        weights = keep_top(odds, _SOUND_TOP)  # (1, 521)
-        return cast(Vectors, (weights @ self._tables.audioset)[0])
+        """One sound (samples,) to (384,)."""
+        odds = sound_odds(self._sounds.logits(sound))  # (521,)
+        return cast(Vectors, prior(odds[None], self._tables.audioset, top=SOUND_TOP)[0])
 
     @cached_property
     def _words(self) -> WordsTower:
@@ -91,11 +85,3 @@ def build_tables(path: Path = TABLES) -> Path:
     goldens = {modality: model.encode(golden_segments(modality), Role.DOCUMENT) for modality in Modality}
     write_tables(Tables(tables.imagenet, tables.audioset, goldens), path)
     return path
-
-
-def keep_top(weights: Vectors, count: int) -> Vectors:
-    """Each row's `count` largest weights (N, C), the others zero; every row then sums to one."""
-    places = np.argpartition(-weights, count - 1, axis=1)[:, :count]
-    kept = np.zeros_like(weights)
-    np.put_along_axis(kept, places, np.take_along_axis(weights, places, axis=1), axis=1)
-    return cast(Vectors, kept / kept.sum(axis=1, keepdims=True))

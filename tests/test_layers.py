@@ -28,6 +28,9 @@ HOMES = {
     "torchaudio": ("embedder/",),
     "transformers": ("embedder/",),
     "timm": ("embedder/",),
+    "sentence_transformers": ("embedder/hub.py",),
+    "huggingface_hub": ("embedder/hub.py",),
+    "onnx": ("embedder/towers/sounds.py",),
     "onnxruntime": ("embedder/",),
     "faster_whisper": ("embedder/media/speech.py",),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,6 +58,19 @@ def read(source: Source) -> Iterator[Segment]:
         source.note(f"{blank} blank pages are left out")
     if broken:
         source.note(f"{len(broken)} broken pages are left out ({broken[0].reason})")
+
+
+def pages(source: Source, numbers: Iterable[int]) -> Iterator[Segment]:
+    """The segments of some pages alone, counted from 1.
+
+    Raises:
+        UnreadableMediaError: it is broken or locked, or one of the pages is.
+    """
+    with _opened(source) as document:
+        layer = _TextLayer(source, document)
+        for number in numbers:
+            with _page_reasons(source, number):
+                yield from _page(source, document, layer, number)
 
 
 def still(source: Source, span: Span, max_side: int) -> bytes:

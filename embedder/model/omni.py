@@ -1,0 +1,61 @@
+"""OmniModel: words, pictures, shots, sounds and pages to unit vectors in one space, through one backbone."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import torch
+from torch import Tensor, nn
+
+from embedder.model.backbone import DIM, FIRST, LAST, Backbone
+from embedder.model.projector import Projector, Reading
+
+WIDTHS = (64, 128, 256, DIM)  # Matryoshka: the first so many numbers of a vector, normalised anew, are a vector too
+
+
+class Tower(StrEnum):
+    """The senses that come through a projector."""
+
+    VISION = "vision"
+    SOUND = "sound"
+
+
+class OmniModel(nn.Module):
+    """The backbone and a projector for each tower; the towers themselves are outside and frozen."""
+
+    def __init__(self, backbone: Backbone, vision: Projector, sound: Projector) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.vision = vision
+        self.sound = sound
+        self.rotation: Tensor
+        self.register_buffer("rotation", torch.eye(DIM))  # puts what tells texts apart into the first numbers
+
+    def words(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Token ids and mask (B, T), [CLS] and [SEP] included, to unit vectors (B, 384)."""
+        return self.backbone.pooled(self.backbone.tokens(ids), mask) @ self.rotation
+
+    def media(
+        self, tower: Tower, reading: Reading, *, kept: Tensor | None = None, words: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """What a tower says of B media to unit vectors (B, 384).
+
+        Args:
+            kept: (B, T) soft tokens that count, for dropping some in training; all by default.
+            words: token ids and mask (B, W) of the words on a page, [CLS] and [SEP] included; they come first.
+        """
+        projector = self.vision if tower is Tower.VISION else self.sound
+        tokens, mask = projector(reading)  # (B, T, 384), (B, T)
+        if kept is not None:
+            mask = mask * kept
+        edge = self.backbone.tokens.weight[[FIRST, LAST]].expand(len(tokens), 2, DIM)
+        one = mask.new_ones(len(tokens), 1)
+        if words is None:
+            lead, lead_mask, own = edge[:, :1], one, torch.ones_like(one, dtype=torch.float32)
+        else:
+            lead, lead_mask = self.backbone.tokens(words[0]), words[1].to(mask.dtype)
+            own = (lead_mask.sum(1, keepdim=True) <= 2).float()  # the prior speaks where there are no words
+        x = torch.cat([lead, tokens, edge[:, 1:]], dim=1)
+        mask = torch.cat([lead_mask, mask, one], dim=1)
+        seen = self.backbone.pooled(x, mask)
+        return nn.functional.normalize(seen + own * projector.gate * reading.prior, dim=-1) @ self.rotation

@@ -1,0 +1,77 @@
+"""Projector: what a frozen tower says of a medium, as soft tokens that the backbone reads like words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from embedder.model.backbone import DIM
+
+FRAMES = 8  # most frames of a shot, most windows of a sound; further ones are averaged into these
+TOP = 5  # classes that get a token of their own
+_WIDTH = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a tower says of B media.
+
+    Args:
+        odds: (B, C) weight of each class, from 0 to 1.
+        frames: (B, F, E) features of each frame or window in time, F at most FRAMES.
+        frame_mask: (B, F) which of them are there.
+        places: (B, P, E) features of parts of the picture, or the loudest of each feature of a sound (P = 1).
+        prior: (B, 384) the training-free vector, of unit norm.
+    """
+
+    odds: Tensor
+    frames: Tensor
+    frame_mask: Tensor
+    places: Tensor
+    prior: Tensor
+
+
+class Projector(nn.Module):
+    """From C classes and E features to tokens of width 384.
+
+    The best TOP classes and the expectation over all of them become one token each, made of the classes' words; frames
+    and places become tokens through one small network. Last, `gate` says how much of the training-free vector is added
+    to what the backbone makes of the tokens.
+
+    Args:
+        class_words: (C, 384) where the classes begin: the mean of the word embeddings of their names.
+        scale: standard deviation of the table of word embeddings; tokens begin at that size.
+    """
+
+    def __init__(self, class_words: Tensor, *, features: int, places: int, scale: float) -> None:
+        super().__init__()
+        self.classes = nn.Parameter(class_words.clone())  # (C, 384)
+        self.rank = nn.Parameter(torch.zeros(TOP + 1, DIM))
+        self.sureness = nn.Parameter(torch.zeros(DIM))
+        self.look = nn.Sequential(
+            nn.LayerNorm(features), nn.Linear(features, _WIDTH), nn.GELU(), nn.Linear(_WIDTH, DIM), nn.LayerNorm(DIM)
+        )
+        last = self.look[-1]
+        assert isinstance(last, nn.LayerNorm)
+        nn.init.constant_(last.weight, scale)
+        self.time = nn.Parameter(torch.zeros(FRAMES, DIM))
+        self.place = nn.Parameter(torch.zeros(places, DIM))
+        self.gate = nn.Parameter(torch.ones(()))
+
+    def forward(self, reading: Reading) -> tuple[Tensor, Tensor]:
+        """Tokens (B, T, 384) and their mask (B, T); T = TOP + 1 + F + P."""
+        odds, best = reading.odds.topk(TOP, dim=-1)  # (B, TOP)
+        share = reading.odds / reading.odds.sum(-1, keepdim=True)  # (B, C)
+        expected = (share @ self.classes)[:, None]  # (B, 1, 384)
+        named = torch.cat([self.classes[best], expected], dim=1)  # (B, TOP + 1, 384)
+        sure = torch.cat([odds, odds[:, :1]], dim=1).clamp(min=1e-4).log()[..., None]  # (B, TOP + 1, 1)
+        named = named + self.rank + sure * self.sureness
+        frames = self.look(reading.frames) + self.time[: reading.frames.shape[1]]  # (B, F, 384)
+        places = self.look(reading.places) + self.place  # (B, P, 384)
+        tokens = torch.cat([named, frames, places], dim=1)
+        there = reading.frame_mask.new_ones
+        batch = len(tokens)
+        mask = torch.cat([there(batch, TOP + 1), reading.frame_mask, there(batch, places.shape[1])], dim=1)
+        return tokens, mask

@@ -1,0 +1,193 @@
+"""The cache: what the frozen towers say of every training medium, computed once for each source."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from data.errors import MediaError
+from embedder.glosses import read_tables
+from embedder.model.features import Features, from_hearing, from_looks
+from embedder.model.omni import Tower
+from embedder.model.projector import FRAMES, Reading
+from embedder.towers.sounds import SoundsTower
+from embedder.towers.vision import Looks, VisionTower
+from embedder.training import views
+from embedder.training.pairs import Medium, Pair, Source
+
+log = logging.getLogger(__name__)
+
+VIEWS = 2  # of each image and sound: as it is, and one variation
+_BATCH = 64  # media decoded ahead of the tower
+_MOST_WORDS = 1_500  # characters kept of a page
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One medium of a source; `words` are those on a page, "" elsewhere."""
+
+    key: str
+    group: str
+    captions: tuple[str, ...]
+    held_out: bool
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """All media of one source, N of them in V views: arrays as in `Features`, frames padded to FRAMES.
+
+    Args:
+        counts: (N, V) how many of the frames are there.
+    """
+
+    source: str
+    medium: Medium
+    entries: tuple[Entry, ...]
+    odds: NDArray[np.float16]
+    frames: NDArray[np.float16]
+    counts: NDArray[np.int64]
+    places: NDArray[np.float16]
+    prior: NDArray[np.float16]
+
+    @property
+    def tower(self) -> Tower:
+        return Tower.SOUND if self.medium is Medium.AUDIO else Tower.VISION
+
+    def reading(self, rows: Sequence[int], view: Sequence[int] | int = 0) -> Reading:
+        """Some of the media as a batch."""
+        chosen = np.asarray(rows)
+        of = np.broadcast_to(np.asarray(view), chosen.shape)
+        most = int(self.counts[chosen, of].max())
+        mask = np.arange(most) < self.counts[chosen, of][:, None]
+        arrays = (
+            self.odds[chosen, of],
+            self.frames[chosen, of, :most],
+            self.places[chosen, of],
+            self.prior[chosen, of],
+        )
+        odds, frames, places, prior = (torch.from_numpy(array).float() for array in arrays)
+        return Reading(odds, frames, torch.from_numpy(mask.astype(np.int64)), places, prior)
+
+
+def shelve(source: Source, packages: Path, folder: Path) -> Shelf:
+    """The shelf of a source, from `folder` or else made there; what cannot be decoded is left out and counted."""
+    path = folder / f"{source.name}.safetensors"
+    note = path.with_suffix(".json")
+    if not note.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        entries, arrays = _made(source, list(source.read(packages)))
+        save_file(arrays, path.with_suffix(".part"))
+        path.with_suffix(".part").replace(path)
+        note.write_text(json.dumps([[e.key, e.group, e.captions, e.held_out, e.words] for e in entries]))
+    found = json.loads(note.read_text())
+    entries = tuple(Entry(key, group, tuple(captions), out, words) for key, group, captions, out, words in found)
+    return Shelf(source.name, source.medium, entries, **load_file(path))
+
+
+def _made(source: Source, pairs: list[Pair]) -> tuple[tuple[Entry, ...], dict[str, NDArray[Any]]]:
+    rows: list[tuple[Entry, list[Features]]] = []
+    for entry, features in _MAKERS[source.medium](source, pairs):
+        rows.append((entry, features))
+        if len(rows) % 500 == 0:
+            log.info("%s: %d of %d", source.name, len(rows), len(pairs))
+    if len(rows) < len(pairs):
+        log.warning("%s: %d of %d left out", source.name, len(pairs) - len(rows), len(pairs))
+
+    def stacked(name: str) -> NDArray[Any]:
+        return np.stack([np.stack([getattr(each, name) for each in features]) for _, features in rows])
+
+    counts = np.array([[len(each.frames) for each in features] for _, features in rows])
+    frames = np.zeros((*counts.shape, FRAMES, rows[0][1][0].frames.shape[1]), np.float16)
+    for row, (_, features) in enumerate(rows):
+        for view, each in enumerate(features):
+            frames[row, view, : len(each.frames)] = each.frames
+    arrays = {"odds": stacked("odds"), "places": stacked("places"), "prior": stacked("prior").astype(np.float16)}
+    return tuple(entry for entry, _ in rows), arrays | {"frames": frames[:, :, : counts.max()], "counts": counts}
+
+
+def _images(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, list[Features]]]:
+    yield from _looked(pairs, lambda pair, random: [p[None] for p in views.pictures(pair, random, views=VIEWS)])
+
+
+def _videos(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, list[Features]]]:
+    yield from _looked(pairs, lambda pair, random: [views.moving(pair, random)])
+
+
+def _looked(pairs: Iterable[Pair], make: Any) -> Iterator[tuple[Entry, list[Features]]]:
+    tower, table = VisionTower("cpu", bf16=_bf16()), read_tables().imagenet
+
+    def attempt(pair: Pair) -> tuple[Pair, list[NDArray[np.uint8]]] | None:
+        try:
+            return pair, make(pair, _random(pair))
+        except (MediaError, OSError, ValueError) as error:
+            log.warning("%s %s: %s", pair.source, pair.key, error)
+            return None
+
+    with ThreadPoolExecutor(2) as threads:
+        remaining = iter(pairs)
+        while batch := list(islice(remaining, _BATCH)):
+            made = [each for each in threads.map(attempt, batch) if each is not None]
+            shots = [shot for _, versions in made for shot in versions]
+            looks = tower.look([frame for shot in shots for frame in shot])
+            ends = np.cumsum([len(shot) for shot in shots])[:-1]
+            parts = zip(np.split(looks.logits, ends), np.split(looks.grid, ends), strict=True)
+            features = iter([from_looks(Looks(logits, grid), table) for logits, grid in parts])
+            for pair, versions in made:
+                yield _entry(pair), list(islice(features, len(versions)))
+
+
+def _sounds(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, list[Features]]]:
+    tower, table = SoundsTower(), read_tables().audioset
+
+    def attempt(pair: Pair) -> tuple[Pair, list[NDArray[np.float32]]]:
+        try:
+            return pair, views.sounds(pair, _random(pair), views=VIEWS)
+        except MediaError as error:
+            log.warning("%s %s: %s", pair.source, pair.key, error)
+            return pair, []
+
+    with ThreadPoolExecutor(2) as threads:
+        for pair, versions in threads.map(attempt, pairs):
+            if versions and np.abs(versions[0]).max() > 0:
+                yield _entry(pair), [from_hearing(tower.listen(version), table) for version in versions]
+
+
+def _documents(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, list[Features]]]:
+    tower, table = VisionTower("cpu", bf16=_bf16()), read_tables().imagenet
+    for path, mine in groupby(sorted(pairs, key=lambda pair: str(pair.path)), key=lambda pair: pair.path):
+        assert path is not None
+        try:
+            for pair, pixels, words in views.pages(path, list(mine)):
+                yield _entry(pair, words), [from_looks(tower.look([pixels]), table)]
+        except MediaError as error:
+            log.warning("%s: %s", source.name, error)
+
+
+_MAKERS = {Medium.IMAGE: _images, Medium.VIDEO: _videos, Medium.AUDIO: _sounds, Medium.DOCUMENT: _documents}
+
+
+def _entry(pair: Pair, words: str = "") -> Entry:
+    return Entry(pair.key, pair.group, pair.captions, pair.held_out, words[:_MOST_WORDS])
+
+
+def _random(pair: Pair) -> np.random.Generator:
+    """The same variation of a medium in every run."""
+    return np.random.default_rng(list(f"{pair.source}/{pair.key}".encode()))
+
+
+def _bf16() -> bool:
+    from embedder.device import pick_device
+
+    return pick_device("cpu").bf16

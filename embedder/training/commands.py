@@ -1,0 +1,121 @@
+"""The training commands of python -m embedder; nothing heavy is imported before one runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from embedder.training.stages import Training, Workshop
+
+MEDIA = ("image", "video", "audio", "document")
+_STAGES = {
+    "gather": "fetch the sources and look at them through the frozen towers",
+    "specialise": "train a specialist from the base",
+    "fuse": "add the specialists' task vectors to the base",
+    "drift": "what fusion did to the audio path, as a table",
+    "recover": "train the sound projector alone, against the frozen fused backbone",
+    "rehearse": "train everything on a balanced mixture",
+    "compare": "the two other ways: everything at once, and longer instead of recovered",
+    "evaluate": "the any-to-any matrix of a stage, on what was never trained on",
+    "train": "all of these in order; what is done is not done again",
+    "ship": "make a stage the model that comes with the product",
+}
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The stages as subcommands."""
+    for name, does in _STAGES.items():
+        parser = commands.add_parser(name, help=does, description=does.capitalize() + ".", epilog=_example(name))
+        parser.add_argument("--work", metavar="DIR", type=Path, help="the workshop (default: .training)")
+        parser.add_argument("--recipe", metavar="FILE", type=Path, help="a recipe.toml (default: the shipped one)")
+        parser.add_argument("--steps", metavar="N", type=int, help="updates in each stage: for a trial, not to quote")
+        if name == "specialise":
+            parser.add_argument("medium", choices=MEDIA)
+        if name in ("evaluate", "ship"):
+            parser.add_argument("--stage", metavar="NAME", default="rehearsed", help="default: rehearsed")
+        parser.set_defaults(run=_runner(name))
+
+
+def _example(name: str) -> str:
+    more = {"specialise": " image", "evaluate": " --stage fused"}.get(name, "")
+    return f"example: python -m embedder {name}{more}"
+
+
+def _runner(name: str) -> Callable[[argparse.Namespace], int]:
+    def run(options: argparse.Namespace) -> int:
+        logging.getLogger("embedder").setLevel(logging.INFO)
+        workshop = _workshop(options)
+        if name == "ship":
+            from embedder.training.ship import ship
+
+            _print(ship(workshop, options.stage))
+            return 0
+        from embedder.training.stages import Training
+
+        training = Training(workshop, workshop.gather())
+        _DO[name](training, options)
+        return 0
+
+    return run
+
+
+def _workshop(options: argparse.Namespace) -> Workshop:
+    from embedder.training.recipe import RECIPE, read_recipe
+    from embedder.training.sources import SOURCES
+    from embedder.training.stages import Workshop
+
+    home = Path(__file__).resolve().parents[2] / ".training"
+    return Workshop(options.work or home, read_recipe(options.recipe or RECIPE, steps=options.steps), SOURCES)
+
+
+def _specialise(training: Training, options: argparse.Namespace) -> None:
+    from embedder.training.pairs import Medium
+
+    training.specialise(Medium(options.medium))
+
+
+def _compare(training: Training, options: argparse.Namespace) -> None:
+    training.train_longer()
+    training.train_jointly()
+
+
+def _train(training: Training, options: argparse.Namespace) -> None:
+    from embedder.training.pairs import Medium
+
+    for medium in Medium:
+        training.specialise(medium)
+    training.fuse()
+    training.recover()
+    training.rehearse()
+    _show(training.drift())
+
+
+def _evaluate(training: Training, options: argparse.Namespace) -> None:
+    _show(training.numbers(training.workshop.model(options.stage)))
+
+
+_DO: dict[str, Callable[[Training, argparse.Namespace], None]] = {
+    "gather": lambda training, options: None,
+    "specialise": _specialise,
+    "fuse": lambda training, options: training.fuse(),
+    "drift": lambda training, options: _show(training.drift()),
+    "recover": lambda training, options: training.recover(),
+    "rehearse": lambda training, options: training.rehearse(),
+    "compare": _compare,
+    "evaluate": _evaluate,
+    "train": _train,
+}
+
+
+def _show(found: object) -> None:
+    _print(json.dumps(found, indent=1))
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")

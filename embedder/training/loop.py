@@ -1,0 +1,164 @@
+"""The loop: one stage of training, from a model and its mixtures to a trained model; it goes on where it was killed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from embedder.model.omni import OmniModel
+from embedder.training.loss import contrastive, strayed
+from embedder.training.mixture import Batch, Captions, Mixture, texts
+
+log = logging.getLogger(__name__)
+
+WIDTH_WEIGHTS = {384: 1.0, 256: 0.3, 128: 0.3, 64: 0.3}
+_KEEP_EVERY, _LOG_EVERY = 50, 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Settings of one stage.
+
+    Args:
+        steps: updates of the weights.
+        batch_size: media in a step; they are of one medium, which is drawn anew for each step.
+        media: how often each medium is drawn, by name.
+        backbone_rate: learning rate of the backbone; 0 freezes it.
+        projector_rate: of what `trained` names beside the backbone.
+        trained: prefixes of the tensors that may change.
+        keep_texts: texts in a step that must stay where they are.
+        keep_weight: of their loss against the contrastive one.
+    """
+
+    steps: int
+    media: Mapping[str, float]
+    trained: tuple[str, ...]
+    batch_size: int = 128
+    backbone_rate: float = 5e-5
+    projector_rate: float = 1e-3
+    temperature: float = 0.05
+    keep_texts: int = 32
+    keep_weight: float = 4.0
+    weight_decay: float = 0.01
+    warmup: float = 0.05
+    seed: int = 0
+    widths: Mapping[int, float] = field(default_factory=lambda: dict(WIDTH_WEIGHTS))
+
+
+def train(
+    model: OmniModel, mixtures: Mapping[str, Mixture], captions: Captions, plan: Plan, folder: Path, *, bf16: bool
+) -> OmniModel:
+    """Train in place; `folder` gets `log.jsonl` and, until the stage is done, `resume.pt`.
+
+    A step draws from a generator seeded by the plan and the step's number, so a run that was killed ends as one that
+    was not (to rounding).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    groups = _groups(model, plan)  # what changes, with its rates
+    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=plan.weight_decay)
+    rates = [group["lr"] for group in groups]
+    begun = _resume(folder / "resume.pt", model, optimiser, plan)
+    names, shares = list(plan.media), np.array(list(plan.media.values()), float)
+    shares /= shares.sum()
+    model.train()
+    started = time.monotonic()
+    for step in range(begun, plan.steps):
+        random = np.random.default_rng([plan.seed, step])
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate * _schedule(step, plan)
+        name = str(random.choice(names, p=shares))
+        batch = mixtures[name].batch(random, plan.batch_size)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            near = _loss(model, batch, plan)
+            kept = _kept(model, texts(random, captions, plan.keep_texts)) if plan.backbone_rate else near.new_zeros(())
+        optimiser.zero_grad(set_to_none=True)
+        (near + plan.keep_weight * kept).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_([tensor for group in groups for tensor in group["params"]], 1.0)
+        optimiser.step()
+        if step % _LOG_EVERY == 0 or step == plan.steps - 1:
+            line = {"step": step, "medium": name, "loss": round(near.item(), 4), "strayed": round(kept.item(), 5)}
+            line["seconds"] = round(time.monotonic() - started, 1)
+            with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            log.info("%s %s", folder.name, line)
+        if step % _KEEP_EVERY == _KEEP_EVERY - 1:
+            _keep(folder / "resume.pt", model, optimiser, plan, step + 1)
+    model.eval().requires_grad_(False)
+    return model
+
+
+def finish(folder: Path) -> None:
+    """Forget where a stage was: its checkpoint is written."""
+    (folder / "resume.pt").unlink(missing_ok=True)
+
+
+def _loss(model: OmniModel, batch: Batch, plan: Plan) -> Tensor:
+    vectors = model.media(batch.tower, batch.reading, kept=batch.kept, words=batch.words)
+    with torch.autocast("cpu", enabled=False):
+        return contrastive(
+            vectors.float(),
+            batch.targets,
+            batch.bank,
+            twins=batch.twins,
+            bank_twins=batch.bank_twins,
+            temperature=plan.temperature,
+            widths=dict(plan.widths),
+        )
+
+
+def _kept(model: OmniModel, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    ids, mask, vectors = batch
+    return strayed(model.words(ids, mask).float(), vectors)
+
+
+def _groups(model: OmniModel, plan: Plan) -> list[dict[str, Any]]:
+    """The parameters that change, with their rates; all others are frozen."""
+    model.requires_grad_(False)
+    backbone: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        if name.startswith(plan.trained) and name != "backbone.tokens.weight":
+            (backbone if name.startswith("backbone.") else others).append(parameter)
+            parameter.requires_grad_(True)
+    groups: Sequence[tuple[list[nn.Parameter], float]] = ((backbone, plan.backbone_rate), (others, plan.projector_rate))
+    return [{"params": tensors, "lr": rate} for tensors, rate in groups if tensors]
+
+
+def _schedule(step: int, plan: Plan) -> float:
+    """Linear warm-up, then half a cosine down to a twentieth."""
+    warm = max(1, int(plan.warmup * plan.steps))
+    if step < warm:
+        return (step + 1) / warm
+    done = (step - warm) / max(1, plan.steps - warm)
+    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _keep(path: Path, model: OmniModel, optimiser: torch.optim.Optimizer, plan: Plan, step: int) -> None:
+    partial = path.with_suffix(".part")
+    trained = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(plan.trained)}
+    state = {"step": step, "plan": json.dumps(asdict(plan)), "model": trained, "optimiser": optimiser.state_dict()}
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def _resume(path: Path, model: OmniModel, optimiser: torch.optim.Optimizer, plan: Plan) -> int:
+    """The step to go on with; a file of another plan is ignored."""
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    if state["plan"] != json.dumps(asdict(plan)):
+        return 0
+    model.load_state_dict(state["model"], strict=False)
+    optimiser.load_state_dict(state["optimiser"])
+    log.info("%s goes on at step %d", path.parent.name, state["step"])
+    return int(state["step"])

@@ -1,0 +1,47 @@
+"""Ship: a stage's checkpoint becomes the model that comes with the product, with goldens for its self-test."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from embedder.device import Device
+from embedder.mini import CHECKPOINT, GOLDENS_FILE, OmniaMini
+from embedder.model import checkpoint
+from embedder.segment import Modality, Role
+from embedder.selftest import golden_segments
+from embedder.training.recipe import RECIPE
+from embedder.training.stages import Workshop
+
+NAME = "omnia-mini"
+
+
+def ship(workshop: Workshop, stage: str, folder: Path = CHECKPOINT) -> str:
+    """Write weights, manifest, recipe, loss and goldens to the folder of the product's model.
+
+    Returns:
+        The fingerprint, for the table in embedder/embed.py.
+
+    Raises:
+        BadSettingsError: the stage has not been run.
+    """
+    model = workshop.model(stage)
+    manifest = checkpoint.read_manifest(workshop.stage(stage))
+    recipe = {"stage": stage, "seed": workshop.recipe.seed, "table": workshop.recipe.table}
+    checkpoint.save(folder, model, name=NAME, recipe=recipe, numbers=manifest.numbers)
+    mini = OmniaMini(model, Device("cpu", bf16=False))
+    goldens = {
+        modality.value: mini.encode(golden_segments(modality), Role.DOCUMENT).astype(np.float16)
+        for modality in Modality
+    }
+    save_file(goldens, folder / GOLDENS_FILE)
+    (folder / GOLDENS_FILE).chmod(0o644)
+    shutil.copyfile(RECIPE, folder / RECIPE.name)
+    with (folder / "log.jsonl").open("w", encoding="utf-8") as out:
+        for path in sorted((workshop.folder / "stages").glob("*/log.jsonl")):
+            for line in path.read_text(encoding="utf-8").splitlines():
+                out.write(f'{{"stage": "{path.parent.name}", {line[1:]}\n')
+    return checkpoint.read_manifest(folder).fingerprint

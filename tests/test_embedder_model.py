@@ -1,0 +1,150 @@
+"""The model: one backbone for words and soft tokens, and what must be true of its vectors whatever its weights are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from data.errors import ModelMismatchError
+from embedder.device import Device
+from embedder.embed import model_row
+from embedder.mini import CHECKPOINT, OmniaMini
+from embedder.model import checkpoint
+from embedder.model.features import Features, collate
+from embedder.model.omni import WIDTHS, OmniModel, Tower
+from embedder.model.projector import FRAMES, TOP
+from embedder.segment import Modality, Role, words
+from embedder.selftest import golden_segments
+from embedder.towers import sounds, vision
+from embedder.towers.words import WordsTower, padded, read_tokenizer
+
+
+@pytest.fixture(scope="module")
+def model() -> OmniModel:
+    return checkpoint.base_model().eval()
+
+
+def features(tower: Tower, count: int, *, frames: int = 1, seed: int = 0) -> list[Features]:
+    random = np.random.default_rng(seed)
+    classes, width, places = (
+        (vision.CLASSES, vision.FEATURES, vision.PLACES)
+        if tower is Tower.VISION
+        else (sounds.CLASSES, sounds.FEATURES, 1)
+    )
+    made = []
+    for _ in range(count):
+        prior = random.standard_normal(384).astype(np.float32)
+        made.append(
+            Features(
+                odds=random.random(classes).astype(np.float16),
+                frames=random.random((frames, width)).astype(np.float16),
+                places=random.random((places, width)).astype(np.float16),
+                prior=prior / np.linalg.norm(prior),
+            )
+        )
+    return made
+
+
+@pytest.mark.parametrize("tower", list(Tower))
+def test_media_become_unit_vectors_of_finite_numbers(model: OmniModel, tower: Tower) -> None:
+    with torch.inference_mode():
+        vectors = model.media(tower, collate(features(tower, 5, frames=3)))
+    assert vectors.shape == (5, 384)
+    torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(5), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("tower", list(Tower))
+def test_a_batch_gives_what_one_by_one_gives_whatever_the_padding(model: OmniModel, tower: Tower) -> None:
+    mixed = [*features(tower, 2, frames=1), *features(tower, 2, frames=FRAMES, seed=1)]
+    with torch.inference_mode():
+        together = model.media(tower, collate(mixed))
+        alone = torch.cat([model.media(tower, collate([each])) for each in mixed])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+def test_words_of_the_base_model_are_minilm_s(model: OmniModel) -> None:
+    texts = ["a dog on the beach", "rain"]
+    ids, mask = padded([encoded.ids for encoded in read_tokenizer().encode_batch(texts)])
+    with torch.inference_mode():
+        np.testing.assert_allclose(model.words(ids, mask).numpy(), WordsTower("cpu").encode(texts), atol=1e-5)
+
+
+def test_a_page_is_its_picture_and_its_words(model: OmniModel) -> None:
+    reading = collate(features(Tower.VISION, 2))
+    said = padded([encoded.ids for encoded in read_tokenizer().encode_batch(["an invoice for a new clutch", ""])])
+    with torch.inference_mode():
+        page, wordless = model.media(Tower.VISION, reading, words=said)
+        _, plain = model.media(Tower.VISION, reading)
+        (own,) = model.words(*padded([read_tokenizer().encode("an invoice for a new clutch").ids]))
+    assert page @ own > plain @ own
+    assert wordless @ plain > 0.95
+
+
+def test_soft_tokens_can_be_left_out(model: OmniModel) -> None:
+    reading = collate(features(Tower.VISION, 1))
+    tokens = TOP + 1 + 1 + vision.PLACES
+    with torch.inference_mode():
+        whole = model.media(Tower.VISION, reading, kept=torch.ones(1, tokens, dtype=torch.int64))
+        torch.testing.assert_close(whole, model.media(Tower.VISION, reading))
+        part = torch.zeros(1, tokens, dtype=torch.int64)
+        part[:, :3] = 1
+        assert not torch.allclose(whole, model.media(Tower.VISION, reading, kept=part), atol=1e-3)
+
+
+def test_soft_tokens_begin_at_the_size_of_words(model: OmniModel) -> None:
+    with torch.inference_mode():
+        tokens, _ = model.vision(collate(features(Tower.VISION, 4)))
+    table = model.backbone.tokens.weight.std()
+    assert 0.3 < float(tokens.std() / table) < 3
+
+
+def test_a_checkpoint_comes_back_as_it_was_in_half_precision(model: OmniModel, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, model, name="trial", recipe={"seed": 1}, numbers={"recall": 0.5})
+    again = checkpoint.load(tmp_path)
+    for name, tensor in checkpoint.state_of(again).items():
+        torch.testing.assert_close(tensor, checkpoint.state_of(model)[name].half().float(), msg=name)
+    manifest = checkpoint.read_manifest(tmp_path)
+    assert (manifest.name, manifest.recipe, manifest.numbers) == ("trial", {"seed": 1}, {"recall": 0.5})
+    assert manifest.fingerprint == f"trial-{manifest.sha256[:12]}"
+    assert (tmp_path / checkpoint.WEIGHTS_FILE).stat().st_size < 45_000_000
+
+
+def test_a_damaged_checkpoint_is_refused(model: OmniModel, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, model, name="trial", recipe={}, numbers={})
+    path = tmp_path / checkpoint.WEIGHTS_FILE
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(ModelMismatchError, match="weights changed"):
+        checkpoint.load(tmp_path)
+    with pytest.raises(ModelMismatchError, match="no checkpoint in"):
+        checkpoint.load(tmp_path / "nothing")
+
+
+def test_a_checkpoint_of_other_towers_is_refused(model: OmniModel, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, model, name="trial", recipe={}, numbers={})
+    path = tmp_path / checkpoint.MANIFEST_FILE
+    path.write_text(path.read_text().replace(vision.SHA256, "0" * 64))
+    with pytest.raises(ModelMismatchError, match="stands on other towers"):
+        checkpoint.load(tmp_path)
+
+
+def test_the_face_embeds_every_modality(model: OmniModel) -> None:
+    mini = OmniaMini(model, Device("cpu", bf16=False))
+    for modality in Modality:
+        vectors = mini.encode(golden_segments(modality), Role.DOCUMENT)
+        assert vectors.shape == (3, 384)
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_a_prefix_of_a_vector_still_tells_texts_apart(model: OmniModel) -> None:
+    mini = OmniaMini(model, Device("cpu", bf16=False))
+    dog, puppy, invoice = mini.encode([words(t) for t in ("a dog", "a puppy", "an unpaid invoice")], Role.QUERY)
+    for width in WIDTHS:
+        assert dog[:width] @ puppy[:width] > dog[:width] @ invoice[:width]
+
+
+@pytest.mark.skipif(not CHECKPOINT.exists(), reason="no checkpoint in this tree")
+def test_the_table_names_the_checkpoint_that_is_there() -> None:
+    assert model_row("omnia-mini").fingerprint == checkpoint.read_manifest(CHECKPOINT).fingerprint

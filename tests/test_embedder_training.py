@@ -1,0 +1,249 @@
+"""All stages of training on tiny data: real towers, real losses, a few steps each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from embedder import evaluate
+from embedder.model import checkpoint
+from embedder.training import loop
+from embedder.training.cache import Shelf
+from embedder.training.loss import contrastive, strayed
+from embedder.training.pairs import Medium, Pair, Source
+from embedder.training.recipe import read_recipe
+from embedder.training.stages import BASE, FUSED, RECOVERED, REHEARSED, Training, Workshop, specialist
+from tests import make_media
+
+THINGS = ("red ball", "green tree", "blue car", "old boat", "small house", "tall tower", "black cat", "white bird")
+COLOURS = ("red", "green", "blue", "brown", "gray", "purple", "black", "white")
+
+
+def _drawing(colour: str, side: int) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">'
+        f'<circle cx="50" cy="50" r="{side}" fill="{colour}" stroke="orange" stroke-width="4"/></svg>'
+    )
+
+
+def _drawn(source: str) -> Iterator[Pair]:
+    for number in range(24):
+        thing, colour = THINGS[number % 8], COLOURS[number % 8]
+        group = f"{thing} {number // 8}"
+        yield Pair(
+            source=source,
+            key=str(number),
+            group=group,
+            captions=(f"a {thing}", f"a drawing of a {thing}"),
+            svg=_drawing(colour, 20 + number),
+        )
+
+
+def _heard(folder: Path) -> Iterator[Pair]:
+    for number in range(16):
+        path = make_media.wav(folder / f"{number}.wav", make_media.tone(1.0, hz=200.0 + 150 * number))
+        yield Pair(
+            source="tones", key=str(number), group=f"tone {number}", captions=(f"a tone, {number} high",), path=path
+        )
+
+
+def _read(folder: Path) -> Iterator[Pair]:
+    texts = tuple(f"Page {number}. {make_media.STORY}" for number in range(12))
+    path = make_media.pdf(folder / "book.pdf", texts)
+    for number in range(12):
+        yield Pair(
+            source="book",
+            key=str(number),
+            group=f"page {number}",
+            captions=(f"page {number} of the story",),
+            path=path,
+            page=number + 1,
+        )
+
+
+SOURCES = (
+    Source(name="drawings", medium=Medium.IMAGE, packages=(), licence="own", read=lambda folder: _drawn("drawings")),
+    Source(name="moves", medium=Medium.VIDEO, packages=(), licence="own", read=lambda folder: _drawn("moves")),
+    Source(name="tones", medium=Medium.AUDIO, packages=(), licence="own", read=_heard),
+    Source(name="book", medium=Medium.DOCUMENT, packages=(), licence="own", read=_read),
+    Source(
+        name="others",
+        medium=Medium.IMAGE,
+        packages=(),
+        licence="own",
+        read=lambda folder: _drawn("others"),
+        whole=True,
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    folder = tmp_path_factory.mktemp("workshop")
+    (folder / "packages").mkdir()
+    return Workshop(folder, read_recipe(steps=2), SOURCES)
+
+
+@pytest.fixture(scope="module")
+def shelves(workshop: Workshop) -> list[Shelf]:
+    return workshop.gather()
+
+
+@pytest.fixture(scope="module")
+def trained(workshop: Workshop, shelves: list[Shelf]) -> Training:
+    training = Training(workshop, shelves)
+    for medium in Medium:
+        training.specialise(medium)
+    training.fuse()
+    training.recover()
+    training.rehearse()
+    return training
+
+
+def test_every_medium_is_on_its_shelf_and_a_second_look_reads_it_there(
+    workshop: Workshop, shelves: list[Shelf]
+) -> None:
+    assert [len(shelf.entries) for shelf in shelves] == [24, 24, 16, 12, 24]
+    assert all(entry.words for entry in shelves[3].entries)
+    again = replace(workshop, sources=[replace(source, read=_must_not_be_read) for source in SOURCES]).gather()
+    np.testing.assert_array_equal(again[0].odds, shelves[0].odds)
+
+
+def test_every_stage_leaves_weights_recipe_numbers_and_loss(workshop: Workshop, trained: Training) -> None:
+    for name in (*(specialist(medium) for medium in Medium), RECOVERED, REHEARSED):
+        manifest = checkpoint.read_manifest(workshop.stage(name))
+        assert manifest.recipe["steps"] == 2
+        assert {"matrix", "sources", "text_kept", "pages_by_pixels"} <= manifest.numbers.keys()
+        losses = [json.loads(line) for line in (workshop.stage(name) / "log.jsonl").read_text().splitlines()]
+        assert all(np.isfinite(line["loss"]) for line in losses)
+        assert not (workshop.stage(name) / "resume.pt").exists()
+
+
+def test_recovery_changes_every_tensor_of_the_sound_projector_and_no_other_bit(
+    workshop: Workshop, trained: Training
+) -> None:
+    before, after = (checkpoint.state_of(workshop.model(name)) for name in (FUSED, RECOVERED))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    unused = {"sound.time"}  # only one window long: the later windows' tensors have rows that nothing reaches
+    assert changed | unused == {name for name in before if name.startswith("sound.")} | unused
+
+
+def test_a_specialist_leaves_the_other_projector_alone(workshop: Workshop, trained: Training) -> None:
+    base, image = (checkpoint.state_of(workshop.model(name)) for name in (BASE, specialist(Medium.IMAGE)))
+    assert all(torch.equal(base[name], image[name]) for name in base if name.startswith("sound."))
+    assert any(not torch.equal(base[name], image[name]) for name in base if name.startswith("backbone."))
+
+
+def test_the_sound_projector_is_copied_by_fusion(workshop: Workshop, trained: Training) -> None:
+    audio, fused = (checkpoint.state_of(workshop.model(name)) for name in (specialist(Medium.AUDIO), FUSED))
+    assert all(torch.equal(audio[name], fused[name]) for name in audio if name.startswith("sound."))
+
+
+def test_drift_is_told_for_each_later_stage(trained: Training) -> None:
+    table = trained.drift()
+    assert list(table) == [FUSED, RECOVERED, REHEARSED]
+    assert all(0 <= row["moved"] <= 2 for row in table.values())
+
+
+def test_a_run_that_was_killed_ends_as_one_that_was_not(
+    trained: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_KEEP_EVERY", 1)
+    plan = replace(trained.workshop.recipe.recover, steps=4)
+
+    def run(folder: Path) -> dict[str, torch.Tensor]:
+        model = trained.workshop.model(FUSED)
+        return checkpoint.state_of(loop.train(model, trained.mixtures, trained.captions, plan, folder, bf16=False))
+
+    whole = run(tmp_path / "whole")
+
+    def fall_over(*arguments: object) -> None:
+        keep(*arguments)  # type: ignore[arg-type]
+        if arguments[-1] == 2:
+            raise KeyboardInterrupt
+
+    keep = loop._keep
+    monkeypatch.setattr(loop, "_keep", fall_over)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed")
+    resumed = run(tmp_path / "killed")
+    for name, tensor in whole.items():
+        torch.testing.assert_close(resumed[name], tensor, atol=1e-6, rtol=1e-5, msg=name)
+
+
+def test_contrast_is_least_when_media_lie_on_their_captions_and_twins_are_no_negatives() -> None:
+    captions = torch.eye(4)[:3]
+    bank = torch.eye(4)[3:]
+    no_twins, no_bank_twins = torch.eye(3, dtype=torch.bool), torch.zeros(3, 1, dtype=torch.bool)
+
+    def loss(vectors: torch.Tensor, twins: torch.Tensor) -> float:
+        return float(
+            contrastive(
+                vectors,
+                captions,
+                bank,
+                twins=twins,
+                bank_twins=no_bank_twins,
+                temperature=0.1,
+                widths={4: 1.0},
+            )
+        )
+
+    assert loss(captions, no_twins) < 0.001
+    swapped = captions[[1, 0, 2]]
+    assert loss(swapped, no_twins) > 6
+    both = no_twins.clone()
+    both[0, 1] = both[1, 0] = True
+    assert loss(captions, both) < loss(captions, no_twins) + 1e-6
+    half = torch.nn.functional.normalize(captions + captions[[1, 0, 2]], dim=-1)
+    assert loss(half, both) < loss(half, no_twins)
+
+
+def test_texts_that_stay_have_not_strayed() -> None:
+    here = torch.eye(3)
+    assert strayed(here, here) == 0
+    assert strayed(here, here[[1, 2, 0]]) == 1
+
+
+def test_recall_by_hand() -> None:
+    candidates = np.eye(4, dtype=np.float32)
+    queries = np.array([[1, 0, 0, 0], [0.9, 0.4, 0, 0], [0, 0, 0, 1]], np.float32)
+    right = np.zeros((3, 4), bool)
+    right[0, 0] = right[1, 1] = True  # the third has no answer and is not counted
+    found = evaluate.measure(queries, candidates, right)
+    assert (found.queries, found.candidates) == (2, 4)
+    assert found.recall == {1: 0.5, 5: 1.0, 10: 1.0}
+    assert found.ndcg == pytest.approx((1 + 1 / np.log2(3)) / 2, abs=1e-4)
+    assert found.chance == 1.0
+
+
+def test_a_query_is_not_its_own_answer() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    right = ~np.eye(3, dtype=bool)
+    found = evaluate.measure(vectors, vectors, right, itself=np.eye(3, dtype=bool))
+    assert found.recall[1] == 1.0
+
+
+def test_chance_by_hand() -> None:
+    vectors = np.eye(20, dtype=np.float32)
+    assert evaluate.measure(vectors, vectors, np.eye(20, dtype=bool)).chance == 0.5
+
+
+def test_pairs_of_one_group_are_held_out_together_and_about_a_tenth_is() -> None:
+    def pair(group: str, source: str) -> Pair:
+        return Pair(source=source, key=group, group=group, captions=(group,))
+
+    groups = [f"thing {number}" for number in range(2_000)]
+    out = [pair(group, "a").held_out for group in groups]
+    assert out == [pair(group, "b").held_out for group in groups]
+    assert 0.08 < np.mean(out) < 0.12
+
+
+def _must_not_be_read(folder: Path) -> Iterator[Pair]:
+    raise AssertionError("its shelf is there already")
