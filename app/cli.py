@@ -108,7 +108,11 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (auto)")
-    parser.add_argument("--model", metavar="M", help="the model the library was ingested with")
+    parser.add_argument("--model", metavar="M", help="ask what this model made of the library (the one that answers)")
+    parser.add_argument(
+        "--trust-remote-code", action="store_true", help="let a model run Python code that comes with its weights"
+    )
+    parser.add_argument("--accept-licence", action="store_true", help="use a model whose licence is not commercial")
 
 
 def _search(options: argparse.Namespace) -> int:
@@ -139,7 +143,12 @@ def _search(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     """Become `streamlit run streamlit_app.py`, so that both are one and the same server."""
-    chosen = {"OMNIA_MODEL": options.model, "OMNIA_DEVICE": options.device}
+    chosen = {
+        "OMNIA_MODEL": options.model,
+        "OMNIA_DEVICE": options.device,
+        "OMNIA_TRUST_REMOTE_CODE": "1" if options.trust_remote_code else None,
+        "OMNIA_ACCEPT_LICENCE": "1" if options.accept_licence else None,
+    }
     environment = os.environ | {name: value for name, value in chosen.items() if value}
     script = Path(__file__).parent.parent / "streamlit_app.py"
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(options.port)]
@@ -165,7 +174,14 @@ def _library(options: argparse.Namespace) -> Iterator[Library]:
     from app.wiring import Library
     from data.settings import Settings
 
-    library = Library(Settings.load(model=options.model, device=options.device))
+    library = Library(
+        Settings.load(
+            model=options.model,
+            device=options.device,
+            trust_remote_code=options.trust_remote_code,
+            accept_licence=options.accept_licence,
+        )
+    )
     try:
         yield library
     finally:

@@ -18,23 +18,25 @@ _FEWEST_LOOKED_UP = 20  # contents in one question to the catalogue
 _GLIMPSED = 500  # segments looked at for a glimpse
 
 
-def indexed_files(catalogue: Catalogue, contents: Sequence[str]) -> dict[str, list[FileRecord]]:
-    """The indexed files of each content; contents that no such file has are left out."""
+def indexed_files(catalogue: Catalogue, contents: Sequence[str], fingerprint: str) -> dict[str, list[FileRecord]]:
+    """The files of each content that are indexed under a fingerprint; contents without such a file are left out."""
     found: dict[str, list[FileRecord]] = {}
-    for content, files in catalogue.files_of(contents).items():
+    for content, files in catalogue.files_of(contents, fingerprint).items():
         indexed = [file for file in files if file.state is FileState.INDEXED]
         if indexed:
             found[content] = indexed
     return found
 
 
-def first_files(catalogue: Catalogue, contents: Sequence[str], *, count: int) -> dict[str, list[FileRecord]]:
-    """The indexed files of the first `count` contents that have any, in the order of the contents."""
+def first_files(
+    catalogue: Catalogue, contents: Sequence[str], *, fingerprint: str, count: int
+) -> dict[str, list[FileRecord]]:
+    """The files, indexed under a fingerprint, of the first `count` contents that have any, in the contents' order."""
     found: dict[str, list[FileRecord]] = {}
     step = max(count, _FEWEST_LOOKED_UP)
     for start in range(0, len(contents), step):
         portion = contents[start : start + step]
-        known = indexed_files(catalogue, portion)
+        known = indexed_files(catalogue, portion, fingerprint)
         found |= {content: known[content] for content in portion if content in known}
         if len(found) >= count:
             break
@@ -58,13 +60,13 @@ def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = 
     )
 
 
-def glimpse(store: VectorStore, catalogue: Catalogue, *, count: int) -> tuple[Result, ...]:
+def glimpse(store: VectorStore, catalogue: Catalogue, *, fingerprint: str, count: int) -> tuple[Result, ...]:
     """A few files of the library, of every kind in turn, to start from; their score is 0. Needs no model."""
     records, _ = next(store.scan(batch_size=_GLIMPSED), ([], None))
     firsts: dict[str, Hit] = {}
     for record in sorted(records, key=lambda record: record.number):
         firsts.setdefault(record.content, Hit(record, 0.0))
-    files = indexed_files(catalogue, list(firsts))
+    files = indexed_files(catalogue, list(firsts), fingerprint)
     by_kind: dict[Kind, list[Result]] = {kind: [] for kind in Kind}
     for content, hit in firsts.items():
         if content in files:

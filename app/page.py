@@ -260,7 +260,9 @@ def _welcome(library: Library) -> None:
         "that looks, sounds or reads like it comes up, at the moment where it does. Both together work too.</p>"
         f'<ul class="om-roots">{roots}</ul></section>'
     )
-    _cards(glimpse(library.store(), library.catalogue(), count=_GLIMPSE), key="glimpse")
+    space = library.space()
+    shown = glimpse(space.store(), library.catalogue(), fingerprint=space.model.fingerprint, count=_GLIMPSE)
+    _cards(shown, key="glimpse")
     failures = library.catalogue().failures()
     if failures:
         with st.expander(f"{len(failures):,} file{'s' if len(failures) != 1 else ''} could not be read"):
@@ -276,9 +278,10 @@ def _welcome(library: Library) -> None:
 
 
 def _service(library: Library) -> Any:
-    """The search service; the first question waits for the model."""
-    if library.service.made:
-        return library.service.made
+    """The search service; the first question, and the first after a switch, waits for the model."""
+    made = library.service.made
+    if made:
+        return made
     with st.spinner("Waking the model, once …"):
         return library.service()
 

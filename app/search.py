@@ -42,6 +42,7 @@ class SearchService:
 
     def __init__(self, embedder: Embedder, store: VectorStore, *, catalogue: Catalogue, readers: ReaderPool) -> None:
         self._store = store
+        self._fingerprint = embedder.row.fingerprint
         self._catalogue = catalogue
         self._background = Background(store)
         self._parts = PartReader(embedder, store, readers)
@@ -100,7 +101,7 @@ class SearchService:
             for hit in hits:
                 if hit.segment.content not in left_out:
                     by_content.setdefault(hit.segment.content, []).append(hit)
-            files = first_files(self._catalogue, list(by_content), count=query.limit)
+            files = first_files(self._catalogue, list(by_content), fingerprint=self._fingerprint, count=query.limit)
             if len(files) >= query.limit or drained or asked >= _MOST_HITS:
                 break
             asked = min(asked * _MORE, _MOST_HITS)

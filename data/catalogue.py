@@ -1,32 +1,62 @@
-"""The catalogue: which files the library knows, what became of each, and which contents are indexed."""
+"""The catalogue: which files the library knows, what became of each, and which contents are indexed.
+
+All of it is kept for each fingerprint by itself: a second model is filled in beside the active one, whose answers stay
+as they are. Where a fingerprint may be left out, the active model's is meant.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.engine import Engine
 
 from data.database import open_database, reading, translated
 from data.recording import Outcome, chunks, record_outcomes
 from data.records import FileRecord, FileState, Kind
-from data.tables import File, Indexing, Root, Run, escape_path
+from data.switching import (
+    Filling,
+    LibraryModel,
+    Waiting,
+    activate,
+    active_model,
+    adopt,
+    filling,
+    forget_outcomes,
+    is_under,
+    known_models,
+    meet,
+    waiting,
+)
+from data.tables import ActiveModel, File, FileOutcome, Indexing, KnownModel, Root, Run
 
-__all__ = ["Catalogue", "Known", "LibrarySummary", "Outcome", "RootSummary", "open_catalogue"]
+__all__ = [
+    "Catalogue",
+    "Filling",
+    "Known",
+    "LibraryModel",
+    "LibrarySummary",
+    "Outcome",
+    "RootSummary",
+    "Waiting",
+    "open_catalogue",
+]
 
 _KINDS = {None: None} | {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in FileState}
 
 # Asked for every file of a crawl: built once, for building takes longer than answering.
 _KNOWN = (
-    select(File.id, File.path, File.size_bytes, File.mtime_ns, File.content, File.kind, File.state, File.fingerprint)
-    .add_columns(File.reason, Indexing.content)
-    .outerjoin(Indexing, (Indexing.content == File.content) & (Indexing.fingerprint == bindparam("fingerprint")))
+    select(File.id, File.path, FileOutcome.size_bytes, FileOutcome.mtime_ns, FileOutcome.content, FileOutcome.kind)
+    .add_columns(FileOutcome.state, FileOutcome.fingerprint, FileOutcome.reason, FileOutcome.is_final, Indexing.content)
+    .join(FileOutcome, FileOutcome.file_id == File.id)
+    .outerjoin(Indexing, (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == bindparam("fingerprint")))
     .where(File.path.in_(bindparam("paths", expanding=True)))
+    .order_by(FileOutcome.run)
 )
 _MARK_SEEN = update(File).where(File.id.in_(bindparam("ids", expanding=True))).values(seen_run=bindparam("run"))
 _INDEXED_KIND = select(Indexing.kind).where(
@@ -36,7 +66,7 @@ _INDEXED_KIND = select(Indexing.kind).where(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the catalogue remembers of a path.
+    """What the catalogue remembers of a path, under the fingerprint asked for or else under the latest other one.
 
     Args:
         settled: the remembered outcome holds under the fingerprint asked for: nothing to do while size and
@@ -65,7 +95,7 @@ class LibrarySummary:
     """What the library holds.
 
     Args:
-        counts: files by kind and state; kind None for files whose kind is not known.
+        counts: files by kind and state under the active model; kind None for files whose kind is not known.
         segments: by fingerprint, over the contents indexed under it.
         running: roots that a run has begun and not finished, with the time it began (seconds since the epoch).
     """
@@ -98,9 +128,15 @@ class Catalogue:
     # ── one crawl of a root ──
 
     @translated
-    def begin_run(self, root: str, fingerprint: str) -> int:
-        """Note that a crawl of `root` begins; returns the run's number."""
+    def begin_run(self, root: str, fingerprint: str, *, model: str = "") -> int:
+        """Note that a crawl of `root` begins; returns the run's number.
+
+        Args:
+            model: the name of the model with this fingerprint. While no other has indexed anything, it becomes the
+                active one.
+        """
         with self._engine.begin() as db:
+            meet(db, LibraryModel(model or fingerprint, fingerprint))
             root_id = db.execute(select(Root.id).where(Root.path == root)).scalar_one_or_none()
             if root_id is None:
                 root_id = _new_id(db, insert(Root).values(path=root, offline_reason=""))
@@ -113,7 +149,11 @@ class Catalogue:
         with self._reader.connect() as db:
             for chunk in chunks(paths):
                 rows = db.execute(_KNOWN, {"paths": chunk, "fingerprint": fingerprint}).all()
-                for number, path, size_bytes, mtime_ns, content, kind, state, under, reason, indexed in rows:
+                mine = {row.path for row in rows if row.fingerprint == fingerprint}
+                for number, path, size_bytes, mtime_ns, content, kind, state, under, reason, is_final, indexed in rows:
+                    is_mine = under == fingerprint
+                    if path in mine and not is_mine:
+                        continue
                     is_indexed = state == FileState.INDEXED.value
                     found[path] = Known(
                         id=number,
@@ -123,7 +163,7 @@ class Catalogue:
                         kind=_KINDS[kind],
                         state=_STATES[state],
                         reason=reason,
-                        settled=indexed is not None if is_indexed else under == fingerprint,
+                        settled=is_mine and (indexed is not None if is_indexed else is_final),
                     )
         return found
 
@@ -158,7 +198,7 @@ class Catalogue:
         with self._engine.begin() as db:
             removed = 0
             if sweep:
-                gone = _under(root) & (File.seen_run != run)
+                gone = is_under(root) & (File.seen_run != run)
                 removed = db.execute(delete(File).where(gone)).rowcount
             db.execute(update(Root).where(Root.path == root).values(offline_reason=offline_reason))
             db.execute(update(Run).where(Run.id == run).values(finished_at=time.time()))
@@ -169,11 +209,16 @@ class Catalogue:
     # ── cleaning up ──
 
     @translated
-    def orphans(self) -> set[str]:
-        """Contents that are indexed and that no file has any more."""
-        query = select(Indexing.content).distinct().where(~Indexing.content.in_(_live_contents()))
+    def orphans(self) -> dict[str, set[str]]:
+        """Contents that are indexed and that no file has any more, by fingerprint."""
+        is_live = exists().where(
+            FileOutcome.content == Indexing.content, FileOutcome.fingerprint == Indexing.fingerprint
+        )
+        found: defaultdict[str, set[str]] = defaultdict(set)
         with self._reader.connect() as db:
-            return set(db.execute(query).scalars())
+            for fingerprint, content in db.execute(select(Indexing.fingerprint, Indexing.content).where(~is_live)):
+                found[fingerprint].add(content)
+        return dict(found)
 
     @translated
     def unindexed(self, contents: Collection[str], fingerprint: str) -> set[str]:
@@ -186,69 +231,147 @@ class Catalogue:
         return set(contents) - indexed
 
     @translated
-    def forget_contents(self, contents: Collection[str]) -> None:
-        """Drop the indexings of these contents, before their vectors are deleted."""
+    def forget_contents(self, contents: Collection[str], fingerprint: str) -> None:
+        """Drop the indexings of these contents under a fingerprint, before their vectors are deleted."""
         with self._engine.begin() as db:
             for chunk in chunks(list(contents)):
-                db.execute(delete(Indexing).where(Indexing.content.in_(chunk)))
+                db.execute(delete(Indexing).where(Indexing.content.in_(chunk), Indexing.fingerprint == fingerprint))
 
     @translated
     def forget_root(self, root: str) -> int:
         """Drop a root and every file under it; returns how many files."""
         with self._engine.begin() as db:
-            removed = db.execute(delete(File).where(_under(root))).rowcount
+            removed = db.execute(delete(File).where(is_under(root))).rowcount
             doomed = select(Root.id).where(Root.path == root)
             db.execute(delete(Run).where(Run.root_id.in_(doomed)))
             db.execute(delete(Root).where(Root.path == root))
             return removed
 
     @translated
-    def forget_failures(self) -> list[str]:
+    def forget_failures(self, fingerprint: str | None = None) -> list[str]:
         """Make every failed file new again, so that the next ingest tries it; returns the roots they are in."""
-        failed = File.state == FileState.FAILED.value
         with self._engine.begin() as db:
-            roots = list(db.execute(select(Root.path).distinct().join(File).where(failed)).scalars())
-            db.execute(update(File).where(failed).values(fingerprint=""))
-            return roots
+            failed = (FileOutcome.state == FileState.FAILED.value) & _under(fingerprint)
+            roots = select(Root.path).distinct().join(File).join(FileOutcome, FileOutcome.file_id == File.id)
+            found = list(db.execute(roots.where(failed)).scalars())
+            db.execute(update(FileOutcome).where(failed).values(is_final=False))
+            return found
+
+    # ── the models ──
+
+    @translated
+    def active(self) -> LibraryModel | None:
+        """The model whose collection answers; None before the first ingest."""
+        with self._reader.connect() as db:
+            return active_model(db)
+
+    @translated
+    def models(self) -> list[LibraryModel]:
+        """Every model that an ingest has begun with and that was not forgotten."""
+        with self._reader.connect() as db:
+            return known_models(db)
+
+    @translated
+    def has_indexed(self, fingerprint: str) -> bool:
+        """Whether any content is indexed under a fingerprint."""
+        with self._reader.connect() as db:
+            found = select(Indexing.content).where(Indexing.fingerprint == fingerprint).limit(1)
+            return db.execute(found).first() is not None
+
+    @translated
+    def fillings(self) -> list[Filling]:
+        """How far every model has come."""
+        with self._reader.connect() as db:
+            return [filling(db, model) for model in known_models(db)]
+
+    @translated
+    def waiting(self, fingerprint: str, roots: Sequence[str]) -> list[Waiting]:
+        """What the active model has indexed under these roots and `fingerprint` is still to embed, by kind."""
+        with self._reader.connect() as db:
+            return waiting(db, fingerprint, roots)
+
+    @translated
+    def switch(self, model: LibraryModel, *, force: bool = False) -> Filling:
+        """Make a model the active one, in one transaction, if it lacks nothing or with `force`.
+
+        Returns:
+            How far it had come; `is_active` tells whether it answers now.
+        """
+        with self._engine.begin() as db:
+            found = filling(db, model)
+            if not found.is_active and (force or not found.missing):
+                adopt(db, model)
+                activate(db, model)
+                found = replace(found, is_active=True)
+            return found
+
+    @translated
+    def forget_model(self, fingerprint: str) -> int:
+        """Drop what became of files under a fingerprint; returns how many contents were indexed.
+
+        The model stays in `models` until `forget_name`, so that a crash before its vectors are gone can be mended.
+        """
+        with self._engine.begin() as db:
+            return forget_outcomes(db, fingerprint)
+
+    @translated
+    def forget_name(self, fingerprint: str) -> None:
+        """The last step of forgetting a model."""
+        with self._engine.begin() as db:
+            db.execute(delete(KnownModel).where(KnownModel.fingerprint == fingerprint))
 
     # ── looking ──
 
     @translated
     def file(self, file_id: int) -> FileRecord | None:
-        return next(self._files(File.id == file_id), None)
+        """A file by its number: as it is indexed under the active model, or else under any, or else as it is."""
+        found = list(self._files(File.id == file_id))
+        active = self.active()
+        fingerprint = active.fingerprint if active else ""
+        ranked = sorted(found, key=lambda one: (one.state is not FileState.INDEXED, one.fingerprint != fingerprint))
+        return next(iter(ranked), None)
 
     @translated
-    def files_at(self, paths: Sequence[str]) -> list[FileRecord]:
+    def files_at(self, paths: Sequence[str], fingerprint: str | None = None) -> list[FileRecord]:
         """The records of these paths, as far as they are known."""
-        return [record for chunk in chunks(paths) for record in self._files(File.path.in_(chunk))]
+        under = _under(fingerprint)
+        return [record for chunk in chunks(paths) for record in self._files(File.path.in_(chunk) & under)]
 
     @translated
-    def files_of(self, contents: Collection[str]) -> dict[str, list[FileRecord]]:
+    def files_of(self, contents: Collection[str], fingerprint: str | None = None) -> dict[str, list[FileRecord]]:
         """The files that have each of these contents, by path; contents that no file has are left out."""
         found: defaultdict[str, list[FileRecord]] = defaultdict(list)
+        under = _under(fingerprint)
         for chunk in chunks(list(contents)):
-            for record in self._files(File.content.in_(chunk)):
+            for record in self._files(FileOutcome.content.in_(chunk) & under):
                 found[record.content or ""].append(record)
         return dict(found)
 
     @translated
-    def failures(self) -> list[FileRecord]:
+    def failures(self, fingerprint: str | None = None) -> list[FileRecord]:
         """The files whose last attempt failed, by path."""
-        return list(self._files(File.state == FileState.FAILED.value))
+        return list(self._files((FileOutcome.state == FileState.FAILED.value) & _under(fingerprint)))
 
     @translated
-    def notes(self) -> dict[str, list[str]]:
+    def notes(self, fingerprint: str | None = None) -> dict[str, list[str]]:
         """What was left out of indexed files, by path."""
-        query = select(File.path, Indexing.notes).join(Indexing, Indexing.content == File.content)
+        query = (
+            select(File.path, Indexing.notes)
+            .join(FileOutcome, FileOutcome.file_id == File.id)
+            .join(
+                Indexing,
+                (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == FileOutcome.fingerprint),
+            )
+            .where(Indexing.notes != "", _under(fingerprint))
+        )
         with self._reader.connect() as db:
-            rows = db.execute(query.where(Indexing.notes != "").order_by(File.path))
-            return {path: notes.splitlines() for path, notes in rows}
+            return {path: notes.splitlines() for path, notes in db.execute(query.order_by(File.path))}
 
     @translated
     def has_files(self, root: str) -> bool:
         """Whether any file at or below a path is known."""
         with self._reader.connect() as db:
-            return db.execute(select(File.id).where(_under(root)).limit(1)).first() is not None
+            return db.execute(select(File.id).where(is_under(root)).limit(1)).first() is not None
 
     @translated
     def roots(self) -> list[str]:
@@ -260,7 +383,8 @@ class Catalogue:
         files_of_root = select(func.count()).where(File.root_id == Root.id).scalar_subquery()
         with self._reader.connect() as db:
             roots = db.execute(select(Root.path, Root.offline_reason, files_of_root).order_by(Root.path)).all()
-            counts = db.execute(select(File.kind, File.state, func.count()).group_by(File.kind, File.state)).all()
+            counted = select(FileOutcome.kind, FileOutcome.state, func.count()).where(_under(None))
+            counts = db.execute(counted.group_by(FileOutcome.kind, FileOutcome.state)).all()
             segments = db.execute(
                 select(Indexing.fingerprint, func.sum(Indexing.segments)).group_by(Indexing.fingerprint)
             ).all()
@@ -275,12 +399,10 @@ class Catalogue:
         )
 
     def _files(self, condition: ColumnElement[bool]) -> Iterator[FileRecord]:
-        query = select(*File.__table__.columns, Root.path.label("root"))
+        query = select(File.id, File.path, Root.path.label("root"), FileOutcome.__table__).select_from(File)
+        query = query.join(FileOutcome, FileOutcome.file_id == File.id).join(Root, Root.id == File.root_id)
         with self._reader.connect() as db:
-            rows = db.execute(
-                query.select_from(File).join(Root, Root.id == File.root_id).where(condition).order_by(File.path)
-            ).all()
-        return iter([_file_record(row) for row in rows])
+            return iter([_file_record(row) for row in db.execute(query.where(condition).order_by(File.path))])
 
 
 def _new_id(db: Connection, statement: Any) -> int:
@@ -304,11 +426,7 @@ def _file_record(row: Any) -> FileRecord:
     )
 
 
-def _under(root: str) -> ColumnElement[bool]:
-    """The files at or below a root; by `substr`, since LIKE ignores case in SQLite."""
-    prefix = escape_path(root.rstrip("/") + "/")
-    return (File.path == root) | (func.substr(File.path, 1, len(prefix)) == prefix)
-
-
-def _live_contents() -> Any:
-    return select(File.content).where(File.content.is_not(None))
+def _under(fingerprint: str | None) -> ColumnElement[bool]:
+    """Outcomes under a fingerprint, or under the active model's."""
+    active = select(ActiveModel.fingerprint).scalar_subquery()
+    return FileOutcome.fingerprint == (active if fingerprint is None else fingerprint)

@@ -29,6 +29,7 @@ from data.points import (
     record_of,
     slices,
     stacked,
+    stored_identity,
 )
 from data.records import Hit, SegmentRecord
 from data.vectors import ANYWHERE, Vectors, Where
@@ -194,22 +195,32 @@ class EdgeStore(PagedStore):
             ) from error
 
 
+def delete_collection(folder: Path) -> None:
+    """Delete a collection that nobody has open; a crash leaves all of it or none under its name.
+
+    Raises:
+        StoreUnavailableError: it cannot be deleted.
+    """
+    doomed = folder.with_name(f"{folder.name}.dropped")
+    try:
+        if doomed.exists():  # an earlier deletion was cut off
+            shutil.rmtree(doomed)
+        if folder.exists():
+            folder.rename(doomed)
+            shutil.rmtree(doomed)
+    except OSError as error:
+        raise StoreUnavailableError(f"cannot delete {folder}: {error.strerror}; check its permissions") from error
+
+
 def _any_of(wanted: dict[str, list[str]]) -> qe.Filter:
     return qe.Filter(must=[qe.FieldCondition(key=name, match=qe.MatchAny(values)) for name, values in wanted.items()])
 
 
 def _check_identity(folder: Path, *, fingerprint: str, dim: int) -> None:
-    manifest = folder / "collection.json"
-    if not manifest.exists():
-        return
-    try:
-        kept = json.loads(manifest.read_text(encoding="utf-8"))
-        kept_dim, kept_fingerprint = int(kept["dim"]), str(kept["fingerprint"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreUnavailableError(f"{manifest} is damaged; delete {folder} and ingest again") from error
-    if (kept_dim, kept_fingerprint) != (dim, fingerprint):
+    kept = stored_identity(folder)
+    if kept is not None and kept != (fingerprint, dim):
         raise ModelMismatchError(
-            f"{folder} holds vectors of width {kept_dim} from {kept_fingerprint}, "
+            f"{folder} holds vectors of width {kept[1]} from {kept[0]}, "
             f"not {dim} from {fingerprint}; use that model, or delete the folder and ingest again"
         )
 

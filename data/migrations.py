@@ -4,15 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from data.errors import StoreUnavailableError
 from data.tables import Base, SchemaVersion
 
 FIRST_VERSION = 1
 
+
+def _two_models(db: Connection) -> None:
+    """Version 2: outcomes of files under each fingerprint, the models' names, and which one is active.
+
+    A catalogue of version 1 kept one outcome for each file, the last one under whatever fingerprint; so a file counts
+    as indexed under every fingerprint that has its content. Its models were all named like "omnia-zero", with
+    fingerprints like "omnia-zero-4". The last one that ran is the active one.
+    """
+    for statement in _TWO_MODELS:
+        db.execute(text(statement))
+    ran = db.execute(text("SELECT fingerprint FROM runs GROUP BY fingerprint ORDER BY max(id) DESC")).scalars()
+    indexed = db.execute(text("SELECT DISTINCT fingerprint FROM indexings")).scalars()
+    known = list(dict.fromkeys([*ran, *indexed]))
+    for fingerprint in known:
+        row = {"name": fingerprint.rpartition("-")[0] or fingerprint, "fingerprint": fingerprint}
+        db.execute(text("INSERT INTO models (fingerprint, name) VALUES (:fingerprint, :name)"), row)
+        if fingerprint == known[0]:
+            db.execute(text("INSERT INTO active_model (id, name, fingerprint) VALUES (1, :name, :fingerprint)"), row)
+    columns = "size_bytes, mtime_ns, kind, content, fingerprint, state, reason, hint, attempts"
+    for index in ("ix_files_content", "ix_files_state"):
+        db.execute(text(f"DROP INDEX {index}"))
+    for column in columns.split(", "):
+        db.execute(text(f"ALTER TABLE files DROP COLUMN {column}"))
+
+
+# As it was made then: `data.tables` goes on changing.
+_TWO_MODELS = (
+    """CREATE TABLE outcomes (
+        file_id INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE, fingerprint VARCHAR(200) NOT NULL,
+        size_bytes BIGINT NOT NULL, mtime_ns BIGINT NOT NULL, kind VARCHAR(16), content VARCHAR(64),
+        state VARCHAR(16) NOT NULL, reason TEXT NOT NULL, hint TEXT NOT NULL, attempts INTEGER NOT NULL,
+        is_final BOOLEAN NOT NULL, run INTEGER NOT NULL, PRIMARY KEY (file_id, fingerprint))""",
+    "CREATE INDEX ix_outcomes_content ON outcomes (content, fingerprint)",
+    "CREATE INDEX ix_outcomes_state ON outcomes (state, fingerprint)",
+    "CREATE TABLE models (fingerprint VARCHAR(200) NOT NULL PRIMARY KEY, name VARCHAR(200) NOT NULL)",
+    """CREATE TABLE active_model (
+        id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(200) NOT NULL, fingerprint VARCHAR(200) NOT NULL)""",
+    """INSERT INTO outcomes
+        SELECT f.id, i.fingerprint, f.size_bytes, f.mtime_ns, i.kind, f.content, f.state, f.reason, f.hint, f.attempts,
+            TRUE, f.seen_run
+        FROM files f JOIN indexings i ON i.content = f.content WHERE f.state = 'indexed'""",
+    """INSERT INTO outcomes
+        SELECT f.id, CASE WHEN f.fingerprint <> '' THEN f.fingerprint ELSE r.fingerprint END,
+            f.size_bytes, f.mtime_ns, f.kind, f.content, f.state, f.reason, f.hint, f.attempts,
+            f.fingerprint <> '', f.seen_run
+        FROM files f JOIN runs r ON r.id = (SELECT max(id) FROM runs) WHERE f.state <> 'indexed'""",
+)
+
 # Step N takes a catalogue of version N - 1 to version N. Steps only ever are appended.
-STEPS: dict[int, Callable[[Connection], None]] = {}
+STEPS: dict[int, Callable[[Connection], None]] = {2: _two_models}
 
 
 def migrate(connection: Connection) -> None:

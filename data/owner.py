@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from data.errors import StoreUnavailableError
 from data.paged import Page, PagedStore
+from data.points import collection_folder, stored_identity
 from data.records import Hit, SegmentRecord
 from data.remote import Connection
 from data.vectors import ANYWHERE, Vectors, Where
@@ -58,6 +59,27 @@ def open_shared(home: Path, *, fingerprint: str, dim: int) -> SharedStore:
         seat.leave()
         raise
     return store
+
+
+def shared_dim(home: Path, *, fingerprint: str) -> int | None:
+    """The width of the stored collection of `fingerprint` in `home`, None when there is none."""
+    kept = stored_identity(collection_folder(home, fingerprint))
+    return None if kept is None else kept[1]
+
+
+def drop_shared(home: Path, *, fingerprint: str) -> None:
+    """Delete the collection of `fingerprint` in `home`, whoever has it open.
+
+    Raises:
+        StoreUnavailableError: the owner does not answer, or the folder cannot be deleted.
+    """
+    if not (home / "vectors").exists():
+        return
+    seat = _Seat.take(home.resolve())
+    try:
+        seat.perform(lambda role: role.drop(fingerprint))
+    finally:
+        seat.leave()
 
 
 class SharedStore(PagedStore):
@@ -115,15 +137,7 @@ class SharedStore(PagedStore):
     def _do(self, operation: Callable[[PagedStore], _T]) -> _T:
         if self._closed:
             raise StoreUnavailableError("this vector store is closed; open it again")
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            role = self._seat.reach(deadline)
-            try:
-                return operation(role.store(self._fingerprint, dim=self.dim))
-            except OwnerGoneError as error:
-                self._seat.forget(role)
-                if time.monotonic() > deadline:
-                    raise StoreUnavailableError(f"{error}; try again") from error
+        return self._seat.perform(lambda role: operation(role.store(self._fingerprint, dim=self.dim)))
 
 
 class _Seat:
@@ -170,6 +184,22 @@ class _Seat:
     @property
     def is_owner(self) -> bool:
         return self._lock.is_locked and self._role is not None
+
+    def perform(self, operation: Callable[[Owner | Connection], _T]) -> _T:
+        """Do something that may be repeated with whoever owns the shards.
+
+        Raises:
+            StoreUnavailableError: no owner answers in time.
+        """
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            role = self.reach(deadline)
+            try:
+                return operation(role)
+            except OwnerGoneError as error:
+                self.forget(role)
+                if time.monotonic() > deadline:
+                    raise StoreUnavailableError(f"{error}; try again") from error
 
     def reach(self, deadline: float) -> Owner | Connection:
         """The owner object of this process, or a connection to the owner that answered just now or before.

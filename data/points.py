@@ -1,17 +1,19 @@
-"""What a point of the vector store is made of: its payload, its vector, its collection's name."""
+"""What a point of the vector store is made of: its payload, its vector, its collection's name and place."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 
-from data.errors import ModelMismatchError
+from data.errors import ModelMismatchError, StoreUnavailableError
 from data.records import Evidence, Kind, SegmentRecord, Span
 from data.vectors import Vectors, Where
 
@@ -116,6 +118,27 @@ def safe_name(fingerprint: str) -> str:
     """A folder or collection name that is readable and differs whenever the fingerprint differs."""
     readable = re.sub(r"[^A-Za-z0-9._-]+", "-", fingerprint).strip("-.")[:60]
     return f"{readable or 'model'}-{hashlib.sha256(fingerprint.encode()).hexdigest()[:10]}"
+
+
+def collection_folder(home: Path, fingerprint: str) -> Path:
+    """Where the embedded collection of a fingerprint lies."""
+    return home / "vectors" / safe_name(fingerprint)
+
+
+def stored_identity(folder: Path) -> tuple[str, int] | None:
+    """Fingerprint and width of the collection in a folder, None when there is none.
+
+    Raises:
+        StoreUnavailableError: what says so is damaged.
+    """
+    manifest = folder / "collection.json"
+    if not manifest.exists():
+        return None
+    try:
+        kept = json.loads(manifest.read_text(encoding="utf-8"))
+        return str(kept["fingerprint"]), int(kept["dim"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreUnavailableError(f"{manifest} is damaged; delete {folder} and ingest again") from error
 
 
 def slices(length: int, step: int) -> Iterator[slice]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from data.records import FileState, Kind
-from data.tables import File, Indexing
+from data.tables import File, FileOutcome, Indexing
 
 T = TypeVar("T")
 
@@ -76,34 +77,88 @@ def _record_indexings(db: Connection, outcomes: Sequence[Outcome], fingerprint: 
 
 
 def _record_files(db: Connection, outcomes: Sequence[Outcome], *, run: int, root_id: int, fingerprint: str) -> None:
-    columns = select(File.id, File.path, File.attempts, File.content)
-    known = {row.path: row for row in db.execute(columns.where(File.path.in_([one.path for one in outcomes])))}
-    new: list[dict[str, Any]] = []
-    changed: list[dict[str, Any]] = []
+    ids = _seen_files(db, [outcome.path for outcome in outcomes], run=run, root_id=root_id)
+    former = {row.file_id: row for row in _outcomes_of(db, ids.values(), fingerprint)}
+    rows: list[dict[str, Any]] = []
     for outcome in outcomes:
-        values: dict[str, Any] = {
-            "root_id": root_id,
-            "size_bytes": outcome.size_bytes,
-            "mtime_ns": outcome.mtime_ns,
-            "kind": outcome.kind,
-            "content": outcome.content,
-            "fingerprint": fingerprint if outcome.is_final else "",
-            "state": outcome.state,
-            "reason": outcome.reason,
-            "hint": outcome.hint,
-            "seen_run": run,
-            "attempts": 1,
-        }
-        row = known.get(outcome.path)
-        if row is None:
-            new.append({"path": outcome.path, **values})
-            continue
-        if outcome.state is FileState.FAILED and row.content == outcome.content:
-            values["attempts"] = row.attempts + 1
-        changed.append({"file_id": row.id, **{f"new_{name}": value for name, value in values.items()}})
+        before = former.get(ids[outcome.path])
+        is_repeated = outcome.state is FileState.FAILED and before is not None and before.content == outcome.content
+        rows.append(
+            {
+                **_facts(outcome, file_id=ids[outcome.path], fingerprint=fingerprint, run=run),
+                "kind": outcome.kind,
+                "state": outcome.state,
+                "reason": outcome.reason,
+                "hint": outcome.hint,
+                "attempts": before.attempts + 1 if before is not None and is_repeated else 1,
+                "is_final": outcome.is_final,
+            }
+        )
+    replace_outcomes(db, rows, fingerprint)
+    _tell_other_models(db, outcomes, ids, run=run, fingerprint=fingerprint)
+
+
+def replace_outcomes(db: Connection, rows: Sequence[dict[str, Any]], fingerprint: str) -> None:
+    """Put outcomes of one fingerprint (at most one chunk) in the place of the files' former ones."""
+    ids = [row["file_id"] for row in rows]
+    db.execute(delete(FileOutcome).where(FileOutcome.file_id.in_(ids), FileOutcome.fingerprint == fingerprint))
+    db.execute(insert(FileOutcome), list(rows))
+
+
+def _seen_files(db: Connection, paths: Sequence[str], *, run: int, root_id: int) -> dict[str, int]:
+    """The numbers of these paths, made where they are new; all are marked seen."""
+    columns = select(File.path, File.id).where(File.path.in_(paths))
+    ids = {row.path: row.id for row in db.execute(columns)}
+    if ids:
+        db.execute(update(File).where(File.id.in_(list(ids.values()))).values(root_id=root_id, seen_run=run))
+    new = [{"path": path, "root_id": root_id, "seen_run": run} for path in paths if path not in ids]
     if new:
         db.execute(insert(File), new)
-    if changed:
-        names = [name.removeprefix("new_") for name in changed[0] if name != "file_id"]
-        statement = update(File).where(File.id == bindparam("file_id"))
-        db.execute(statement.values({name: bindparam(f"new_{name}") for name in names}), changed)
+        ids = {row.path: row.id for row in db.execute(columns)}
+    return ids
+
+
+def _tell_other_models(
+    db: Connection, outcomes: Sequence[Outcome], ids: dict[str, int], *, run: int, fingerprint: str
+) -> None:
+    """A file of a content that other models have indexed is indexed under them too: a rename stays findable in each."""
+    by_content: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        if outcome.content is not None:
+            by_content[outcome.content].append(outcome)
+    known = select(Indexing.fingerprint, Indexing.content, Indexing.kind)
+    others = known.where(Indexing.content.in_(list(by_content)), Indexing.fingerprint != fingerprint)
+    rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for other, content, kind in db.execute(others).all():
+        for outcome in by_content[content]:
+            facts = _facts(outcome, file_id=ids[outcome.path], fingerprint=other, run=run)
+            state = {"state": FileState.INDEXED, "reason": "", "hint": "", "attempts": 1, "is_final": True}
+            rows[other].append({**facts, "kind": kind, **state})
+    for other, wanted in rows.items():
+        kept = {
+            (row.file_id, row.content, row.size_bytes, row.mtime_ns)
+            for row in _outcomes_of(db, [row["file_id"] for row in wanted], other)
+            if row.state == FileState.INDEXED
+        }
+        changed = [
+            row for row in wanted if (row["file_id"], row["content"], row["size_bytes"], row["mtime_ns"]) not in kept
+        ]
+        if changed:
+            replace_outcomes(db, changed, other)
+
+
+def _facts(outcome: Outcome, *, file_id: int, fingerprint: str, run: int) -> dict[str, Any]:
+    """What holds of a file whatever became of it."""
+    return {
+        "file_id": file_id,
+        "fingerprint": fingerprint,
+        "size_bytes": outcome.size_bytes,
+        "mtime_ns": outcome.mtime_ns,
+        "content": outcome.content,
+        "run": run,
+    }
+
+
+def _outcomes_of(db: Connection, ids: Iterable[int], fingerprint: str) -> Sequence[Row[Any]]:
+    of_these = FileOutcome.file_id.in_(list(ids))
+    return db.execute(select(FileOutcome.__table__).where(of_these, FileOutcome.fingerprint == fingerprint)).all()

@@ -83,6 +83,10 @@ class Connection:
         """The collection of `fingerprint`, without asking yet."""
         return RemoteStore(self, fingerprint=fingerprint, dim=dim)
 
+    def drop(self, fingerprint: str) -> None:
+        """Have the owner delete the collection of `fingerprint`."""
+        self.ask("drop", Frame({"fingerprint": fingerprint}))
+
     def close(self) -> None:
         self._client.close()
 

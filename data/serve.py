@@ -22,9 +22,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from data.edge import EdgeStore
+from data.edge import EdgeStore, delete_collection
 from data.errors import ModelMismatchError, OmniaError, StoreUnavailableError
-from data.points import payload_of, record_of, safe_name
+from data.points import collection_folder, payload_of, record_of
 from data.records import SegmentRecord
 from data.wire import (
     ADDRESS_FILE,
@@ -91,7 +91,7 @@ class Owner:
         with self._opening:
             store = self._stores.get(fingerprint)
             if store is None:
-                folder = self._home / "vectors" / safe_name(fingerprint)
+                folder = collection_folder(self._home, fingerprint)
                 store = EdgeStore(folder, fingerprint=fingerprint, dim=dim)
                 self._stores[fingerprint] = store
         if store.dim != dim:
@@ -100,6 +100,18 @@ class Owner:
                 "use the model they were made with"
             )
         return store
+
+    def drop(self, fingerprint: str) -> None:
+        """Close the collection of `fingerprint` and delete it.
+
+        Raises:
+            StoreUnavailableError: it cannot be deleted.
+        """
+        with self._opening:
+            store = self._stores.pop(fingerprint, None)
+            if store is not None:
+                store.close()
+            delete_collection(collection_folder(self._home, fingerprint))
 
     def close(self) -> None:
         """Stop answering, flush and close the collections, withdraw the address."""
@@ -145,6 +157,9 @@ class Owner:
             asked = Frame.unpack(body)
             if operation == "hello":
                 return 200, Frame({"pid": self._address.pid})
+            if operation == "drop":
+                self.drop(asked.header["fingerprint"])
+                return 200, Frame({})
             perform = _OPERATIONS.get(operation)
             if perform is None:
                 return 404, Frame({"error": f"the owner knows no operation {operation!r}"})

@@ -7,7 +7,7 @@ No Qdrant server can be installed where this was built, so the calls are tested 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from uuid import UUID
 
 import httpx
@@ -44,8 +44,21 @@ def open_server(url: str, api_key: str | None, *, fingerprint: str, dim: int) ->
         ModelMismatchError: the collection exists with another width.
     """
     with _reaching(url):
-        client = QdrantClient(url=url, api_key=api_key, timeout=_TIMEOUT_S, check_compatibility=False)
+        client = _client(url, api_key)
     return ServerStore(client, url, fingerprint=fingerprint, dim=dim)
+
+
+def server_dim(url: str, api_key: str | None, *, fingerprint: str) -> int | None:
+    """The width of a stored collection, None when there is none."""
+    with _reaching(url), closing(_client(url, api_key)) as client:
+        name = _collection_name(fingerprint)
+        return _width(client, name) if client.collection_exists(name) else None
+
+
+def drop_from_server(url: str, api_key: str | None, *, fingerprint: str) -> None:
+    """Delete a collection; nothing happens when there is none."""
+    with _reaching(url), closing(_client(url, api_key)) as client:
+        client.delete_collection(_collection_name(fingerprint))
 
 
 class ServerStore(VectorStore):
@@ -60,15 +73,14 @@ class ServerStore(VectorStore):
         self.dim = dim
         self._client = client
         self._url = url
-        self._name = f"omnia-{safe_name(fingerprint)}"
+        self._name = _collection_name(fingerprint)
         self._closed = False
         with _reaching(url):
             if not client.collection_exists(self._name):
                 self._create()
             for field in INDEXED_FIELDS:  # repeating it does nothing: mends a half-made collection
                 client.create_payload_index(self._name, field, models.PayloadSchemaType.KEYWORD, wait=True)
-            params = client.get_collection(self._name).config.params.vectors
-        width = params.size if isinstance(params, models.VectorParams) else None
+            width = _width(client, self._name)
         if width != dim:
             raise ModelMismatchError(
                 f"collection {self._name} at {url} has width {width}, not {dim}; "
@@ -195,6 +207,19 @@ class ServerStore(VectorStore):
             raise StoreUnavailableError(f"the vector store at {self._url} is closed; open it again")
         with _reaching(self._url):
             yield
+
+
+def _client(url: str, api_key: str | None) -> QdrantClient:
+    return QdrantClient(url=url, api_key=api_key, timeout=_TIMEOUT_S, check_compatibility=False)
+
+
+def _collection_name(fingerprint: str) -> str:
+    return f"omnia-{safe_name(fingerprint)}"
+
+
+def _width(client: QdrantClient, name: str) -> int | None:
+    params = client.get_collection(name).config.params.vectors
+    return params.size if isinstance(params, models.VectorParams) else None
 
 
 def _any_of(wanted: dict[str, list[str]]) -> models.Filter:

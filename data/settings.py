@@ -20,21 +20,34 @@ class Settings:
         catalogue_url: SQLAlchemy URL of the catalogue; a SQLite file in `home` by default.
         qdrant_url: URL of a Qdrant server; None keeps the vectors embedded in `home`.
         qdrant_api_key: secret for that server, never logged.
-        model: row of the model table, see `embedder.embed`.
+        model: row of the model table, see `embedder.embed`; None leaves it to the library, whose active model answers
+            and is ingested with, and for an empty one means DEFAULT_MODEL.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         workers: decoding processes; 0 means one for each core, at most 8.
+        trust_remote_code: whether a model may run Python code that comes with its weights.
+        accept_licence: whether models may be used whose licence is not commercial.
     """
 
     home: Path
     catalogue_url: str
     qdrant_url: str | None = None
     qdrant_api_key: str | None = None
-    model: str = DEFAULT_MODEL
+    model: str | None = None
     device: str = "auto"
     workers: int = 0
+    trust_remote_code: bool = False
+    accept_licence: bool = False
 
     @classmethod
-    def load(cls, *, model: str | None = None, device: str | None = None, workers: int | None = None) -> Settings:
+    def load(
+        cls,
+        *,
+        model: str | None = None,
+        device: str | None = None,
+        workers: int | None = None,
+        trust_remote_code: bool = False,
+        accept_licence: bool = False,
+    ) -> Settings:
         """Settings from the environment (OMNIA_HOME, OMNIA_CATALOGUE_URL, ...); an argument that is given wins.
 
         Raises:
@@ -50,10 +63,16 @@ class Settings:
             catalogue_url=env.get("OMNIA_CATALOGUE_URL") or f"sqlite:///{home / 'catalogue.sqlite'}",
             qdrant_url=env.get("OMNIA_QDRANT_URL") or None,
             qdrant_api_key=env.get("OMNIA_QDRANT_API_KEY") or None,
-            model=model or env.get("OMNIA_MODEL") or DEFAULT_MODEL,
+            model=model or env.get("OMNIA_MODEL") or None,
             device=device or env.get("OMNIA_DEVICE") or "auto",
             workers=count or min(8, os.cpu_count() or 1),
+            trust_remote_code=trust_remote_code or _yes("OMNIA_TRUST_REMOTE_CODE"),
+            accept_licence=accept_licence or _yes("OMNIA_ACCEPT_LICENCE"),
         )
+
+    def model_for(self, active: str | None) -> str:
+        """The name of the model to use with a library whose active model is `active` (None: it has none yet)."""
+        return self.model or active or DEFAULT_MODEL
 
 
 def _whole(name: str, value: str) -> int:
@@ -61,3 +80,12 @@ def _whole(name: str, value: str) -> int:
         return int(value)
     except ValueError:
         raise BadSettingsError(f"{name} must be a whole number, not {value!r}; unset it or correct it") from None
+
+
+def _yes(name: str) -> bool:
+    value = os.environ.get(name, "").strip().lower()
+    if value in {"", "0", "false", "no"}:
+        return False
+    if value in {"1", "true", "yes"}:
+        return True
+    raise BadSettingsError(f"{name} must be 1 or 0, not {value!r}; unset it or correct it")

@@ -1,4 +1,4 @@
-"""The catalogue's tables: roots, runs, files, and which contents are indexed under which fingerprint."""
+"""The catalogue's tables: roots, runs, files, and what became of them under each model's fingerprint."""
 
 from __future__ import annotations
 
@@ -61,22 +61,31 @@ class Run(Base):
 
 
 class File(Base):
-    """A path that the last complete crawl of its root saw, and how the last attempt at it ended."""
+    """A path that the last complete crawl of its root saw."""
 
     __tablename__ = "files"
     id: Mapped[int] = mapped_column(primary_key=True)
     root_id: Mapped[int] = mapped_column(ForeignKey("roots.id", ondelete="CASCADE"), index=True)
     path: Mapped[str] = mapped_column(PathText, unique=True)
+    seen_run: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class FileOutcome(Base):
+    """How the last attempt at a file ended under one fingerprint; two models know a file side by side."""
+
+    __tablename__ = "outcomes"
+    file_id: Mapped[int] = mapped_column(ForeignKey("files.id", ondelete="CASCADE"), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(200), primary_key=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     kind: Mapped[str | None] = mapped_column(String(16))
-    content: Mapped[str | None] = mapped_column(String(64), index=True)
-    fingerprint: Mapped[str] = mapped_column(String(200))
-    state: Mapped[str] = mapped_column(String(16), index=True)
+    content: Mapped[str | None] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(Text, default="")
     hint: Mapped[str] = mapped_column(Text, default="")
     attempts: Mapped[int] = mapped_column(Integer, default=0)
-    seen_run: Mapped[int] = mapped_column(Integer, default=0)
+    is_final: Mapped[bool]  # False: the next run tries again
+    run: Mapped[int] = mapped_column(Integer)  # that reached it: of two models' outcomes, the later one is right
 
 
 class Indexing(Base):
@@ -91,6 +100,23 @@ class Indexing(Base):
     indexed_at: Mapped[float]  # seconds since the epoch
 
 
+class KnownModel(Base):
+    """A model that an ingest has begun to fill a collection with."""
+
+    __tablename__ = "models"
+    fingerprint: Mapped[str] = mapped_column(String(200), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+
+
+class ActiveModel(Base):
+    """One row: the model whose collection answers."""
+
+    __tablename__ = "active_model"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    fingerprint: Mapped[str] = mapped_column(String(200))
+
+
 class SchemaVersion(Base):
     """One row: the number of the last migration step applied."""
 
@@ -99,3 +125,6 @@ class SchemaVersion(Base):
 
 
 Index("ix_indexings_fingerprint", Indexing.fingerprint)
+# None begins with the fingerprint, which most rows share: SQLite would take such an index for a narrow one.
+Index("ix_outcomes_content", FileOutcome.content, FileOutcome.fingerprint)
+Index("ix_outcomes_state", FileOutcome.state, FileOutcome.fingerprint)

@@ -103,3 +103,34 @@ def open_vectors(settings: Settings, *, fingerprint: str, dim: int) -> VectorSto
     from data.owner import open_shared
 
     return open_shared(settings.home, fingerprint=fingerprint, dim=dim)
+
+
+def stored_dim(settings: Settings, *, fingerprint: str) -> int | None:
+    """The width of the stored collection of `fingerprint`, None when there is none.
+
+    Raises:
+        StoreUnavailableError: the server does not answer, or what says the width is damaged.
+    """
+    if settings.qdrant_url:
+        from data.server import server_dim
+
+        return server_dim(settings.qdrant_url, settings.qdrant_api_key, fingerprint=fingerprint)
+    from data.owner import shared_dim
+
+    return shared_dim(settings.home, fingerprint=fingerprint)
+
+
+def drop_vectors(settings: Settings, *, fingerprint: str) -> None:
+    """Delete the collection of `fingerprint` with all its vectors; nothing happens when there is none.
+
+    Raises:
+        StoreUnavailableError: the store cannot be reached, or the folder cannot be deleted.
+    """
+    if settings.qdrant_url:
+        from data.server import drop_from_server
+
+        drop_from_server(settings.qdrant_url, settings.qdrant_api_key, fingerprint=fingerprint)
+        return
+    from data.owner import drop_shared
+
+    drop_shared(settings.home, fingerprint=fingerprint)

@@ -1,4 +1,4 @@
-"""The command line: python -m embedder info|tables."""
+"""The command line: python -m embedder info|tables, and the stages of training."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 
 from data.errors import OmniaError
+from embedder.training.commands import add_commands
 
 _EXAMPLES = """examples:
   python -m embedder info
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_info(commands)
     _add_tables(commands)
+    add_commands(commands)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
     try:
@@ -51,8 +53,14 @@ def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", metavar="M", help="row of the model table (default: OMNIA_MODEL or omnia-zero)")
+    parser.add_argument(
+        "--model", metavar="M", help="row of the model table, or a folder (default: OMNIA_MODEL or omnia-zero)"
+    )
     parser.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: OMNIA_DEVICE or auto)")
+    parser.add_argument(
+        "--trust-remote-code", action="store_true", help="let a model run Python code that comes with its weights"
+    )
+    parser.add_argument("--accept-licence", action="store_true", help="use a model whose licence is not commercial")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=_info)
 
@@ -61,8 +69,14 @@ def _info(options: argparse.Namespace) -> int:
     from data.settings import Settings
     from embedder.embed import load_embedder, model_row
 
-    settings = Settings.load(model=options.model, device=options.device)
-    row = model_row(settings.model)
+    settings = Settings.load(
+        model=options.model,
+        device=options.device,
+        trust_remote_code=options.trust_remote_code,
+        accept_licence=options.accept_licence,
+    )
+    name = settings.model_for(None)
+    row = model_row(name)
     facts: dict[str, object] = {
         "model": row.name,
         "fingerprint": row.fingerprint,
@@ -72,7 +86,12 @@ def _info(options: argparse.Namespace) -> int:
     }
     started = time.perf_counter()
     try:
-        embedder = load_embedder(row.name, device=settings.device)
+        embedder = load_embedder(
+            name,
+            device=settings.device,
+            trust_remote_code=settings.trust_remote_code,
+            accept_licence=settings.accept_licence,
+        )
         facts |= {"device": embedder.device, "bf16": embedder.bf16, "self_test": "passed"}
     except OmniaError as error:
         facts |= {"device": settings.device, "self_test": f"failed: {error}"}

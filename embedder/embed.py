@@ -12,17 +12,17 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from pathlib import Path
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import BadSettingsError, EmbeddingFailedError, ModelMismatchError
+from embedder.hub_folder import folder_row
+from embedder.hub_rows import HUB, HubRow, hub_row, refuse_without_consent
 from embedder.segment import Modality, Role, Segment
 from embedder.selftest import golden_segments, refuse_wrong_vectors
-
-if TYPE_CHECKING:
-    from embedder.device import Device
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,9 @@ class ModelRow:
         fingerprint: identity of model and preprocessing; a library of another fingerprint is embedded anew.
         dim: width of its vectors.
         licence: of its weights, one line.
-        loader: "module:function"; the function takes a Device and returns a Model.
+        loader: "module:function"; the function takes a Device (with `hub`: and that row) and returns a Model.
         batch_size: most segments of one modality it is handed at once.
+        hub: what is known of it as a model of the hub or of a folder.
     """
 
     name: str
@@ -48,6 +49,20 @@ class ModelRow:
     loader: str
     modalities: frozenset[Modality] = frozenset(Modality)
     batch_size: int = 32
+    hub: HubRow | None = None
+
+
+def _of_hub(row: HubRow, name: str) -> ModelRow:
+    return ModelRow(
+        name=name,
+        fingerprint=row.fingerprint,
+        dim=row.dim,
+        licence=row.licence,
+        loader=row.loader,
+        modalities=row.modalities,
+        batch_size=row.batch_size,
+        hub=row,
+    )
 
 
 MODELS = {
@@ -63,6 +78,7 @@ MODELS = {
             ),
             loader="embedder.zero:load_zero",
         ),
+        *(_of_hub(row, row.name) for row in HUB.values()),
     )
 }
 
@@ -78,37 +94,54 @@ class Model(Protocol):
 
 
 def model_row(name: str) -> ModelRow:
-    """The row of a model.
+    """The row of a model: a name of the table, OWNER/NAME@COMMIT of the hub, or a folder.
 
     Raises:
         BadSettingsError: no model has this name.
+        ModelMismatchError: the folder holds a model that is damaged or not safetensors.
     """
-    try:
+    if name in MODELS:
         return MODELS[name]
-    except KeyError:
-        raise BadSettingsError(f"no model is named {name!r}; the models are: {', '.join(MODELS)}") from None
+    if found := hub_row(name):
+        return _of_hub(found, name)
+    if name.startswith(("/", ".", "~")) or Path(name).is_dir():
+        row = folder_row(name)
+        return _of_hub(row, row.folder)  # the whole path, which means the same wherever a command is started
+    raise BadSettingsError(f"no model is named {name!r}; the models are: {', '.join(MODELS)}, or a folder")
 
 
-def load_embedder(name: str, *, device: str = "auto", modalities: Collection[Modality] | None = None) -> Embedder:
+def load_embedder(
+    name: str,
+    *,
+    device: str = "auto",
+    modalities: Collection[Modality] | None = None,
+    trust_remote_code: bool = False,
+    accept_licence: bool = False,
+) -> Embedder:
     """Load a model, its weights verified, and let it prove itself on golden inputs.
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         modalities: what to load and test now, all by default; the rest follows at its first use.
+        trust_remote_code: run Python code that comes with a model's weights.
+        accept_licence: use models whose licence is not commercial.
 
     Raises:
-        BadSettingsError: the model or the device is unknown or absent.
+        BadSettingsError: the model or the device is unknown or absent, or needs a consent that was not given.
         ModelMismatchError: weights are missing or changed, or the self-test failed.
     """
     row = model_row(name)
+    if row.hub is not None:
+        refuse_without_consent(row.hub, trust_remote_code=trust_remote_code, accept_licence=accept_licence)
     # OpenMP's threads spin while they wait: an ingest and a page side by side then take 1.7 times as long as without.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from embedder.device import pick_device  # the first import of torch, which reads the variable
 
     place = pick_device(device)
     module, _, function = row.loader.partition(":")
-    load = cast("Callable[[Device], Model]", getattr(import_module(module), function))
-    embedder = Embedder(row, load(place), device=place.name, bf16=place.bf16)
+    load = cast("Callable[..., Model]", getattr(import_module(module), function))
+    model = load(place) if row.hub is None else load(place, row.hub, trust_remote_code=trust_remote_code)
+    embedder = Embedder(row, model, device=place.name, bf16=place.bf16)
     for modality in row.modalities if modalities is None else modalities:
         embedder.check(modality)
     gc.freeze()  # what is loaded by now stays: looking through it again and again stops every thread for 0.1 s

@@ -1,4 +1,4 @@
-"""`python -m indexer ingest|status|failures|retry|prune`: parse, build, call, print."""
+"""`python -m indexer ingest|status|failures|retry|switch|prune`: parse, build, call, print."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 when all is well, 1 when some files failed or a root is offline, 2 when the command could not start.
+        0 when all is well, 1 when some files failed, a root is offline or a model may not answer yet, 2 when the
+        command could not start.
     """
     args = _parser().parse_args(argv)
     logging.basicConfig(
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_status(commands)
     _add_failures(commands)
     _add_retry(commands)
+    _add_switch(commands)
     _add_prune(commands)
     return parser
 
@@ -75,7 +77,13 @@ def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], tex
 
 def _add_model_flags(command: Any) -> None:
     command.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
-    command.add_argument("--model", metavar="M", help="the embedding model (default: OMNIA_MODEL or the built-in one)")
+    command.add_argument(
+        "--model", metavar="M", help="the embedding model (default: OMNIA_MODEL, or the one that answers)"
+    )
+    command.add_argument(
+        "--trust-remote-code", action="store_true", help="let a model run Python code that comes with its weights"
+    )
+    command.add_argument("--accept-licence", action="store_true", help="use a model whose licence is not commercial")
     command.add_argument("--workers", metavar="N", type=int, help="decoding processes (default: one for each core)")
 
 
@@ -101,7 +109,16 @@ def _add_status(commands: Any) -> None:
 
 
 def _add_failures(commands: Any) -> None:
-    _add(commands, "failures", _failures, "The files that failed, why, and what to do.", "python -m indexer failures")
+    text = "The files that failed, why, and what to do."
+    command = _add(commands, "failures", _failures, text, "python -m indexer failures")
+    command.add_argument("--model", metavar="M", help="under this model (default: the one that answers)")
+
+
+def _add_switch(commands: Any) -> None:
+    text = "Let another model answer, or say what it still lacks; an ingest that fills the last gap does so by itself."
+    command = _add(commands, "switch", _switch, text, "python -m indexer switch omnia-zero")
+    command.add_argument("model", metavar="MODEL", help="a model that the library was ingested with")
+    command.add_argument("--force", action="store_true", help="also when files would not be found any more")
 
 
 def _add_prune(commands: Any) -> None:
@@ -109,15 +126,16 @@ def _add_prune(commands: Any) -> None:
     command = _add(commands, "prune", _prune, text, "python -m indexer prune /mnt/old-drive")
     command.add_argument("roots", nargs="*", metavar="ROOT", type=Path, help="ingested roots to forget")
     command.add_argument("--offline", action="store_true", help="forget every root that is offline")
+    command.add_argument("--model", metavar="M", help="delete what a model left that does not answer any more")
 
 
 def _ingest(args: argparse.Namespace) -> int:
     from indexer.ingest import ingest
     from indexer.library import open_library
 
-    settings = Settings.load(model=args.model, device=args.device, workers=args.workers)
+    settings = _settings(args)
     with open_library(settings) as library:
-        report = ingest(args.paths, library)
+        report = ingest(args.paths, library, say=_say)
     return _print_report(args, report)
 
 
@@ -126,10 +144,10 @@ def _retry(args: argparse.Namespace) -> int:
     from indexer.library import open_library
     from indexer.report import Report
 
-    settings = Settings.load(model=args.model, device=args.device, workers=args.workers)
+    settings = _settings(args)
     with open_library(settings) as library:
-        roots = library.catalogue.forget_failures()
-        report = ingest([Path(root) for root in roots], library) if roots else Report()
+        roots = library.catalogue.forget_failures(library.fingerprint)
+        report = ingest([Path(root) for root in roots], library, say=_say) if roots else Report()
     return _print_report(args, report)
 
 
@@ -140,18 +158,21 @@ def _status(args: argparse.Namespace) -> int:
 
     settings = Settings.load()
     catalogue = open_catalogue(settings.catalogue_url)
-    summary, notes, now = catalogue.summary(), catalogue.notes(), is_ingesting(settings.home)
+    summary, notes, models = catalogue.summary(), catalogue.notes(), catalogue.fillings()
+    now = is_ingesting(settings.home)
     if args.json:
-        _print(json.dumps(status_as_json(summary, notes, is_ingesting=now)))
+        _print(json.dumps(status_as_json(summary, notes, models=models, is_ingesting=now)))
     else:
-        _print(status_as_text(summary, notes, is_ingesting=now))
+        _print(status_as_text(summary, notes, models=models, is_ingesting=now))
     return 0
 
 
 def _failures(args: argparse.Namespace) -> int:
     from data.catalogue import open_catalogue
 
-    failures = open_catalogue(Settings.load().catalogue_url).failures()
+    catalogue = open_catalogue(Settings.load().catalogue_url)
+    under = [one.fingerprint for one in catalogue.models() if args.model == one.name] or [args.model]
+    failures = catalogue.failures(under[-1])
     if args.json:
         rows = [{"path": f.path, "reason": f.reason, "hint": f.hint, "attempts": f.attempts} for f in failures]
         _print(json.dumps({"failures": rows}))
@@ -164,17 +185,40 @@ def _failures(args: argparse.Namespace) -> int:
     return 0
 
 
+def _switch(args: argparse.Namespace) -> int:
+    from indexer.library import open_library
+    from indexer.switch import switch
+
+    with open_library(Settings.load(model=args.model)) as library:
+        switched = switch(library, force=args.force)
+    if switched is None:
+        _print("{}" if args.json else "the library is empty: python -m indexer ingest FOLDER")
+        return 0
+    _print(json.dumps(switched.as_json()) if args.json else switched.as_text())
+    return 0 if switched.filling.is_active else 1
+
+
 def _prune(args: argparse.Namespace) -> int:
     from indexer.library import open_library
     from indexer.prune import prune
 
     with open_library(Settings.load()) as library:
-        pruned = prune(library, roots=args.roots, offline=args.offline)
+        pruned = prune(library, roots=args.roots, offline=args.offline, model=args.model)
     if args.json:
         _print(json.dumps({"files": pruned.files, "contents": pruned.contents}))
     else:
         _print(f"{pruned.files:,} files forgotten, vectors of {pruned.contents:,} contents deleted")
     return 0
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    return Settings.load(
+        model=args.model,
+        device=args.device,
+        workers=args.workers,
+        trust_remote_code=args.trust_remote_code,
+        accept_licence=args.accept_licence,
+    )
 
 
 def _print_report(args: argparse.Namespace, report: Report) -> int:
@@ -187,6 +231,11 @@ def _print(line: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     sys.stdout.flush()
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"omnia: {line}\n")
+    sys.stderr.flush()
 
 
 def _interrupt(*_: object) -> None:

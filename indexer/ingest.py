@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -21,9 +21,11 @@ from data.records import FileState, Kind, SegmentRecord, segment_id
 from data.vectors import Vectors, VectorStore
 from indexer.changes import Changed, Settled, Unusable, changes
 from indexer.crawl import Crawl, Found
+from indexer.estimate import estimate
 from indexer.library import Library
 from indexer.pipeline import Embedded, Finished, GivenUp, Pool, embed_files
 from indexer.report import Progress, Report
+from indexer.switch import switch
 
 if TYPE_CHECKING:
     from embedder.embed import Embedder
@@ -38,8 +40,14 @@ _COMMIT_FILES = 500
 _SNIPPET_CHARACTERS = 400
 
 
-def ingest(paths: Sequence[Path], library: Library) -> Report:
+def ingest(paths: Sequence[Path], library: Library, *, say: Callable[[str], None] = lambda _: None) -> Report:
     """Bring the library up to date with these roots.
+
+    With a model that is not the library's active one, its collection is filled beside the other, which goes on
+    answering until nothing is missing; then this run switches.
+
+    Args:
+        say: is told, before a library is filled anew, how long that may take.
 
     Raises:
         BadSettingsError: a path does not exist and was never ingested.
@@ -48,11 +56,14 @@ def ingest(paths: Sequence[Path], library: Library) -> Report:
     report = Report()
     started = time.monotonic()
     with ExitStack() as stack:
-        progress = stack.enter_context(Progress(lambda: _measure(roots, library.home)))
+        progress = Progress(lambda: _measure(roots, library.home))
         run = _Ingest(library, report, stack, progress)
+        run.foretell(roots, say)
+        stack.enter_context(progress)
         for root in roots:
             run.crawl(root)
         run.drop_orphans()
+    _switch(library, report)
     report.seconds = time.monotonic() - started
     assert report.adds_up
     return report
@@ -80,6 +91,18 @@ def _measure(roots: Sequence[Path], home: Path) -> tuple[int, int]:
     return files, size_bytes
 
 
+def _switch(library: Library, report: Report) -> None:
+    """Let the model that was filled answer, if it is another one and has all that it needs."""
+    active = library.catalogue.active()
+    if active is None or active.fingerprint == library.fingerprint:
+        return
+    report.model = library.model.name
+    if library.catalogue.has_indexed(library.fingerprint):
+        switched = switch(library)
+        assert switched is not None
+        report.switched, report.switch = switched.filling.is_active, switched.as_text()
+
+
 @dataclass(slots=True)
 class _Ingest:
     """The state of one run.
@@ -105,10 +128,20 @@ class _Ingest:
     embedder: Embedder | None = None
     pool: Pool | None = None
 
+    def foretell(self, roots: Sequence[Path], say: Callable[[str], None]) -> None:
+        """Say how long it may take to embed what another model has embedded."""
+        library = self.library
+        waiting = library.catalogue.waiting(library.fingerprint, [str(root) for root in roots])
+        if waiting:
+            embedder, pool = self._open()
+            told = estimate(waiting, pool=pool, embedder=embedder, workers=library.workers)
+            if told is not None:
+                say(f"filling in {library.model.name}: {told.as_text()}")
+
     def crawl(self, root: Path) -> None:
         """One root: settle what is known, embed the rest, let go of what is gone."""
         catalogue = self.library.catalogue
-        self.run = catalogue.begin_run(str(root), self.library.fingerprint)
+        self.run = catalogue.begin_run(str(root), self.library.fingerprint, model=self.library.model.name)
         if not os.path.lexists(root):
             self._offline(root, "is not there (a drive that is not mounted?)")
             return
@@ -128,12 +161,15 @@ class _Ingest:
 
     def drop_orphans(self) -> None:
         """Delete the vectors of contents that no file has any more."""
-        orphans = self.library.catalogue.orphans()
-        if orphans:
-            self.library.catalogue.forget_contents(orphans)
-            store = self._store()
-            store.delete(orphans)
-            store.flush()
+        for fingerprint, orphans in self.library.catalogue.orphans().items():
+            self.library.catalogue.forget_contents(orphans, fingerprint)
+            is_mine = fingerprint == self.library.fingerprint
+            store = self._store() if is_mine else self.library.open_other(fingerprint)
+            if store is not None:
+                store.delete(orphans)
+                store.flush()
+            if store is not None and not is_mine:
+                store.close()
 
     def _offline(self, root: Path, why: str) -> None:
         self.library.catalogue.finish_run(self.run, str(root), sweep=False, offline_reason=why)
@@ -180,12 +216,8 @@ class _Ingest:
     # ── in the thread that owns the run ──
 
     def _embed(self, files: Iterator[tuple[str, Path]]) -> None:
-        self._store()  # first, so that nothing is decoded for a store that cannot be reached
-        if self.embedder is None:
-            self.embedder = self.library.open_embedder()
-        if self.pool is None:
-            self.pool = self.stack.enter_context(self.library.open_pool())
-        for step in embed_files(files, pool=self.pool, embedder=self.embedder):
+        embedder, pool = self._open()
+        for step in embed_files(files, pool=pool, embedder=embedder):
             match step:
                 case Embedded():
                     self._take(step)
@@ -271,6 +303,14 @@ class _Ingest:
     def _account(self, found: Found, state: FileState, *, embedded: bool = False) -> None:
         self.report.count(state, embedded=embedded)
         self.progress.advance(found.size_bytes)
+
+    def _open(self) -> tuple[Embedder, Pool]:
+        self._store()  # first, so that nothing is decoded for a store that cannot be reached
+        if self.embedder is None:
+            self.embedder = self.library.open_embedder()
+        if self.pool is None:
+            self.pool = self.stack.enter_context(self.library.open_pool())
+        return self.embedder, self.pool
 
     def _store(self) -> VectorStore:
         if self.store is None:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from filelock import Timeout
 
-from data.catalogue import Catalogue, open_catalogue
+from data.catalogue import Catalogue, LibraryModel, open_catalogue
 from data.errors import StoreLockedError, StoreUnavailableError
 from data.locks import ingest_lock
 from data.settings import Settings
-from data.vectors import VectorStore, open_vectors
+from data.vectors import VectorStore, drop_vectors, open_vectors, stored_dim
 from embedder.embed import Embedder, load_embedder, model_row
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ class Library:
     Args:
         fingerprint: of the model that `open_embedder` loads.
         home: the library's own folder, left out of crawls.
+        open_store: opens that model's collection.
+        name: of that model, as `model_row` takes it from any folder.
+        open_other: opens the collection of another fingerprint, None when there is none.
+        drop_other: deletes the collection of another fingerprint.
+        workers: processes of the pool.
     """
 
     catalogue: Catalogue
@@ -40,18 +45,30 @@ class Library:
     open_store: Callable[[], VectorStore]
     open_embedder: Callable[[], Embedder]
     open_pool: Callable[[], Pool]
+    name: str = ""
+    open_other: Callable[[str], VectorStore | None] = lambda _: None
+    drop_other: Callable[[str], None] = lambda _: None
+    workers: int = 1
+
+    @property
+    def model(self) -> LibraryModel:
+        """The model that is filled in."""
+        return LibraryModel(self.name or self.fingerprint, self.fingerprint)
 
 
 @contextmanager
 def open_library(settings: Settings) -> Iterator[Library]:
     """The library that the settings name, for changing it: only one process at a time may.
 
+    Where they name no model, the library's active one is meant, as it is in this version of Omnia.
+
     Raises:
         BadSettingsError: the model is not known.
         StoreLockedError: another process is changing the library.
         StoreUnavailableError: the folder or the catalogue cannot be used.
     """
-    row = model_row(settings.model)
+    if settings.model:
+        model_row(settings.model)  # refused before anything is made
     try:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = ingest_lock(settings.home)
@@ -66,20 +83,32 @@ def open_library(settings: Settings) -> Iterator[Library]:
         ) from error
     try:
         catalogue = open_catalogue(settings.catalogue_url)
+        active = catalogue.active()
+        name = settings.model_for(active.name if active else None)
+        row = model_row(name)
         yield Library(
             catalogue=catalogue,
             fingerprint=row.fingerprint,
             home=settings.home,
             open_store=lambda: open_vectors(settings, fingerprint=row.fingerprint, dim=row.dim),
-            open_embedder=lambda: _open_embedder(settings),
+            open_embedder=lambda: _open_embedder(name, settings),
             open_pool=lambda: _open_pool(settings.workers),
+            name=str(Path(name).expanduser().absolute()) if row.hub and row.hub.folder else name,
+            workers=settings.workers,
+            open_other=lambda fingerprint: _open_other(settings, fingerprint),
+            drop_other=lambda fingerprint: drop_vectors(settings, fingerprint=fingerprint),
         )
         catalogue.close()
     finally:
         lock.release()
 
 
-def _open_embedder(settings: Settings) -> Embedder:
+def _open_other(settings: Settings, fingerprint: str) -> VectorStore | None:
+    dim = stored_dim(settings, fingerprint=fingerprint)
+    return None if dim is None else open_vectors(settings, fingerprint=fingerprint, dim=dim)
+
+
+def _open_embedder(model: str, settings: Settings) -> Embedder:
     """Load the model, and from here on stand behind whoever searches.
 
     On Linux niceness is a thread's own and passes on to what it starts (torch's threads, the readers): the thread that
@@ -87,7 +116,12 @@ def _open_embedder(settings: Settings) -> Embedder:
     """
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-    return load_embedder(settings.model, device=settings.device)
+    return load_embedder(
+        model,
+        device=settings.device,
+        trust_remote_code=settings.trust_remote_code,
+        accept_licence=settings.accept_licence,
+    )
 
 
 def _open_pool(workers: int) -> Pool:

@@ -1,4 +1,4 @@
-"""Prune: let go of roots, and of vectors that no file has any more."""
+"""Prune: let go of roots, of models, and of vectors that no file has any more."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import BadSettingsError
+from data.vectors import VectorStore
 from indexer.library import Library
 
 
@@ -19,11 +20,14 @@ class Pruned:
     contents: int
 
 
-def prune(library: Library, *, roots: Sequence[Path] = (), offline: bool = False) -> Pruned:
-    """Forget roots (all offline ones with `offline`), then every vector that no file answers for.
+def prune(library: Library, *, roots: Sequence[Path] = (), offline: bool = False, model: str | None = None) -> Pruned:
+    """Forget roots (all offline ones with `offline`) and a model, then every vector that no file answers for.
+
+    Args:
+        model: name or fingerprint of a model that is not the active one.
 
     Raises:
-        BadSettingsError: a root was never ingested.
+        BadSettingsError: a root was never ingested, or the model is not in the library or is the active one.
     """
     catalogue = library.catalogue
     known = catalogue.summary().roots
@@ -32,16 +36,51 @@ def prune(library: Library, *, roots: Sequence[Path] = (), offline: bool = False
     if strangers:
         names = ", ".join(repr(root.path) for root in known) or "none"
         raise BadSettingsError(f"{strangers[0]!r} was never ingested; the roots are: {names}")
+    fingerprints = _left_behind(library, model) if model else []
     if offline:
         doomed |= {root.path for root in known if root.offline_reason}
     files = sum(catalogue.forget_root(root) for root in sorted(doomed))
-    catalogue.forget_contents(catalogue.orphans())
-    store = library.open_store()
+    contents = sum(_drop(library, fingerprint) for fingerprint in fingerprints)
+    for fingerprint, orphans in catalogue.orphans().items():
+        catalogue.forget_contents(orphans, fingerprint)
+    for fingerprint in {library.fingerprint, *(one.fingerprint for one in catalogue.models())} - {*fingerprints}:
+        is_open = fingerprint == library.fingerprint
+        store = library.open_store() if is_open else library.open_other(fingerprint)
+        if store is not None:
+            contents += _drop_strays(library, store, fingerprint)
+    return Pruned(files, contents)
+
+
+def _left_behind(library: Library, model: str) -> list[str]:
+    """The fingerprints of a model that may be dropped."""
+    active = library.catalogue.active()
+    models = library.catalogue.models()
+    meant = [one for one in models if model in (one.name, one.fingerprint)]
+    if not meant:
+        names = ", ".join(f"{one.name} ({one.fingerprint})" for one in models) or "none"
+        raise BadSettingsError(f"the library has nothing of a model {model!r}; its models are: {names}")
+    fingerprints = [one.fingerprint for one in meant if one != active]
+    if not fingerprints:
+        raise BadSettingsError(
+            f"{model!r} is the model that answers; let another one answer first: python -m indexer switch MODEL"
+        )
+    return fingerprints
+
+
+def _drop(library: Library, fingerprint: str) -> int:
+    """Rows first, then vectors, then the name: after a crash in between, the same command goes on."""
+    contents = library.catalogue.forget_model(fingerprint)
+    library.drop_other(fingerprint)
+    library.catalogue.forget_name(fingerprint)
+    return contents
+
+
+def _drop_strays(library: Library, store: VectorStore, fingerprint: str) -> int:
     try:
-        stray = catalogue.unindexed(store.contents(), library.fingerprint)
+        stray = library.catalogue.unindexed(store.contents(), fingerprint)
         if stray:
             store.delete(stray)
             store.flush()
     finally:
         store.close()
-    return Pruned(files, len(stray))
+    return len(stray)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +27,9 @@ class Report:
         seconds: wall time of the run.
         problems: one line each for roots that are offline and folders that could not be read.
         notes: files of which something was left out.
+        model: that the run filled; "" when it is the one that answers and was before.
+        switch: what came of letting that model answer, one line.
+        switched: whether it answers from now on.
     """
 
     found: int = 0
@@ -38,6 +42,9 @@ class Report:
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
     notes: int = 0
+    model: str = ""
+    switch: str = ""
+    switched: bool = False
 
     @property
     def adds_up(self) -> bool:
@@ -71,6 +78,7 @@ class Report:
             "seconds": round(self.seconds, 3),
             "problems": self.problems,
             "notes": self.notes,
+            "switched": self.switched,
         }
 
     def as_text(self) -> str:
@@ -83,7 +91,12 @@ class Report:
         if self.notes:
             lines.append(f"of {self.notes:,} files something was left out: python -m indexer status")
         if self.failed:
-            lines.append("why files failed: python -m indexer failures; to try them again: python -m indexer retry")
+            flag = f" --model {shlex.quote(self.model)}" if self.model and not self.switched else ""
+            lines.append(
+                f"why files failed: python -m indexer failures{flag}; to try them again: python -m indexer retry{flag}"
+            )
+        if self.switch:
+            lines.append(self.switch)
         return "\n".join(lines)
 
 
@@ -95,17 +108,18 @@ class Progress:
     """
 
     def __init__(self, measure: Callable[[], tuple[int, int]]) -> None:
+        self._measure = measure
         self._bar: Any = None
         self._files = 0
         self._total = 0
+
+    def __enter__(self) -> Progress:
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._total, total_bytes = measure()
+            self._total, total_bytes = self._measure()
             self._bar = tqdm(total=total_bytes, unit="B", unit_scale=True, file=sys.stderr, dynamic_ncols=True)
             self._started = time.monotonic()
-
-    def __enter__(self) -> Progress:
         return self
 
     def __exit__(

@@ -6,14 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data.catalogue import LibrarySummary
+from data.catalogue import Filling, LibrarySummary
 from data.records import FileState, Kind
 
 
 def status_as_json(
-    summary: LibrarySummary, notes: Mapping[str, Sequence[str]], *, is_ingesting: bool
+    summary: LibrarySummary, notes: Mapping[str, Sequence[str]], *, models: Sequence[Filling], is_ingesting: bool
 ) -> dict[str, Any]:
-    """Roots, files by kind and state, segments by fingerprint, runs under way, what was left out."""
+    """Roots, files by kind and state, segments by fingerprint, models, runs under way, what was left out."""
     running = summary.running if is_ingesting else {}
     kinds: dict[str, dict[str, int]] = {}
     for (kind, state), number in summary.counts.items():
@@ -22,12 +22,25 @@ def status_as_json(
         "roots": [{"path": r.path, "files": r.files, "offline": r.offline_reason} for r in summary.roots],
         "kinds": kinds,
         "segments": summary.segments,
+        "models": [
+            {
+                "model": one.model.name,
+                "fingerprint": one.model.fingerprint,
+                "active": one.is_active,
+                "contents": one.contents,
+                "segments": one.segments,
+                "missing": one.missing,
+            }
+            for one in models
+        ],
         "running": [{"root": root, "seconds": round(time.time() - at, 1)} for root, at in running.items()],
         "notes": {path: list(lines) for path, lines in notes.items()},
     }
 
 
-def status_as_text(summary: LibrarySummary, notes: Mapping[str, Sequence[str]], *, is_ingesting: bool) -> str:
+def status_as_text(
+    summary: LibrarySummary, notes: Mapping[str, Sequence[str]], *, models: Sequence[Filling], is_ingesting: bool
+) -> str:
     if not summary.roots:
         return "the library is empty: python -m indexer ingest FOLDER"
     lines = ["roots"]
@@ -41,11 +54,22 @@ def status_as_text(summary: LibrarySummary, notes: Mapping[str, Sequence[str]], 
         if any(states.values()):
             told = ", ".join(f"{number:,} {state}" for state, number in states.items() if number)
             lines.append(f"  {kind or 'unknown'}: {told}")
-    lines.append("segments")
-    lines.extend(f"  {fingerprint}: {number:,}" for fingerprint, number in summary.segments.items())
+    lines.append("models")
+    lines.extend(f"  {_model(one)}" for one in models)
     if is_ingesting:
         lines.extend(f"being ingested for {time.time() - at:.0f} s: {root!r}" for root, at in summary.running.items())
     if notes:
         lines.append("left out")
         lines.extend(f"  {path!r}: {line}" for path, told in notes.items() for line in told)
     return "\n".join(lines)
+
+
+def _model(filling: Filling) -> str:
+    """One model, what it holds and what it lacks."""
+    name, fingerprint = filling.model.name, filling.model.fingerprint
+    held = f"{name} ({fingerprint}): {filling.contents:,} contents, {filling.segments:,} segments"
+    if filling.is_active:
+        return f"{held}; it answers"
+    filled = sum(not root.missing for root in filling.roots)
+    lacks = f"{filled:,} of {len(filling.roots):,} folders filled, {filling.missing:,} files missing"
+    return f"{held}; {lacks if filling.missing else 'nothing is missing'}"

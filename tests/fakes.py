@@ -12,12 +12,13 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image, ImageDraw
 
-from app.wiring import Library, Once
+from app.once import Once
+from app.wiring import Library
 from data.catalogue import Outcome
 from data.errors import UnreadableMediaError
 from data.records import Evidence, FileState, Kind, SegmentRecord, Span, segment_id
 from data.settings import Settings
-from data.vectors import Vectors, open_vectors
+from data.vectors import Vectors
 from embedder.segment import Role, Segment
 
 AXES = ("dog", "beach", "night", "rain", "music", "city", "page", "other")
@@ -30,8 +31,8 @@ class FakeEmbedder:
     "dog dog beach" → (2, 1, 0, ...) / √5. Words that are on no axis count as "other".
     """
 
-    def __init__(self) -> None:
-        self.row = SimpleNamespace(name="fake", fingerprint="fake-1", dim=len(AXES))
+    def __init__(self, fingerprint: str = "fake-1") -> None:
+        self.row = SimpleNamespace(name=fingerprint, fingerprint=fingerprint, dim=len(AXES), hub=None)
         self.calls: list[int] = []
 
     def embed(self, segments: Sequence[Segment], role: Role = Role.DOCUMENT) -> Vectors:
@@ -94,11 +95,10 @@ class Shelf:
         settings = Settings(home=home, catalogue_url=f"sqlite:///{home / 'catalogue.sqlite'}")
         self.model, self.readers = FakeEmbedder(), FakeReaders()
         self.library = Library(settings)
-        row = self.model.row
-        self.library.embedder = Once(lambda: self.model)
+        self.library.row_of = lambda _: self.model.row
+        self.library.load = lambda _: self.model
         self.library.readers = Once(lambda: self.readers)
-        self.library.store = Once(lambda: open_vectors(settings, fingerprint=row.fingerprint, dim=row.dim))
-        self.fingerprint = row.fingerprint
+        self.fingerprint = self.model.row.fingerprint
 
     def put(self, path: Path, segments: Sequence[Segment] = (), *, snippet: bool = True) -> str:
         """Index a file that exists, with what the fake reader finds or with these segments; gives its content."""

@@ -227,6 +227,6 @@ def counted(commands: Commands) -> int:
 
     with sqlite3.connect(f"file:{commands.home / 'catalogue.sqlite'}?mode=ro", uri=True) as db:
         try:
-            return int(db.execute("select count(*) from files where state = 'indexed'").fetchone()[0])
+            return int(db.execute("select count(*) from outcomes where state = 'indexed'").fetchone()[0])
         except sqlite3.OperationalError:  # its tables are being made
             return 0

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.engine import Engine
 
-from data.catalogue import Catalogue, Outcome, open_catalogue
+from data.catalogue import Catalogue, LibraryModel, Outcome, open_catalogue
 from data.errors import StoreUnavailableError
 from data.records import FileState, Kind
 from data.tables import Base
@@ -108,9 +109,9 @@ def test_files_that_a_crawl_did_not_see_leave_and_their_contents_are_orphans(cat
     second = catalogue.begin_run("/m", "fp")
     catalogue.mark_seen(second, [catalogue.known(["/m/a"], "fp")["/m/a"].id])
     assert catalogue.finish_run(second, "/m", sweep=True) == 1
-    assert catalogue.orphans() == {"cd" * 32}
-    catalogue.forget_contents(catalogue.orphans())
-    assert catalogue.orphans() == set()
+    assert catalogue.orphans() == {"fp": {"cd" * 32}}
+    catalogue.forget_contents({"cd" * 32}, "fp")
+    assert catalogue.orphans() == {}
     assert catalogue.unindexed([HASH, "cd" * 32], "fp") == {"cd" * 32}
     assert len(catalogue.files_at(["/M/c"])) == 1, "a root that differs in case only is another root"
 
@@ -163,7 +164,7 @@ def test_a_reader_is_not_kept_waiting_by_a_writer(tmp_path: Path) -> None:
     catalogue.record(run, "fp", [indexed("/m/a")])
     writer = sqlite3.connect(tmp_path / "home" / "catalogue.sqlite", isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
-    writer.execute("UPDATE files SET reason = 'x'")
+    writer.execute("UPDATE outcomes SET reason = 'x'")
     assert catalogue.files_of([HASH])[HASH][0].reason == ""
     writer.execute("ROLLBACK")
 
@@ -181,3 +182,151 @@ def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "c.sqlite").write_bytes(b"not a database at all" * 100)
     with pytest.raises(StoreUnavailableError, match="catalogue cannot be used"):
         open_catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}")
+
+
+# ── two models side by side ──
+
+
+OLD, NEW = LibraryModel("old", "old-1"), LibraryModel("new", "new-1")
+
+
+def filled_with_old(catalogue: Catalogue) -> None:
+    run = catalogue.begin_run("/m", OLD.fingerprint, model=OLD.name)
+    catalogue.record(run, OLD.fingerprint, [indexed("/m/a"), indexed("/m/b", content="cd" * 32)])
+    catalogue.finish_run(run, "/m", sweep=True)
+
+
+def test_the_first_model_that_indexes_is_the_active_one(catalogue: Catalogue) -> None:
+    assert catalogue.active() is None
+    catalogue.begin_run("/m", NEW.fingerprint, model=NEW.name)
+    assert catalogue.active() == NEW
+    filled_with_old(catalogue)
+    assert catalogue.active() == OLD
+    catalogue.begin_run("/m", NEW.fingerprint, model=NEW.name)
+    assert catalogue.active() == OLD
+    assert catalogue.models() == [NEW, OLD]
+
+
+def test_each_model_has_its_own_outcome_of_a_file(catalogue: Catalogue) -> None:
+    filled_with_old(catalogue)
+    run = catalogue.begin_run("/m", NEW.fingerprint, model=NEW.name)
+    before = catalogue.known(["/m/a"], NEW.fingerprint)["/m/a"]
+    assert (before.settled, before.content) == (False, HASH), "the bytes need not be read for their hash again"
+    catalogue.record(run, NEW.fingerprint, [failed("/m/a")])
+    assert [file.state for file in catalogue.files_at(["/m/a"])] == [FileState.INDEXED]
+    assert [file.state for file in catalogue.files_at(["/m/a"], NEW.fingerprint)] == [FileState.FAILED]
+    assert catalogue.known(["/m/a"], OLD.fingerprint)["/m/a"].settled
+    assert catalogue.known(["/m/a"], NEW.fingerprint)["/m/a"].settled
+    assert catalogue.failures() == []
+    (file,) = catalogue.files_at(["/m/a"])
+    shown = catalogue.file(file.id)
+    assert shown is not None
+    assert shown.state is FileState.INDEXED
+    assert catalogue.forget_failures() == []
+    assert catalogue.forget_failures(NEW.fingerprint) == ["/m"]
+
+
+def test_a_switch_waits_until_nothing_is_missing(catalogue: Catalogue) -> None:
+    filled_with_old(catalogue)
+    run = catalogue.begin_run("/m", NEW.fingerprint, model=NEW.name)
+    catalogue.record(run, NEW.fingerprint, [indexed("/m/a")])
+    held = catalogue.switch(NEW)
+    assert (held.is_active, held.missing, held.roots[0].files) == (False, 1, 2)
+    (waiting,) = catalogue.waiting(NEW.fingerprint, ["/m"])
+    assert (waiting.kind, waiting.contents, waiting.size_bytes, waiting.sample) == (Kind.IMAGE, 1, 10, ("/m/b",))
+    assert catalogue.waiting(NEW.fingerprint, ["/elsewhere"]) == []
+    catalogue.record(run, NEW.fingerprint, [failed("/m/b")])
+    assert catalogue.switch(NEW).is_active
+    assert catalogue.active() == NEW
+    assert [file.path for file in catalogue.failures()] == ["/m/b"]
+
+
+def test_a_copy_that_the_new_model_did_not_see_is_its_too_after_a_switch(catalogue: Catalogue) -> None:
+    filled_with_old(catalogue)
+    away = catalogue.begin_run("/away", OLD.fingerprint, model=OLD.name)
+    catalogue.record(away, OLD.fingerprint, [indexed("/away/a", segments=None)])
+    run = catalogue.begin_run("/m", NEW.fingerprint, model=NEW.name)
+    catalogue.record(run, NEW.fingerprint, [indexed("/m/a"), indexed("/m/b", content="cd" * 32)])
+    assert catalogue.switch(NEW).is_active
+    assert [file.path for file in catalogue.files_of([HASH])[HASH]] == ["/away/a", "/m/a"]
+
+
+def test_a_rename_seen_by_one_model_is_known_to_the_other(catalogue: Catalogue) -> None:
+    filled_with_old(catalogue)
+    run = catalogue.begin_run("/m", NEW.fingerprint, model=NEW.name)
+    catalogue.record(run, NEW.fingerprint, [indexed("/m/renamed"), indexed("/m/b", content="ef" * 32)])
+    catalogue.finish_run(run, "/m", sweep=True)
+    assert [file.path for file in catalogue.files_of([HASH])[HASH]] == ["/m/renamed"]
+    assert [file.path for file in catalogue.files_of(["cd" * 32])["cd" * 32]] == ["/m/b"], "as it was for the old model"
+    assert catalogue.orphans() == {}
+
+
+def test_a_forgotten_model_takes_what_only_it_knew_along(catalogue: Catalogue) -> None:
+    filled_with_old(catalogue)
+    run = catalogue.begin_run("/m", NEW.fingerprint, model=NEW.name)
+    catalogue.record(run, NEW.fingerprint, [indexed("/m/a"), indexed("/m/new", content="ef" * 32)])
+    assert catalogue.forget_model(NEW.fingerprint) == 2
+    catalogue.forget_name(NEW.fingerprint)
+    assert catalogue.models() == [OLD]
+    assert catalogue.known(["/m/a", "/m/new"], NEW.fingerprint).keys() == {"/m/a"}
+
+
+FIRST_SCHEMA = (
+    "CREATE TABLE roots (id INTEGER NOT NULL PRIMARY KEY, path TEXT NOT NULL UNIQUE, offline_reason TEXT NOT NULL)",
+    """CREATE TABLE runs (id INTEGER NOT NULL PRIMARY KEY, root_id INTEGER NOT NULL REFERENCES roots ON DELETE CASCADE,
+        fingerprint VARCHAR(200) NOT NULL, started_at FLOAT NOT NULL, finished_at FLOAT)""",
+    """CREATE TABLE files (id INTEGER NOT NULL PRIMARY KEY, root_id INTEGER NOT NULL REFERENCES roots ON DELETE CASCADE,
+        path TEXT NOT NULL UNIQUE, size_bytes BIGINT NOT NULL, mtime_ns BIGINT NOT NULL, kind VARCHAR(16),
+        content VARCHAR(64), fingerprint VARCHAR(200) NOT NULL, state VARCHAR(16) NOT NULL, reason TEXT NOT NULL,
+        hint TEXT NOT NULL, attempts INTEGER NOT NULL, seen_run INTEGER NOT NULL)""",
+    "CREATE INDEX ix_files_root_id ON files (root_id)",
+    "CREATE INDEX ix_files_content ON files (content)",
+    "CREATE INDEX ix_files_state ON files (state)",
+    """CREATE TABLE indexings (content VARCHAR(64) NOT NULL, fingerprint VARCHAR(200) NOT NULL,
+        kind VARCHAR(16) NOT NULL, segments INTEGER NOT NULL, notes TEXT NOT NULL, indexed_at FLOAT NOT NULL,
+        PRIMARY KEY (content, fingerprint))""",
+    "CREATE INDEX ix_indexings_fingerprint ON indexings (fingerprint)",
+    "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY)",
+    "INSERT INTO schema_version VALUES (1)",
+    "INSERT INTO roots VALUES (1, '/m', '')",
+    "INSERT INTO runs VALUES (1, 1, 'omnia-zero-3', 0, 1), (2, 1, 'omnia-zero-4', 2, 3)",
+    """INSERT INTO files VALUES
+        (1, 1, '/m/a', 10, 20, 'image', 'aa', 'omnia-zero-4', 'indexed', '', '', 1, 2),
+        (2, 1, '/m/b', 10, 20, 'image', 'bb', 'omnia-zero-4', 'failed', 'broken', '', 3, 2),
+        (3, 1, '/m/c', 10, 20, NULL, NULL, '', 'failed', 'permission denied', '', 1, 2)""",
+    "INSERT INTO indexings VALUES ('aa', 'omnia-zero-3', 'image', 2, '', 1), ('aa', 'omnia-zero-4', 'image', 3, '', 2)",
+)
+
+
+def shape(engine: Engine) -> dict[str, Any]:
+    """Tables with the names and nullability of their columns, and their indexes."""
+    inspector = inspect(engine)
+    return {
+        table: (
+            sorted((column["name"], column["nullable"]) for column in inspector.get_columns(table)),
+            sorted(str(index["name"]) for index in inspector.get_indexes(table) if not index["unique"]),
+        )
+        for table in inspector.get_table_names()
+    }
+
+
+def test_a_catalogue_of_the_first_version_becomes_a_new_one(url: str, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    engine = create_engine(url)
+    with engine.begin() as db:
+        for statement in FIRST_SCHEMA:
+            db.execute(text(statement))
+    catalogue = open_catalogue(url)
+    assert catalogue.active() == LibraryModel("omnia-zero", "omnia-zero-4")
+    known = catalogue.known(["/m/a", "/m/b", "/m/c"], "omnia-zero-4")
+    assert [known[path].settled for path in ("/m/a", "/m/b", "/m/c")] == [True, True, False]
+    assert catalogue.known(["/m/a"], "omnia-zero-3")["/m/a"].settled
+    assert [(file.path, file.attempts) for file in catalogue.failures()] == [("/m/b", 3), ("/m/c", 1)]
+    assert catalogue.summary().segments == {"omnia-zero-3": 2, "omnia-zero-4": 3}
+    migrated = shape(engine)
+    catalogue.close()
+    with engine.begin() as db:
+        Base.metadata.drop_all(db)
+    open_catalogue(url).close()
+    assert migrated == shape(engine)
+    engine.dispose()

@@ -18,7 +18,7 @@ from store_process import DIM, FINGERPRINT, StoreProcess, made
 
 import data.owner
 from data.errors import ModelMismatchError, StoreUnavailableError
-from data.owner import open_shared
+from data.owner import drop_shared, open_shared, shared_dim
 from data.wire import (
     NONCE_HEADER,
     PROOF_HEADER,
@@ -321,3 +321,19 @@ def test_frames_carry_headers_and_floats_unchanged():
             Frame.unpack(broken)
     everything = where_from_json(where_to_json(data.vectors.ANYWHERE))
     assert everything == data.vectors.ANYWHERE
+
+
+def test_a_guest_has_the_owner_drop_a_collection_which_can_be_made_anew(tmp_path, other, open_here):
+    assert shared_dim(tmp_path, fingerprint=FINGERPRINT) == DIM
+    store = open_here()
+    store.upsert(*made(0, 30))
+    second = open_here(fingerprint="other")
+    second.upsert(*made(0, 10))
+    drop_shared(tmp_path, fingerprint=FINGERPRINT)
+    assert shared_dim(tmp_path, fingerprint=FINGERPRINT) is None
+    assert len(list((tmp_path / "vectors").iterdir())) == 1
+    assert second.count() == 10
+    drop_shared(tmp_path, fingerprint=FINGERPRINT)
+    assert store.count() == 0
+    store.upsert(*made(0, 5))
+    assert other.ask("count", home=str(tmp_path))["count"] == 5

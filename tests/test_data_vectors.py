@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
 import numpy as np
@@ -21,7 +22,7 @@ from data.points import safe_name
 from data.records import Evidence, Kind, Span
 from data.server import ServerStore, open_server
 from data.settings import Settings
-from data.vectors import ANYWHERE, Where, open_vectors
+from data.vectors import ANYWHERE, Where, drop_vectors, open_vectors, stored_dim
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
@@ -348,3 +349,17 @@ def test_a_damaged_or_unfinished_collection_is_told_from_a_good_one(tmp_path):
     (folder / "collection.json").write_text("{")
     with pytest.raises(StoreUnavailableError, match="damaged"):
         EdgeStore(folder, fingerprint=FINGERPRINT, dim=DIM)
+
+
+def test_the_width_of_a_servers_collection_is_known_until_it_is_dropped(monkeypatch):
+    import data.server
+
+    client = QdrantClient(":memory:")
+    monkeypatch.setattr(client, "close", lambda: None)
+    monkeypatch.setattr(data.server, "_client", lambda url, api_key: client)
+    settings = Settings(home=Path("unused"), catalogue_url="", qdrant_url="http://127.0.0.1:9")
+    assert stored_dim(settings, fingerprint=FINGERPRINT) is None
+    open_vectors(settings, fingerprint=FINGERPRINT, dim=DIM)
+    assert stored_dim(settings, fingerprint=FINGERPRINT) == DIM
+    drop_vectors(settings, fingerprint=FINGERPRINT)
+    assert stored_dim(settings, fingerprint=FINGERPRINT) is None

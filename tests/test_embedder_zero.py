@@ -18,10 +18,10 @@ from data.records import Evidence, Kind
 from embedder.cli import main
 from embedder.embed import Embedder, load_embedder
 from embedder.glosses import audioset_vectors, read_imagenet, read_tables
+from embedder.prior import keep_top
 from embedder.segment import Modality, Segment, words
 from embedder.selftest import golden_segments
 from embedder.towers.words import WordsTower
-from embedder.prior import keep_top
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 DOG = SAMPLES / "animals" / "Rex in the field.jpg"

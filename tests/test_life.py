@@ -40,7 +40,9 @@ class Committed:
 def committed(home: Path) -> Committed:
     try:
         with sqlite3.connect(f"file:{home / 'catalogue.sqlite'}?mode=ro", uri=True) as db:
-            files = db.execute("select path, content from files where state = 'indexed'").fetchall()
+            files = db.execute(
+                "select path, content from files join outcomes on file_id = id where state = 'indexed'"
+            ).fetchall()
             indexings = db.execute("select content, segments, indexed_at from indexings").fetchall()
     except sqlite3.OperationalError:  # not made yet
         return Committed({}, {}, {})

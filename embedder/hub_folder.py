@@ -1,0 +1,169 @@
+"""A folder as a model: identity, width and needs of saved weights, read without loading them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any, cast
+
+from data.errors import BadSettingsError, ModelMismatchError
+from embedder.hub_rows import HubRow
+from embedder.segment import Modality
+
+_IDENTITY = {".json", ".jinja", ".txt", ".model", ".py"}  # with the weights, all that decides what vectors come out
+_PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+_BLOCK_BYTES, _BLOCKS = 1 << 16, 256
+_THINGS = {"text": Modality.WORDS, "image": Modality.PIXELS, "audio": Modality.SOUND}
+
+
+def folder_row(name: str) -> HubRow:
+    """The row of a folder that sentence-transformers saved.
+
+    Raises:
+        BadSettingsError: there is no such folder, or it holds no such model.
+        ModelMismatchError: its weights are not safetensors, or a part of it cannot be read.
+    """
+    folder = Path(name).expanduser().absolute()
+    if not folder.is_dir():
+        raise BadSettingsError(f"--model {name}: there is no folder {str(folder)!r}; check the path")
+    if not (folder / "modules.json").is_file():
+        raise BadSettingsError(
+            f"--model {name}: the folder holds no modules.json; give one that SentenceTransformer.save_pretrained wrote"
+        )
+    refuse_pickles(folder)
+    modules: list[dict[str, Any]] = _json(folder / "modules.json", list)
+    if not modules or not all(isinstance(part, dict) and isinstance(part.get("path"), str) for part in modules):
+        raise ModelMismatchError(f"{str(folder / 'modules.json')!r} names no modules; copy the model again")
+    things = _things(folder, modules)
+    return HubRow(
+        name=name,
+        revision=_digest(folder),
+        parameters_m=0,
+        dim=_width(folder, modules),
+        licence=_licence(folder),
+        remote_code=_has_code(folder, modules),
+        modalities=frozenset(_THINGS[thing] for thing in things & set(_THINGS)),
+        video="video" in things,
+        folder=str(folder),
+    )
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Only safetensors are loaded: a pickle can run whatever its author likes.
+
+    Raises:
+        ModelMismatchError: somewhere in the folder a pickle stands without safetensors beside it.
+    """
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    safe = {path.parent for path in files if path.suffix == ".safetensors"}
+    for path in files:
+        if path.suffix in _PICKLES and path.parent not in safe:
+            raise ModelMismatchError(
+                f"weights {str(path)!r} are a pickle, which can run code; save the model as safetensors"
+            )
+    if not safe:
+        raise ModelMismatchError(f"{str(folder)!r} holds no *.safetensors weights; copy the whole model there")
+
+
+def _digest(folder: Path) -> str:
+    """SHA-256 (64 hex digits) of configuration, tokenizer and code, and of each weights' name, size and sample.
+
+    Of weights above 16 MB, 256 blocks of 64 kB are hashed, the first (names and shapes) and the last among them: a
+    training step changes all of them, and model_row must answer in milliseconds for gigabytes.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if any(part.startswith(".") for part in inside.parts) or not path.is_file():
+            continue
+        if path.suffix in _IDENTITY:
+            digest.update(f"{inside.as_posix()}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+        elif path.suffix == ".safetensors":
+            size = path.stat().st_size
+            digest.update(f"{inside.as_posix()}\0{size}\0".encode())
+            with path.open("rb") as file:
+                for start in _starts(size):
+                    file.seek(start)
+                    digest.update(file.read(_BLOCK_BYTES))
+    return digest.hexdigest()
+
+
+def _starts(size: int) -> list[int]:
+    """Where the blocks to hash begin: all of a small file, evenly spread ones of a large file."""
+    if size <= _BLOCKS * _BLOCK_BYTES:
+        return list(range(0, size, _BLOCK_BYTES))
+    last = size - _BLOCK_BYTES
+    return [last * number // (_BLOCKS - 1) for number in range(_BLOCKS)]
+
+
+def _width(folder: Path, modules: list[dict[str, Any]]) -> int:
+    """The width that the configuration promises; `hub` compares it with what comes out.
+
+    Pooling comes last: for EmbeddingGemma-2 sentence-transformers may write the width before its projection there.
+    """
+    own = _optional(folder / "config_sentence_transformers.json")
+    dense = [_optional(folder / module["path"] / "config.json") for module in modules if _kind(module) == "Dense"]
+    pooling = [_optional(folder / module["path"] / "config.json") for module in modules if _kind(module) == "Pooling"]
+    config = _optional(folder / modules[0]["path"] / "config.json")
+    text = config.get("text_config") or {}
+    for found in (
+        own.get("truncate_dim"),
+        *(part.get("out_features") for part in reversed(dense)),
+        text.get("embedding_dim"),
+        config.get("embedding_dim"),
+        *(part.get("embedding_dimension") or part.get("word_embedding_dimension") for part in reversed(pooling)),
+        text.get("hidden_size"),
+        config.get("hidden_size"),
+    ):
+        if isinstance(found, int) and found > 0:
+            return found
+    raise BadSettingsError(
+        f"--model {folder}: no configuration says how wide its vectors are; write that as truncate_dim into "
+        "config_sentence_transformers.json"
+    )
+
+
+def _things(folder: Path, modules: list[dict[str, Any]]) -> set[str]:
+    """What the first module takes in: text, image, audio, video; older ones say nothing and take in text."""
+    said = _optional(folder / modules[0]["path"] / "sentence_bert_config.json").get("modality_config") or {"text": {}}
+    return set(said)
+
+
+def _has_code(folder: Path, modules: list[dict[str, Any]]) -> bool:
+    if any(not str(module.get("type", "")).startswith("sentence_transformers.") for module in modules):
+        return True
+    return any("auto_map" in _optional(path) for path in folder.rglob("*config*.json"))
+
+
+def _licence(folder: Path) -> str:
+    card = folder / "README.md"
+    head = card.read_text(encoding="utf-8", errors="replace")[:4_000] if card.is_file() else ""
+    found = re.search(r"^licen[cs]e:[ \t]*(\S+)[ \t]*$", head, re.MULTILINE)
+    return found[1] if found else "not stated in the folder's README.md"
+
+
+def _kind(module: dict[str, Any]) -> str:
+    return str(module.get("type", "")).rpartition(".")[2]
+
+
+def _optional(path: Path) -> dict[str, Any]:
+    """A JSON object, or {} where there is no such file or it holds something else."""
+    if not path.is_file():
+        return {}
+    try:
+        return cast("dict[str, Any]", _json(path, dict))
+    except ModelMismatchError:
+        return {}
+
+
+def _json(path: Path, kind: type) -> Any:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelMismatchError(f"{str(path)!r} cannot be read: {error}; copy the model again") from error
+    if not isinstance(found, kind):
+        raise ModelMismatchError(f"{str(path)!r} is not what it should be (JSON {kind.__name__}); copy the model again")
+    return found

@@ -1,0 +1,505 @@
+"""From one model to another on a living library: real catalogue, vectors and readers, models that are fakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app import space
+from app.once import Once
+from app.query import Query, TextPart
+from app.wiring import Library as Page
+from data.catalogue import LibraryModel, open_catalogue
+from data.errors import BadSettingsError, EmbeddingFailedError, ModelMismatchError
+from data.settings import Settings
+from data.vectors import Vectors, drop_vectors, open_vectors, stored_dim
+from embedder import embed
+from embedder.media.sandbox import ReaderPool
+from embedder.segment import Role, Segment
+from indexer import cli
+from indexer import ingest as ingest_module
+from indexer import library as library_module
+from indexer.ingest import ingest
+from indexer.library import Library
+from indexer.prune import prune
+from indexer.report import Report
+from indexer.switch import switch
+from tests.fakes import FakeEmbedder, FakeReaders
+
+ROOT = Path(__file__).parent.parent
+
+
+class WiderEmbedder(FakeEmbedder):
+    """The fake's axes in reverse order in twice the width: a vector of one model tells nothing to the other."""
+
+    def __init__(self, fingerprint: str = "new-1") -> None:
+        super().__init__(fingerprint)
+        self.row.dim *= 2
+        self.refused = ""
+
+    def embed(self, segments: Sequence[Segment], role: Role = Role.DOCUMENT) -> Vectors:
+        for index, segment in enumerate(segments):
+            if role is Role.DOCUMENT and self.refused and self.refused in (segment.text or ""):
+                raise EmbeddingFailedError(index, "the model gave no finite vector")
+        return super().embed(segments, role)
+
+    def _one(self, segment: Segment) -> Vectors:
+        narrow = super()._one(segment)[::-1]
+        return np.concatenate([narrow, np.zeros_like(narrow)])
+
+
+class KeptReaders:
+    """Real readers that outlive an ingest: to start their processes takes longer than a test."""
+
+    def __init__(self) -> None:
+        self.pool = ReaderPool(2)
+
+    def __enter__(self) -> KeptReaders:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def read_many(self, files: Any) -> Any:
+        return self.pool.read_many(files)
+
+
+class Town:
+    """A library in a tmp folder, the folders it is made of, and the models `old` and `new` that can fill it."""
+
+    def __init__(self, folder: Path, readers: KeptReaders) -> None:
+        self.readers = readers
+        self.media = folder / "media"
+        self.home = folder / "home"
+        self.settings = Settings(home=self.home, catalogue_url=f"sqlite:///{self.home / 'catalogue.sqlite'}")
+        self.models: dict[str, FakeEmbedder] = {"old": FakeEmbedder("old-1"), "new": WiderEmbedder("new-1")}
+        self.catalogue = open_catalogue(self.settings.catalogue_url)
+        self.said: list[str] = []
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.media / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def library(self, name: str) -> Library:
+        model = self.models[name]
+        return Library(
+            catalogue=self.catalogue,
+            fingerprint=model.row.fingerprint,
+            home=self.home,
+            open_store=lambda: self.store(model.row.fingerprint),
+            open_embedder=lambda: model,  # type: ignore[arg-type,return-value]
+            open_pool=lambda: self.readers,
+            name=name,
+            open_other=self.store_if_there,
+            drop_other=lambda fingerprint: drop_vectors(self.settings, fingerprint=fingerprint),
+        )
+
+    def ingest(self, name: str, *folders: str) -> Report:
+        self.said.clear()
+        return ingest([self.media / one for one in folders or [""]], self.library(name), say=self.said.append)
+
+    def store(self, fingerprint: str) -> Any:
+        dim = next(one.row.dim for one in self.models.values() if one.row.fingerprint == fingerprint)
+        return open_vectors(self.settings, fingerprint=fingerprint, dim=dim)
+
+    def store_if_there(self, fingerprint: str) -> Any:
+        return self.store(fingerprint) if stored_dim(self.settings, fingerprint=fingerprint) else None
+
+    def stored(self, fingerprint: str) -> int:
+        store = self.store(fingerprint)
+        try:
+            return len(store.contents())
+        finally:
+            store.close()
+
+    def page(self, *, model: str | None = None) -> Page:
+        page = Page(replace(self.settings, model=model))
+        page.row_of = lambda name: self.models[name].row  # type: ignore[assignment,method-assign,return-value]
+        page.load = lambda name: self.models[name]  # type: ignore[assignment,method-assign,return-value]
+        page.readers = Once(FakeReaders)  # type: ignore[assignment]
+        return page
+
+    @property
+    def active(self) -> str:
+        model = self.catalogue.active()
+        return model.name if model else ""
+
+
+def ask(page: Page, words: str, *, limit: int = 20) -> list[str]:
+    answer = page.service().search(Query(parts=(TextPart(words),), limit=limit))
+    return [Path(result.path).name for result in answer.results]
+
+
+@pytest.fixture(autouse=True)
+def looked_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(space, "_FRESH_S", 0.0)
+
+
+@pytest.fixture(scope="module")
+def readers() -> Iterator[KeptReaders]:
+    kept = KeptReaders()
+    yield kept
+    kept.pool.close()
+
+
+@pytest.fixture
+def town(tmp_path: Path, readers: KeptReaders) -> Iterator[Town]:
+    town = Town(tmp_path, readers)
+    kept = town.store("old-1")  # this process owns the shards all along: to take and leave them is tested elsewhere
+    yield town
+    kept.close()
+    town.catalogue.close()
+
+
+@pytest.fixture
+def filled(town: Town) -> Town:
+    """Three folders, filled with the old model."""
+    for name, text in {"a/dog.txt": "dog", "b/rain.txt": "rain", "c/city.txt": "city night"}.items():
+        town.write(name, text)
+    assert town.ingest("old", "a", "b", "c").indexed == 3
+    return town
+
+
+# ── the way from one to the other ──
+
+
+def test_the_first_ingest_decides_which_model_answers(town: Town) -> None:
+    town.write("a/dog.txt", "dog")
+    (town.media / "empty").mkdir()
+    town.ingest("new", "empty")
+    assert town.active == "new"
+    report = town.ingest("old", "a")
+    assert (town.active, report.switch) == ("old", ""), "a model that has indexed nothing holds nobody up"
+
+
+def test_the_old_model_answers_until_the_new_one_has_every_folder(filled: Town) -> None:
+    page = filled.page()
+    assert ask(page, "dog")[0] == "dog.txt"
+    partly = filled.ingest("new", "a", "b")
+    assert (partly.switched, filled.active, partly.exit_code) == (False, "old", 0)
+    assert "2 of 3 folders are filled with new, 1 files are missing; until then old answers" in partly.switch
+    assert f"ingest {filled.media / 'c'} --model new" in partly.switch
+    calls = len(filled.models["new"].calls)
+    assert sorted(ask(page, "dog")) == ["city.txt", "dog.txt", "rain.txt"]
+    assert len(filled.models["new"].calls) == calls, "the page asks the old model"
+    last = filled.ingest("new", "c")
+    assert (last.switched, filled.active) == (True, "new")
+    assert "new answers from now on, no longer old" in last.switch
+    assert sorted(ask(page, "dog night")) == ["city.txt", "dog.txt", "rain.txt"]
+    assert len(filled.models["new"].calls) > calls, "the same page asks the new model now"
+    assert page.space().model == LibraryModel("new", "new-1")
+    page.close()
+
+
+def test_searches_go_on_through_the_switch_and_each_is_right(town: Town) -> None:
+    for number in range(60):
+        town.write(f"a/dog {number}.txt", f"dog {'beach ' * (number % 7)}")
+        town.write(f"a/rain {number}.txt", f"rain {'music ' * (number % 5)}")
+    town.ingest("old")
+    page, over = town.page(), threading.Event()
+    spaces: set[str] = set()
+    wrong: list[Any] = []
+
+    def search() -> None:
+        while not over.is_set():
+            try:
+                spaces.add(page.space().model.name)
+                found = ask(page, "dog", limit=5)
+                if len(found) != 5 or not all(name.startswith("dog") for name in found):
+                    wrong.append(found)
+            except Exception as error:
+                wrong.append(error)
+
+    threads = [threading.Thread(target=search) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    report = town.ingest("new")
+    time.sleep(0.3)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert report.switched
+    assert wrong == []
+    assert spaces == {"old", "new"}
+    page.close()
+
+
+def test_what_fails_with_the_new_model_stays_found_until_the_switch(filled: Town) -> None:
+    filled.models["new"].refused = "dog"  # type: ignore[attr-defined]
+    page = filled.page()
+    report = filled.ingest("new", "a", "b")
+    assert (report.failed, report.indexed) == (1, 1)
+    assert "failures --model new" in report.as_text()
+    assert ask(page, "dog")[0] == "dog.txt"
+    assert filled.catalogue.failures() == []
+    assert [Path(one.path).name for one in filled.catalogue.failures("new-1")] == ["dog.txt"]
+    assert filled.ingest("new", "c").switched, "what failed is accounted for"
+    assert "dog.txt" not in ask(page, "dog")
+    assert [Path(one.path).name for one in filled.catalogue.failures()] == ["dog.txt"]
+    page.close()
+
+
+def test_a_file_that_is_gone_leaves_both_collections(filled: Town) -> None:
+    filled.write("a/music.txt", "music")
+    filled.ingest("old", "a")
+    filled.ingest("new", "a", "b")
+    assert (filled.stored("old-1"), filled.stored("new-1")) == (4, 3)
+    (filled.media / "a" / "dog.txt").unlink()
+    filled.ingest("new", "a")
+    assert (filled.stored("old-1"), filled.stored("new-1")) == (3, 2)
+    page = filled.page()
+    assert "dog.txt" not in ask(page, "dog")
+    page.close()
+
+
+def test_a_rename_and_a_change_during_the_filling_lose_nothing(filled: Town) -> None:
+    page = filled.page()
+    (filled.media / "a" / "dog.txt").rename(filled.media / "a" / "hound.txt")
+    filled.write("b/rain.txt", "beach beach beach")
+    filled.ingest("new", "a", "b")
+    assert ask(page, "dog")[0] == "hound.txt"
+    assert ask(page, "rain")[0] == "rain.txt", "the old model has not seen the new words yet"
+    assert filled.ingest("new", "c").switched
+    assert ask(page, "beach")[0] == "rain.txt"
+    assert ask(page, "dog")[0] == "hound.txt"
+    page.close()
+
+
+def test_new_files_of_the_old_model_must_be_filled_too(filled: Town) -> None:
+    filled.ingest("new", "a", "b")
+    filled.write("a/music.txt", "music")
+    filled.ingest("old", "a")
+    assert not filled.ingest("new", "c").switched
+    assert filled.ingest("new", "a").switched
+
+
+def test_going_back_needs_what_changed_since(filled: Town) -> None:
+    filled.ingest("new", "a", "b", "c")
+    filled.write("a/dog.txt", "dog dog night")
+    filled.write("a/music.txt", "music")
+    filled.ingest("new", "a")
+    back = switch(filled.library("old"))
+    assert back is not None
+    assert (back.filling.missing, filled.active) == (2, "new")
+    assert filled.ingest("old", "a").switched
+    assert filled.active == "old"
+
+
+def test_a_drive_that_is_away_is_missed_unless_its_contents_are_known(filled: Town, tmp_path: Path) -> None:
+    filled.write("c/dog too.txt", "dog")
+    filled.ingest("old", "c")
+    (filled.media / "c" / "city.txt").unlink()
+    filled.ingest("old", "c")
+    (filled.media / "c").rename(tmp_path / "elsewhere")
+    report = filled.ingest("new", "a", "b")
+    assert report.switched, "the only file on the drive is a copy of one that is here"
+    page = filled.page()
+    answer = page.service().search(Query(parts=(TextPart("dog"),)))
+    assert [Path(path).name for path in answer.results[0].other_paths] == ["dog too.txt"]
+    page.close()
+
+
+def test_force_switches_without_what_is_missing(filled: Town) -> None:
+    filled.ingest("new", "a")
+    held = switch(filled.library("new"))
+    assert held is not None
+    assert not held.filling.is_active
+    forced = switch(filled.library("new"), force=True)
+    assert forced is not None
+    assert (forced.filling.is_active, forced.filling.missing, filled.active) == (True, 2, "new")
+    assert "2 files are not found any more" in forced.as_text()
+
+
+# ── crashes ──
+
+
+def test_a_crash_between_filling_and_switching_is_mended_by_the_next_command(
+    filled: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest_module, "_switch", crash)
+        with pytest.raises(KeyboardInterrupt):
+            filled.ingest("new", "a", "b", "c")
+    assert filled.active == "old"
+    page = filled.page()
+    assert ask(page, "dog")[0] == "dog.txt"
+    calls = len(filled.models["new"].calls)
+    assert filled.ingest("new", "a").switched
+    assert len(filled.models["new"].calls) == calls, "nothing is embedded twice"
+    assert ask(page, "dog")[0] == "dog.txt"
+    page.close()
+
+
+def test_killed_in_the_middle_of_the_switch_it_has_not_happened(filled: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest_module, "_switch", lambda *_: None)
+    filled.ingest("new", "a", "b", "c")
+    dying = (
+        "import os, signal, sys, data.catalogue as catalogue\n"
+        "def activate(db, model):\n"
+        "    real(db, model)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "real, catalogue.activate = catalogue.activate, activate\n"
+        "catalogue.open_catalogue(sys.argv[1]).switch(catalogue.LibraryModel('new', 'new-1'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", dying, filled.settings.catalogue_url], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert filled.active == "old"
+    switched = switch(filled.library("new"))
+    assert switched is not None
+    assert switched.filling.is_active
+
+
+def test_pruning_a_model_that_was_cut_off_goes_on_when_it_is_repeated(filled: Town) -> None:
+    filled.ingest("new", "a", "b", "c")
+
+    def crash(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prune(replace(filled.library("new"), drop_other=crash), model="old")
+    assert stored_dim(filled.settings, fingerprint="old-1") == 8
+    prune(filled.library("new"), model="old")
+    assert stored_dim(filled.settings, fingerprint="old-1") is None
+    assert [one.name for one in filled.catalogue.models()] == ["new"]
+
+
+# ── what is refused ──
+
+
+def test_prune_drops_a_model_that_does_not_answer_and_no_other(filled: Town) -> None:
+    with pytest.raises(BadSettingsError, match=r"is the model that answers; .* indexer switch MODEL"):
+        prune(filled.library("old"), model="old")
+    with pytest.raises(BadSettingsError, match=r"nothing of a model 'other'; its models are: old \(old-1\)"):
+        prune(filled.library("old"), model="other")
+    filled.ingest("new", "a", "b", "c")
+    page = filled.page()
+    ask(page, "dog")
+    assert prune(filled.library("new"), model="old").contents == 3
+    assert stored_dim(filled.settings, fingerprint="old-1") is None
+    assert filled.stored("new-1") == 3
+    assert filled.catalogue.summary().segments == {"new-1": 3}
+    assert ask(page, "dog")[0] == "dog.txt"
+    page.close()
+
+
+def test_a_file_that_only_a_dropped_model_knew_is_forgotten_with_it(filled: Town) -> None:
+    filled.write("a/music.txt", "music")
+    filled.ingest("new", "a")
+    prune(filled.library("old"), model="new")
+    assert filled.catalogue.files_at([str(filled.media / "a" / "music.txt")], "new-1") == []
+    assert filled.catalogue.summary().roots[0].files == 1
+
+
+def test_a_model_that_never_filled_the_library_is_refused_in_one_line(filled: Town) -> None:
+    page = filled.page(model="new")
+    with pytest.raises(ModelMismatchError, match=r"holds nothing made by new, it was made by old: .*--model new$"):
+        page.service()
+    with pytest.raises(ModelMismatchError, match=r"nothing is filled with new .*fill it first: .*--model new"):
+        switch(filled.library("new"), force=True)
+    filled.ingest("new", "a")
+    assert ask(page, "dog") == ["dog.txt"], "asked for by name, also what is filled in part answers"
+    page.close()
+
+
+def test_a_collection_of_another_width_is_refused(filled: Town) -> None:
+    filled.models["old"] = WiderEmbedder("old-1")
+    page = filled.page()
+    with pytest.raises(ModelMismatchError, match="width 8"):
+        ask(page, "dog")
+    page.close()
+
+
+def test_the_next_version_of_a_model_says_so_and_refills(filled: Town) -> None:
+    filled.models["old"] = WiderEmbedder("old-2")
+    page = filled.page()
+    with pytest.raises(ModelMismatchError, match="made by old-1, which old-2 cannot read; run ingest to refill it"):
+        page.service()
+    report = filled.ingest("old", "a", "b", "c")
+    assert report.switched
+    assert "old-2 answers from now on, no longer old-1" in report.switch
+    assert "prune --model old-1" in report.switch
+    assert ask(page, "dog")[0] == "dog.txt"
+    filled.models["before"] = FakeEmbedder("old-1")
+    assert prune(filled.library("old"), model="old-1").contents == 3
+    page.close()
+
+
+# ── how long it will take ──
+
+
+def test_a_refill_says_before_it_starts_how_long_it_may_take(filled: Town) -> None:
+    assert filled.said == [], "a first filling has nothing to go by"
+    for number in range(18):
+        filled.write(f"a/{number}.txt", f"beach {number}")
+    filled.ingest("old", "a")
+    filled.ingest("new", "a", "b")
+    (line,) = filled.said
+    assert line.startswith("filling in new: 20 contents, about ")
+    assert line.endswith("(timed on 2 of them)")
+    filled.ingest("new", "a", "b")
+    assert filled.said == [], "nothing is waiting"
+    filled.ingest("old", "a", "b")
+    assert filled.said == []
+
+
+# ── the commands ──
+
+
+@pytest.fixture
+def command(town: Town, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    for name, model in town.models.items():
+        row = embed.ModelRow(
+            name=name, fingerprint=model.row.fingerprint, dim=model.row.dim, licence="", loader="", batch_size=8
+        )
+        monkeypatch.setitem(embed.MODELS, name, row)
+    monkeypatch.setattr(library_module, "load_embedder", lambda name, **_: town.models[name])
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+    monkeypatch.setenv("OMNIA_HOME", str(town.home))
+    monkeypatch.delenv("OMNIA_MODEL", raising=False)
+
+    def run(*arguments: str | Path) -> tuple[int, dict[str, Any], str]:
+        code = cli.main([*map(str, arguments), "--json"])
+        out, err = capsys.readouterr()
+        return code, json.loads(out.splitlines()[-1]) if out else {}, err
+
+    return run
+
+
+def test_the_commands_tell_what_is_filled_and_switch_by_hand(town: Town, command: Any) -> None:
+    town.write("a/dog.txt", "dog")
+    town.write("b/rain.txt", "rain")
+    assert command("ingest", town.media / "a", town.media / "b", "--model", "old")[0] == 0
+    code, report, err = command("ingest", town.media / "a", "--model", "new")
+    assert (code, report["switched"], report["indexed"]) == (0, False, 1)
+    assert "omnia: filling in new: 1 contents" in err
+    models = {one["model"]: one for one in command("status")[1]["models"]}
+    assert (models["old"]["active"], models["old"]["missing"], models["old"]["contents"]) == (True, 0, 2)
+    assert (models["new"]["active"], models["new"]["missing"], models["new"]["contents"]) == (False, 1, 1)
+    code, switched, _ = command("switch", "new")
+    assert (code, switched["active"], switched["missing"]) == (1, False, 1)
+    assert command("ingest", town.media / "a")[1]["unchanged"] == 1, "without --model the active one is meant"
+    assert town.active == "old"
+    assert command("switch", "new", "--force")[0] == 0
+    assert town.active == "new"
+    code, pruned, _ = command("prune", "--model", "new")
+    assert (code, pruned) == (2, {})
+    assert command("prune", "--model", "old")[1]["contents"] == 2
+    assert command("ingest", town.media / "b")[1]["indexed"] == 1
+    assert [one["model"] for one in command("status")[1]["models"]] == ["new"]
