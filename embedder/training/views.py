@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, ImageSequence
 
 from embedder.media import ffmpeg, open_source, pdf, read
 from embedder.segment import SAMPLE_RATE_HZ
@@ -25,6 +25,7 @@ _SIDE_PX = 320  # drawings are drawn at this size
 _WINDOW_S = 10.0  # of sound, as the reader cuts it
 _CLIP_FRAMES = 8
 _STILL = frozenset({".png", ".jpg", ".jpeg"})
+_ANIMATED = frozenset({".webp", ".gif"})
 
 
 def pictures(pair: Pair, random: Generator, *, views: int) -> list[Pixels]:
@@ -37,9 +38,24 @@ def moving(pair: Pair, random: Generator) -> Pixels:
     """Frames (T, H, W, 3), T at most 8: evenly over an animation or film, or of a camera move over a picture."""
     if pair.svg is not None or pair.path is None or pair.path.suffix.lower() in _STILL:
         return _camera_move(_drawn(pair), random)
+    if pair.path.suffix.lower() in _ANIMATED:
+        with Image.open(pair.path) as image:
+            chosen = _spread(getattr(image, "n_frames", 1))
+            return np.stack(
+                [_framed(_flat(frame)) for n, frame in enumerate(ImageSequence.Iterator(image)) if n in chosen]
+            )
     frames = [frame for segment in read(pair.path) if segment.pixels is not None for frame in segment.pixels]
-    chosen = np.linspace(0, len(frames) - 1, min(len(frames), _CLIP_FRAMES)).round().astype(int)
-    return np.stack([np.asarray(Image.fromarray(frames[place]).resize((SIDE_PX, SIDE_PX))) for place in chosen])
+    return np.stack([_framed(frames[place]) for place in _spread(len(frames))])
+
+
+def _spread(count: int) -> list[int]:
+    """Up to _CLIP_FRAMES places among `count`, evenly."""
+    places: list[int] = np.linspace(0, count - 1, min(count, _CLIP_FRAMES)).round().astype(int).tolist()
+    return places
+
+
+def _framed(frame: Pixels) -> Pixels:
+    return np.asarray(Image.fromarray(frame).resize((SIDE_PX, SIDE_PX)))
 
 
 def _camera_move(image: Image.Image, random: Generator) -> Pixels:
