@@ -276,11 +276,12 @@ def test_links_are_not_followed_out_of_the_folder(tmp_path: Path) -> None:
     assert not read(tmp_path / "packages", "word pictures")
 
 
-def test_tables_by_hand_name_each_file_once() -> None:
-    for table in (pictures._SCRATCH_WORDS, pictures._WALLPAPER_WORDS, pictures._STAMP_WORDS, pictures._PHOTO_WORDS):
-        names = [entry.partition(":")[0].strip() for entry in table.replace("|", "\n").splitlines() if entry.strip()]
-        assert len(names) == len(set(names))
-        assert all(words for said in pictures._by_hand(table).values() for words in said)
+@pytest.mark.parametrize("source", ["scratch", "wallpapers", "stamps", "photographs"])
+def test_tables_by_hand_name_each_file_once(source: str) -> None:
+    table = pictures._WORDS.read_text().partition(f"\n[{source}]\n")[2].partition("\n\n[")[0]
+    names = [entry.partition(":")[0].strip() for entry in table.replace("|", "\n").splitlines() if entry.strip()]
+    assert len(names) == len(set(names)) == len(pictures._by_hand(source)) > 0
+    assert all(words for said in pictures._by_hand(source).values() for words in said)
 
 
 # ---- Fetching, with clients that only copy.

@@ -19,6 +19,7 @@ from typing import Any
 from embedder.training.fetch import fetched
 from embedder.training.pairs import Medium, Package, Pair, Registry, Source
 
+_WORDS = Path(__file__).with_name("pictures.txt")
 _MAX_CAPTION_CHARS = 160
 _MAX_KEYWORDS = 6
 
@@ -284,74 +285,12 @@ def read_furniture(folder: Path) -> Iterator[Pair]:
 
 _SCRATCH = _debian("scratch", "1.4.0.6~dfsg1-6.1")
 _SCRATCH_LEFT_OUT = re.compile(r"letters|xy-grid|fantasy\d|gobo|wild1|button|monsters?\d", re.I)
-_SCRATCH_WORDS = """
-amon1: a man balancing on one leg | anjuli-1: a girl with her hands at her face | anjuli-2: a girl dancing
-anjuli-3: a girl dancing | anjuli-4: a girl running | anjuli-5: a girl running
-anna-1: a girl in a pink shirt standing with her arms open | anna-2: a girl jumping
-anna-3: a girl with her arms up, cheering | boycurly: a boy with curly hair | boyshorts: a boy in shorts
-breakdancer1: a breakdancer in a handstand | breakdancer2: a breakdancer spinning
-breakdancer3: a breakdancer on his head | calvrett-jumping: a man in purple trousers jumping
-calvrett-thinking: a man sitting and thinking | calvrett: a man in purple trousers with a ball
-cassy-chillin: a young woman standing at ease | cassy-dancing-1: a young woman dancing
-cassy-dancing-2: a young woman dancing | cassy-dancing-3: a young woman dancing
-cassy-dancing-4: a young woman dancing | cassy-jumping-1: a young woman jumping
-cassy-jumping-2: a young woman jumping | cassy-phone-1: a young woman on the phone
-cassy-sitting-1: a young woman sitting cross-legged | cassy-standing-1: a young woman standing with her arms open
-chamak1: a woman in a dark dress dancing | chamak2: a woman kneeling and dancing
-dan1: a man in a white shirt dancing | dan2: a man in a white shirt jumping | dan3: a man in a white shirt standing
-dan4: a man in a white shirt standing | dan5: a man in a white shirt standing | dan6: a man in a white shirt dancing
-diver1: a diver | diver2: a diver | ed: a man in a long dark coat | football-run: an American football player running
-football-stand: an American football player | jay: a man in a black suit dancing
-jodi1: a person with arms spread wide | jodi2: a person doing the splits in the air
-lee-fan: a woman dancing with a fan | mako-laughing: a young man laughing | mako-screaming: a young man screaming
-mako-stop: a young man who says stop | marissa-crouching: a woman with blue gloves crouching
-marissa-sitting: a young woman sitting | marissa: a young woman in a dark waistcoat
-nathan: a man in a red jacket with a newspaper | nina1: a woman in a red jacket | paul1: a man in a blue jacket
-referee1: a referee | referee2: a referee | ribbon-dancer: a dancer in red | roundman: a man with a round face
-royalperson: a king with a crown | sam: a boy in a blue jacket | singer1: a singer in an evening dress
-squaregirl: a girl with a square face | squareguy: a boy with curly hair | thai-dancer: a Thai dancer in costume
-thai-dancer2: a Thai dancer in costume | womanbun: a woman with her hair in a bun | womanwaving: an old woman waving
-car-bug: a small round car | car-cow: a car painted like a cow | street-cleaner-mit: a street cleaning machine
-magiccarpet: a flying carpet | cub1: a lion cub | convertible1: a convertible car | convertible2: a convertible car
-convertible3: a convertible car | partyhat1: a party hat | partyhat2: a party hat | partyhat3: a party hat
-hair1: a red wig | hair2: a black curly wig | lego: a blue toy brick | mic: a microphone on a stand
-soccer1: a football | sunglassF1: red sunglasses | sunglassF2: sunglasses | sunglassF3: sunglasses
-sunglassF4: sunglasses | wizardhat: a wizard's hat | marble-building: a white marble building with a dome
-palmtree: a palm tree | skull1: a ghost with a skull for a face | monkeyking: a monkey king | bedroom1: a bedroom
-bedroom2: a bedroom with a poster | chalkboard: a blackboard with red curtains
-hall: a wide hallway with a purple carpet | kitchen: a kitchen with a stove
-party-room: a room for a party with a disco ball | room1: a room with bookshelves | room2: a room with shelves
-room3: a room with a desk | spotlight-stage: a stage with spotlights | the-movies-inside: inside a cinema
-beach-malibu: a sandy beach by the sea | canyon: a dry hill with a wide view
-flower-bed: yellow flowers in a flower bed | flowers: red flowers, close up | forest: white tree trunks in a forest
-garden-rock: a rock in a garden | grand-canyon: a view over the Grand Canyon | gravel-desert: a road in the desert
-hill: a dry hill by the sea | lake: trees at a lake | moon: the surface of the moon
-pathway: a garden path under an arch | stars: a starry night sky | tree: the trunk of a tree
-water-and-rocks: a stream with rocks in the woods | wave: a breaking wave | woods-and-bench: a bench in the woods
-woods: purple woods | all-sports-mural: a wall painting on a street | atom-playground: a playground
-bench-with-view: a bench with a view | berkeley-mural: a wall painting on a street
-boardwalk: a wooden boardwalk by the sea | brick-wall1: a red brick wall | brick-wall2: a red brick wall and grass
-brick-wall-and-stairs: stairs at a brick wall | building-at-mit: a modern silver building
-building-fireproof: an old brick warehouse | castle: an old stone castle
-city-with-water: a city skyline at night over water | city-with-water2: a city skyline over water
-driveway: a park lane that leads to a mansion | graffiti: graffiti on a wall
-hallway_outdoors: an arcade with stone columns | hay_field: hay bales on a field | houses: poor houses at a dirt road
-mansion: a mansion among trees | mural-faro: a colourful wall painting | night-city-with-street: a city at night
-night-city: a city at night | parking-ramp: a car park | pool: a swimming pool | route66: an empty road
-school1: a red school building | school2: a school entrance | silos: two tanks among trees
-the-movies: the entrance of a cinema | train-tracks1: railway tracks into the mountains
-train-tracks2: railway tracks | train-tracks3: railway tracks on a bridge | village: a poor village under clouds
-wooden-house: an old wooden cabin | baseball-field: a baseball stadium | basketball-court1-a: a basketball court
-basketball-court1-b: a basketball court | basketball-court2: a basketball court
-football-field: a football stadium full of people | playing-field: a football pitch
-tennis-backboard: a tennis practice wall
-"""
 
 
 def read_scratch(folder: Path) -> Iterator[Pair]:
     """The costumes and backgrounds of Scratch 1.4; half are photographs."""
     root = fetched(_SCRATCH, folder) / "usr/share/scratch/Media"
-    said = _by_hand(_SCRATCH_WORDS)
+    said = _by_hand("scratch")
     for path in chain.from_iterable(_files(root, f"*.{suffix}") for suffix in ("png", "jpg", "gif")):
         key = path.relative_to(root).as_posix()
         if not _SCRATCH_LEFT_OUT.search(key):
@@ -359,8 +298,9 @@ def read_scratch(folder: Path) -> Iterator[Pair]:
 
 
 @cache
-def _by_hand(table: str) -> dict[str, list[str]]:
-    """File name to captions; entries stand on lines or between bars, further captions after semicolons."""
+def _by_hand(source: str) -> dict[str, list[str]]:
+    """File name to captions, from this source's section of pictures.txt."""
+    table = _WORDS.read_text(encoding="utf-8").partition(f"\n[{source}]\n")[2].partition("\n\n[")[0]
     entries = (entry.partition(":") for entry in table.replace("|", "\n").splitlines() if entry.strip())
     return {name.strip(): [words.strip() for words in said.split(";")] for name, _, said in entries}
 
@@ -375,80 +315,21 @@ _WALLPAPERS = (
     _debian("plasma-workspace-wallpapers", "4:5.27.5-2"),
     _debian("palapeli-data", "4:22.12.3-1"),
 )
-_WALLPAPER_WORDS = """
-templates/burnt_bark.jpg: burnt tree bark; charred wood
-templates/cliff.jpg: a rocky cliff under a blue sky
-templates/corn_maze.jpg: a path through a maize field; corn maze
-templates/jellyfish.jpg: blue jellyfish glowing in the dark
-templates/mossy_bark.jpg: bark of a tree with lichen
-templates/mossy_log.jpg: a mossy log in the forest
-templates/mudstone.jpg: grey rock worn by water; mudstone
-templates/redwoods_above.jpg: looking up at redwood trees
-templates/rocks.jpg: round pebbles
-templates/sheep.jpg: sheep grazing on a wide plain
-templates/spiders_web.jpg: a spider's web in the sun
-templates/sun_behind_clouds.jpg: the sun behind a cloud
-templates/sun_behind_leaves.jpg: sunlight through green leaves
-templates/trees_above.jpg: looking up into the tree tops
-templates/trees_at_dusk.jpg: bare trees at dusk
-templates/wool_mill_machine.jpg: cogwheels of an old machine; machine in a wool mill
-nature/Garden.jpg: a red and yellow flower in the garden; marigold
-nature/Dune.jpg: grass on a dune by the sea
-nature/Wood.jpg: pale wood grain
-nature/Aqua.jpg: a drop falling into water
-nature/TwoWings.jpg: seeds with white hairs on an orange flower
-nature/GreenMeadow.jpg: green grass in a meadow
-nature/Blinds.jpg: a green leaf, close up
-nature/FreshFlower.jpg: an orange flower, close up
-nature/LadyBird.jpg: a ladybird on a blade of grass; ladybug and small blue flowers
-nature/YellowFlower.jpg: a yellow flower
-backgrounds/Bridge_by_Sander_Klootwijk.jpg: cables of a bridge against the sky
-backgrounds/Dragonfly_by_Bolly.jpg: a dragonfly on a twig
-backgrounds/Picture_0B_by_freespace.jpg: half a fig in a red bowl
-backgrounds/Picture_1A_by_freespace.jpg: paint brushes in bright colours
-backgrounds/Wine_by_Jakkub_Mede.jpg: a drum in a room with a bottle of wine
-backgrounds/aitzgorri_by_Aitzol_Berasategi.jpg: mountains behind a green meadow in autumn
-backgrounds/free_by_Peter_Nerlich.jpg: a small parrot flying below a lamp; budgerigar
-backgrounds/greentock_by_Peter_Nerlich.jpg: a clock face, close up
-backgrounds/life_by_Aitzol_Berasategi.jpg: a stream in the forest; small waterfall
-backgrounds/picosdeeuropa_by_Aitzol_Berasategi.jpg: a hiking path below rocky mountains
-backgrounds/seeding_by_Clements_Engelhardt.jpg: dandelion seed heads in the evening sun
-backgrounds/sunset_by_Aitzol_Berasategi.jpg: sunset over the hills
-backgrounds/Infinite-Sea_by_Aury88.jpg: the Milky Way over a calm sea; starry night
-backgrounds/Kleiber_by_Lukas_Baubkus.jpg: a bird at a tree trunk; nuthatch
-Altai/contents/images/5120x2880.png: a mountain lake, drawn in flat colours
-Autumn/contents/images/2560x1600.jpg: an autumn tree losing its leaves, painted
-BytheWater/contents/images/2560x1600.jpg: a wooden jetty by the water
-ColdRipple/contents/images/2560x1600.jpg: a jetty in fog; grey lake in the mist
-ColorfulCups/contents/images/2560x1600.jpg: many plastic cups seen from above
-DarkestHour/contents/images/2560x1600.jpg: a lake before dawn
-FallenLeaf/contents/images/2560x1600.jpg: a fallen maple leaf in autumn
-Grey/contents/images/2560x1600.jpg: curved modern architecture in black and white
-Kite/contents/images/2560x1600.jpg: a kite in a blue sky
-OneStandsOut/contents/images/2560x1600.jpg: green moss, close up
-Path/contents/images/2560x1600.jpg: a path through a dark forest
-summer_1am/contents/images/2560x1600.jpg: a pink sky over a lake at night
-collection/castle-maintenon.jpg: a castle in France; Maintenon castle
-collection/cincinnati-bridge.jpg: a bridge at night; Cincinnati bridge
-collection/citrus-fruits.jpg: slices of citrus fruits; oranges and lemons
-collection/european-honey-bee.jpg: a honey bee on a purple flower
-collection/panther-chameleon-female.jpg: a chameleon on a branch
-"""
 
 
 def read_wallpapers(folder: Path) -> Iterator[Pair]:
     """Photographs of nature, places and things that come as wallpapers, painting templates and puzzles."""
-    yield from _named("wallpapers", _WALLPAPERS, _WALLPAPER_WORDS, folder)
+    yield from _named("wallpapers", _WALLPAPERS, folder)
 
 
-def _named(source: str, packages: Sequence[Package], table: str, folder: Path) -> Iterator[Pair]:
-    """The files that a table names by the end of their path."""
+def _named(source: str, packages: Sequence[Package], folder: Path) -> Iterator[Pair]:
+    """The files that are named by hand, by the end of their path."""
     roots = [fetched(package, folder) for package in packages]
     for path in chain.from_iterable(_files(root, "*.*") for root in roots):
         for depth in (2, 3, 4):
             key = "/".join(path.parts[-depth:])
-            if key in _by_hand(table):
-                yield _pair(source, key, _by_hand(table)[key], path=path)
+            if key in _by_hand(source):
+                yield _pair(source, key, _by_hand(source)[key], path=path)
 
 
 # ---- Held out: Tux Paint's stamps.
@@ -458,16 +339,6 @@ _STAMPS = _debian("tuxpaint-stamps-default", "2022.06.04-1")
 _STAMPS_LEFT_OUT = re.compile(
     r"symbols/|town/(roadsigns|flags)/|.*/(dreydl-|pengwin$|final-roll-call$|sedan_police$|home_compost)"
 )
-_STAMP_WORDS = """
-bread: bread | cheese: cheese | loaf_of_bread: a loaf of bread | broccoli: broccoli | toilet: a toilet
-bradley: an armoured vehicle | infantry-stryker: an armoured vehicle | ww2_german_gun: an old tank
-old_naval_shell: an old naval shell | penguin_with_spider: a penguin and a bug | tux: Tux the penguin
-football_helmet_front: a football helmet | football_helmet_side: a football helmet
-explosion: a cloud of smoke; explosion | cep-2: two ceps | grave-h: a tombstone | eddieCopter: a helicopter
-plane: an airplane | tanker: a tank wagon | bathyscape: a deep sea research vessel | docks: docks
-cave_entrance: the entrance of a cave | albino_peahen: an albino peahen | bluegroper: a blue groper
-tender: the tender of a steam engine
-"""
 _CHAT = re.compile(r" (is|are|lets|have|carry|carries|for taking|called)\b.*|\s*\(.*\)")
 
 
@@ -482,7 +353,7 @@ def read_stamps(folder: Path) -> Iterator[Pair]:
             continue
         # "A telephone.  Hello? Hello?": the first sentence names, the others chat.
         first = re.split(r"(?<=[.!?…])\s+|—", lines[0].strip())[0].strip(" .!…–-“”")
-        said = _by_hand(_STAMP_WORDS).get(text.stem, [_CHAT.sub("", first)])
+        said = _by_hand("stamps").get(text.stem, [_CHAT.sub("", first)])
         if re.search(r"[a-z]{2}", said[0]):
             yield _pair("stamps", key, said, path=pictures[0])
 
@@ -498,66 +369,12 @@ _PHOTO_FOLDERS = re.compile(
 _PHOTO_LEFT_OUT = re.compile(
     r"-\d+\.webp$|_\d+\.webp$|louis-braille/resource/(chart|night_printing|rnib|workshop)|fishes/fish\d"
 )
-_PHOTO_WORDS = """
-fish1: an angelfish at a reef | fish9: clownfish in an anemone | fish10: orange fish at a coral reef
-fish25: a goldfish | camels: two camels | chamaeleon: a chameleon | long_nosed_monkey: a proboscis monkey
-swans: swans with cygnets | dragon: a Komodo dragon | chicken: hens; chickens in the grass | horse: horses
-cat: a cat playing with a string | africa: African drums; bata drums | america: drums and an electric guitar
-ireland: a folk band on stage | australia: a man playing the didgeridoo | italy: singers in an opera; opera on stage
-japan: taiko drummers at night | mexico: a mariachi band playing | middleeast: a lute with a long neck; dutar
-orchestra: an orchestra playing | Chenonceau_background: Chenonceau castle over the river
-EgeskovSlotSpejling_background: a castle mirrored in a lake
-Eglise_dAuvers-sur-Oise_background: a church painted by Van Gogh | EilanDonanCastle_background: Eilean Donan castle
-FanoeWindmill_background: a windmill | GizahPyramids_background: the pyramids of Giza
-Gogh4_background: a café terrace at night, painted by Van Gogh | Louvre_2007_02_24_c_background: the Louvre at night
-NDP_background: Notre-Dame cathedral in Paris | Nagoya_background: Nagoya castle; Japanese castle
-Neuschwanstein_background: Neuschwanstein castle | OperaSidney_background: the Sydney Opera House at night
-PortraitOfPereTanguy_background: portrait of a man with a hat, painted by Van Gogh
-TajMahal_background: the Taj Mahal | TourEiffel_background: the Eiffel Tower
-TowerBridgeLondon_background: Tower Bridge in London at night
-Van_Gogh_The_Night_Cafe_background: a café with a billiard table, painted by Van Gogh
-VincentVanGogh0012_background: a corridor with arches, painted by Van Gogh
-VincentVanGogh0013_background: a man walking in autumn, painted by Van Gogh
-VincentVanGogh0019_background: harvest in a wide landscape, painted by Van Gogh
-VincentVanGoghBridge_background: a drawbridge, painted by Van Gogh | cabrillo: a statue of a man; Cabrillo monument
-canyondeChelly: Canyon de Chelly; a river in a canyon | castillodeSanMarcos: a star-shaped fort seen from above
-castleClinton: Castle Clinton, a round fort in New York | fortSumter: a fort; Fort Sumter
-georgeWashingtonBirthplace: a brick house; George Washington's birthplace | navajo: cliff dwellings; Navajo monument
-ajantaCave: the Ajanta caves | charminar: the Charminar | gatewayofIndia: the Gateway of India
-goldenTemple: the Golden Temple of Amritsar | greatStupa: the Great Stupa of Sanchi
-konarkSunTemple: the sun temple of Konark | qutubMinar: the Qutub Minar | kutubMinar: the Qutub Minar
-rangGhar: the Rang Ghar | arlesAmphitheater: the amphitheatre of Arles | chateaudeChambord: Chambord castle
-chateaudeChenonceau: Chenonceau castle | citedeCarcassonne: the walls of Carcassonne | montStMichel: Mont Saint-Michel
-palaisdesPapes: the palace of the popes in Avignon | pontduGard: the Pont du Gard, a Roman aqueduct
-rocamadour: Rocamadour, a village on a cliff | trierImperialBaths: ruins of Roman baths
-arcDeTriomphe: a triumphal arch | IndiaGate: the India Gate | statueofLiberty: the Statue of Liberty
-greatWallofChina: the Great Wall of China | greatPyramidOfGiza: the Great Pyramid of Giza
-greatPyramid: the Great Pyramid of Giza | greatWall: the Great Wall of China | bayterek: the Bayterek tower
-burj: the Burj Khalifa, a skyscraper | cathedral: a cathedral with two towers | empireState: the Empire State Building
-jucheTower: the Juche Tower | leMusee: the glass pyramid of the Louvre | leaningTowerOfPisa: the Leaning Tower of Pisa
-monument1: a mosque with a golden dome; Dome of the Rock | monument2: ruins of a gate with columns
-monument3: a church with red roofs | operaHouse: the Sydney Opera House | parthenon: the Parthenon; Greek temple
-usCapitol: the United States Capitol | zimniPalace: the Winter Palace | earth: the Earth from space
-jupiter: the planet Jupiter | mars: the planet Mars | mercury: the planet Mercury | neptune: the planet Neptune
-saturn: the planet Saturn with its rings | sun: the sun | uranus: the planet Uranus | venus: the planet Venus
-braille: hands reading braille | braille_ball: a white ball with knobs | fireplace: a figure of a boy at a fireplace
-louis: portrait of a man; Louis Braille | statue: a bust on a pedestal | teach: hands on a page of braille
-cuttingTool: cutting pliers | nailCutter: a nail clipper | sideCutter1: side cutting pliers
-spray: a red spray bottle | sickle: a sickle | screwDriver3: electric screwdrivers | screwDriver: a screwdriver
-screwDriver1: a screwdriver | screwDriver2: a screwdriver | blackslate: a blackboard | bucket: a wooden bucket
-buffetset: a cup and saucer | bulb: a light bulb | cup: a cup and saucer | erasers: an eraser
-knife: knife, fork and spoon | weighingMachine: kitchen scales | pan: a frying pan | dam1: a dam | dam2: a dam
-dam3: a dam | dam4: a dam | dam5: water rushing from a dam | geothermal: steam rising from the ground
-solar1: a solar cooker with a mirror | solar2: a solar oven | solar3: solar ovens | solar4: solar panels
-solar5: solar panels | solar6: solar panels on a roof | solar7: a solar panel | solar8: solar panels
-windmill6: a wind turbine
-"""
 
 
 def read_photographs(folder: Path) -> Iterator[Pair]:
     """GCompris' photographs of animals, buildings, tools, music, household things, energy and planets."""
     root = fetched(_GCOMPRIS, folder) / "usr/share/gcompris-qt/rcc"
-    said = _by_hand(_PHOTO_WORDS)
+    said = _by_hand("photographs")
     for path in _files(root, "*.webp"):
         key = (
             path.relative_to(root)

@@ -24,7 +24,7 @@ SHOT_FRAMES = 4  # of the shots that are made from pictures
 _SIDE_PX = 320  # drawings are drawn at this size
 _WINDOW_S = 10.0  # of sound, as the reader cuts it
 _CLIP_FRAMES = 8
-_STILL = frozenset({".png", ".jpg", ".jpeg"})
+_STILL = frozenset({".png", ".jpg", ".jpeg", ".svg"})
 _ANIMATED = frozenset({".webp", ".gif"})
 
 
@@ -102,10 +102,13 @@ def pages(path: Path, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, Pixels, str
 
 def _drawn(pair: Pair) -> Image.Image:
     """RGBA, no side longer than twice what the tower takes."""
-    if pair.svg is not None:
+    drawing = pair.svg
+    if drawing is None and pair.path is not None and pair.path.suffix.lower() == ".svg":
+        drawing = pair.path.read_text(encoding="utf-8", errors="replace")
+    if drawing is not None:
         import resvg_py
 
-        png = bytes(resvg_py.svg_to_bytes(svg_string=pair.svg, width=_SIDE_PX, height=_SIDE_PX))
+        png = bytes(resvg_py.svg_to_bytes(svg_string=drawing, width=_SIDE_PX, height=_SIDE_PX))
         return Image.open(io.BytesIO(png), formats=["PNG"]).convert("RGBA")
     assert pair.path is not None
     with Image.open(pair.path) as image:
