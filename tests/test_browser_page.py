@@ -94,7 +94,13 @@ def ask(page, words: str) -> None:
     box = page.get_by_placeholder("a dog on a beach")
     box.fill(words)
     box.press("Enter")
+    settle(page)
+
+
+def settle(page) -> None:
+    """Wait for the answer, and until nothing on the page is left from what was asked before."""
     page.wait_for_selector(".om-took")
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
 
 
 def drop(page, name: str, content: bytes, kind: str) -> None:
@@ -146,7 +152,7 @@ def test_a_file_dropped_anywhere_is_searched_by(page):
     picture = io.BytesIO()
     Image.new("RGB", (32, 32), "red").save(picture, "PNG")
     drop(page, "my dog.png", picture.getvalue(), "image/png")
-    page.wait_for_selector(".om-took")
+    settle(page)
     page.wait_for_function("document.querySelectorAll('.om-image img')[0]?.naturalWidth > 0")
     assert page.locator(".om-name").first.inner_text() in ("red.png", "walk.mp4")
     assert page.get_by_text("my dog.png").count() == 1
