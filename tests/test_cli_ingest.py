@@ -24,6 +24,7 @@ SAMPLES = ROOT / "data" / "samples"
 LIFE = str(ROOT / "tests" / "life_process.py")
 NUMBERS = {"found", "indexed", "unchanged", "skipped", "failed", "removed", "segments", "seconds"}
 A_FEW = ("recipes/Apfelkuchen.md", "recipes/espresso.jpg", "recipes/tomato pasta.pdf", "town/siren.mp3")
+MANY = 2_500  # files, which take longer than it takes to stop
 HEAVY = ("torch", "onnxruntime", "transformers", "faster_whisper", "qdrant_edge")
 INGEST = """
 import sys
@@ -207,7 +208,7 @@ def test_stopping_keeps_what_is_done_and_the_next_run_goes_on(
     tmp_path: Path, commands: Commands, how: signal.Signals
 ) -> None:
     folder = tmp_path / "many"
-    mixed_folder(folder, 900)
+    mixed_folder(folder, MANY)
     ingest = start_ingest(folder, commands.home)
     until(lambda: (commands.home / "catalogue.sqlite").exists() and counted(commands) > 0)
     os.kill(ingest.pid, how)
@@ -216,9 +217,9 @@ def test_stopping_keeps_what_is_done_and_the_next_run_goes_on(
     assert err.splitlines()[-1].startswith("omnia: stopped")
     assert "Traceback" not in err
     kept = counted(commands)
-    assert 0 < kept < 900
+    assert 0 < kept < MANY
     rest = commands("ingest", folder)
-    assert (rest["unchanged"], rest["indexed"], rest["failed"]) == (kept, 900 - kept, 0)
+    assert (rest["unchanged"], rest["indexed"], rest["failed"]) == (kept, MANY - kept, 0)
 
 
 def counted(commands: Commands) -> int:

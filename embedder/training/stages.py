@@ -136,7 +136,7 @@ class Training:
         before = self.workshop.model(specialist(Medium.AUDIO))
         held = self.exhibit(Medium.AUDIO, before)
         table: dict[str, Any] = {}
-        for name in (BASE, FUSED, RECOVERED, REHEARSED):
+        for name in (FUSED, RECOVERED, REHEARSED):
             if self.workshop.is_done(name):
                 now = self.exhibit(Medium.AUDIO, self.workshop.model(name))
                 table[name] = asdict(drifted(held.vectors, now.vectors, questions=None)) | {
