@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,6 +97,61 @@ def bench_images(folder: Path, size: Size) -> Iterator[Line]:
         embedder.embed(batch)
         model_s += time.perf_counter() - began
     yield Line(f"ingest of {size.pictures} pictures", report["seconds"], "s", "model alone, s", model_s)
+
+
+def bench_embed(folder: Path, size: Size) -> Iterator[Line]:
+    """What a picture, a page and a second of sound cost omnia-mini: decoding, tower, backbone."""
+    import torch
+
+    from embedder.device import pick_device
+    from embedder.glosses import read_tables
+    from embedder.media import ocr, read
+    from embedder.model.checkpoint import base_model
+    from embedder.model.features import collate, heard, seen
+    from embedder.model.omni import Tower
+    from embedder.towers.sounds import SoundsTower
+    from embedder.towers.vision import VisionTower
+    from tests import make_media
+
+    place = pick_device("cpu")
+    model, tables = base_model().eval(), read_tables()
+    eyes, ears = VisionTower("cpu", bf16=place.bf16), SoundsTower()
+    ocr.words = lambda image: ""  # the pixels only
+    photo_folder(folder / "media", size.pictures)
+    book = make_media.pdf(folder / "book.pdf", [make_media.STORY] * max(10, size.pictures // 5))
+    times = dict.fromkeys(("decoding", "tower", "backbone"), 0.0)
+
+    def timed(stage: str, work: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        done = work()
+        times[stage] += time.perf_counter() - began
+        return done
+
+    def embedded(tower: Tower, features: list[Any]) -> None:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=place.bf16):
+            timed("backbone", lambda: model.media(tower, collate(features)))
+
+    def lines(what: str, count: float, *, wanted: float) -> Iterator[Line]:
+        whole = sum(times.values())
+        yield Line(f"{what} a second, decoded before", count / (whole - times["decoding"]), "", "wanted", wanted)
+        for stage, taken in times.items():
+            yield Line(f"{what}: share of {stage}", taken / whole, "", "all of it", 1.0)
+            times[stage] = 0.0
+
+    paths = sorted((folder / "media").iterdir())
+    for start in range(0, len(paths), 16):
+        batch = timed("decoding", lambda: [s.pixels for path in paths[start : start + 16] for s in read(path)])  # noqa: B023
+        embedded(Tower.VISION, timed("tower", lambda: seen(eyes, batch, tables.imagenet)))  # noqa: B023
+    yield from lines("pictures", len(paths), wanted=20)
+    pages = timed("decoding", lambda: [s.pixels for s in read(book) if s.pixels is not None])
+    for start in range(0, len(pages), 16):
+        batch = pages[start : start + 16]
+        embedded(Tower.VISION, timed("tower", lambda: seen(eyes, batch, tables.imagenet)))  # noqa: B023
+    yield from lines("pages", len(pages), wanted=20)
+    wave = make_media.wav(folder / "tone.wav", make_media.tone(120.0))
+    windows = timed("decoding", lambda: [s.sound for s in read(wave) if s.sound is not None])
+    embedded(Tower.SOUND, [timed("tower", lambda: heard(ears, sound, tables.audioset)) for sound in windows])  # noqa: B023
+    yield from lines("seconds of sound", 120, wanted=1)
 
 
 def bench_rescan(folder: Path, size: Size) -> Iterator[Line]:
@@ -241,6 +297,7 @@ BENCHES: dict[str, Callable[[Path, Size], Iterator[Line]]] = {
     "rescan": bench_rescan,
     "store": bench_store,
     "images": bench_images,
+    "embed": bench_embed,
     "beside": bench_beside,
 }
 

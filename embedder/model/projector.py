@@ -12,6 +12,7 @@ from embedder.model.backbone import DIM
 FRAMES = 8  # most frames of a shot, most windows of a sound; further ones are averaged into these
 TOP = 5  # classes that get a token of their own
 _WIDTH = 512
+_GATE = 1.5  # LOG.md has the grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Projector(nn.Module):
 
     The best TOP classes and the expectation over all of them become one token each, made of the classes' words; frames
     and places become tokens through one small network. Last, `gate` says how much of the training-free vector is added
-    to what the backbone makes of the tokens.
+    to what the backbone makes of the tokens; it is no parameter: what drawings teach it is wrong for photographs.
 
     Args:
         class_words: (C, 384) where the classes begin: the mean of the word embeddings of their names.
@@ -58,7 +59,8 @@ class Projector(nn.Module):
         nn.init.constant_(last.weight, scale)
         self.time = nn.Parameter(torch.zeros(FRAMES, DIM))
         self.place = nn.Parameter(torch.zeros(places, DIM))
-        self.gate = nn.Parameter(torch.ones(()))
+        self.gate: Tensor
+        self.register_buffer("gate", torch.tensor(_GATE))
 
     def forward(self, reading: Reading) -> tuple[Tensor, Tensor]:
         """Tokens (B, T, 384) and their mask (B, T); T = TOP + 1 + F + P."""
