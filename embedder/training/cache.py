@@ -18,11 +18,11 @@ from safetensors.numpy import load_file, save_file
 
 from data.errors import MediaError
 from embedder.glosses import read_tables
-from embedder.model.features import Features, from_hearing, from_looks
+from embedder.model.features import Features, heard, seen
 from embedder.model.omni import Tower
 from embedder.model.projector import FRAMES, Reading
 from embedder.towers.sounds import SoundsTower
-from embedder.towers.vision import Looks, VisionTower
+from embedder.towers.vision import VisionTower
 from embedder.training import views
 from embedder.training.pairs import Medium, Pair, Source
 
@@ -140,10 +140,7 @@ def _looked(pairs: Iterable[Pair], make: Any) -> Iterator[tuple[Entry, list[Feat
         while batch := list(islice(remaining, _BATCH)):
             made = [each for each in threads.map(attempt, batch) if each is not None]
             shots = [shot for _, versions in made for shot in versions]
-            looks = tower.look([frame for shot in shots for frame in shot])
-            ends = np.cumsum([len(shot) for shot in shots])[:-1]
-            parts = zip(np.split(looks.logits, ends), np.split(looks.grid, ends), strict=True)
-            features = iter([from_looks(Looks(logits, grid), table) for logits, grid in parts])
+            features = iter(seen(tower, shots, table)) if shots else iter(())
             for pair, versions in made:
                 yield _entry(pair), list(islice(features, len(versions)))
 
@@ -161,7 +158,7 @@ def _sounds(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, list
     with ThreadPoolExecutor(2) as threads:
         for pair, versions in threads.map(attempt, pairs):
             if versions and np.abs(versions[0]).max() > 0:
-                yield _entry(pair), [from_hearing(tower.listen(version), table) for version in versions]
+                yield _entry(pair), [heard(tower, version, table) for version in versions]
 
 
 def _documents(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, list[Features]]]:
@@ -170,7 +167,7 @@ def _documents(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, l
         assert path is not None
         try:
             for pair, pixels, words in views.pages(path, list(mine)):
-                yield _entry(pair, words), [from_looks(tower.look([pixels]), table)]
+                yield _entry(pair, words), seen(tower, [pixels[None]], table)
         except MediaError as error:
             log.warning("%s: %s", source.name, error)
 
