@@ -1,4 +1,4 @@
-"""omnia-mini: the fused omni-modal model behind the face; words, pictures and sounds through one backbone."""
+"""omnia-mini: the fused omni-modal model behind the face; words, pictures, pages, sounds through one backbone."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 
 from embedder.device import Device
 from embedder.glosses import read_tables
 from embedder.model import checkpoint
+from embedder.model.backbone import DIM
 from embedder.model.features import Features, collate, heard, seen
 from embedder.model.omni import OmniModel, Tower
 from embedder.segment import Modality, Role, Segment
 from embedder.towers.sounds import SoundsTower
 from embedder.towers.vision import VisionTower
-from embedder.towers.words import WordsTower
+from embedder.towers.words import WordsTower, padded, read_tokenizer
 
 Vectors = NDArray[np.float32]
 
 CHECKPOINT = Path(__file__).parent / "checkpoints" / "omnia-mini"
 GOLDENS_FILE = "goldens.safetensors"
+_NO_WORDS = 2  # tokens of an empty text: [CLS] and [SEP]
 
 
 def load_mini(device: Device) -> OmniaMini:
@@ -53,8 +56,7 @@ class OmniaMini:
             words = self._words.encode([cast(str, segment.text) for segment in segments])  # (N, 384)
             return cast(Vectors, words @ self._model.rotation.cpu().numpy())
         if modality is Modality.PIXELS:
-            shots = [cast("NDArray[np.uint8]", segment.pixels) for segment in segments]
-            return self._media(Tower.VISION, seen(self._vision, shots, self._tables.imagenet))
+            return self._pictures(segments)
         sounds = [cast(Vectors, segment.sound) for segment in segments]
         return self._media(Tower.SOUND, [heard(self._sounds, sound, self._tables.audioset) for sound in sounds])
 
@@ -62,12 +64,42 @@ class OmniaMini:
         found = self._goldens.get(modality.value)
         return None if found is None else found.astype(np.float32)
 
+    def _pictures(self, segments: Sequence[Segment]) -> Vectors:
+        """Pictures, shots and pages to (N, 384), a page together with its words.
+
+        What has words and what has none go in two batches: an empty text is still two tokens, and would change the
+        vector of a picture by the company it is in.
+        """
+        shots = [cast("NDArray[np.uint8]", segment.pixels) for segment in segments]
+        features = seen(self._vision, shots, self._tables.imagenet)
+        said = [encoded.ids for encoded in self._tokenizer.encode_batch([segment.text or "" for segment in segments])]
+        bare = [place for place, ids in enumerate(said) if len(ids) <= _NO_WORDS]
+        pages = [place for place, ids in enumerate(said) if len(ids) > _NO_WORDS]
+        vectors = np.empty((len(segments), DIM), np.float32)
+        if bare:
+            vectors[bare] = self._media(Tower.VISION, [features[place] for place in bare])
+        if pages:
+            words = [said[place] for place in pages]
+            vectors[pages] = self._media(Tower.VISION, [features[place] for place in pages], words=words)
+        return vectors
+
     @torch.inference_mode()
-    def _media(self, tower: Tower, features: list[Features]) -> Vectors:
+    def _media(
+        self, tower: Tower, features: list[Features], *, words: Sequence[Sequence[int]] | None = None
+    ) -> Vectors:
+        """Media, each of them with the token ids of its words or none of them with any, to (N, 384)."""
         reading = collate(features, self._device.name)
+        said = None
+        if words is not None:
+            ids, mask = padded(words)  # (B, W)
+            said = ids.to(self._device.name), mask.to(self._device.name)
         with torch.autocast(torch.device(self._device.name).type, torch.bfloat16, enabled=self._device.bf16):
-            vectors = self._model.media(tower, reading)
+            vectors = self._model.media(tower, reading, words=said)
         return cast(Vectors, vectors.float().cpu().numpy())
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return read_tokenizer()
 
     @cached_property
     def _words(self) -> WordsTower:

@@ -12,6 +12,7 @@ from data.records import Evidence, Kind, Span
 
 SAMPLE_RATE_HZ = 16_000  # of every `sound`; readers resample and mix down
 WHOLE = Span()  # of a file that is one segment
+PAGE_CHARACTERS = 1_500  # of the words that go with a page's picture; omnia-mini reads 256 tokens of them
 
 
 class Modality(StrEnum):
@@ -31,10 +32,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Segment:
-    """One part of a content, decoded and ready to embed: exactly one of text, pixels, sound is given.
+    """One part of a content, decoded and ready to embed.
+
+    Exactly one of text, pixels, sound is given, except that a page of a document has both its pixels and its text.
 
     Args:
-        text: a passage, a transcript or a caption; not empty.
+        text: a passage, a transcript or a caption, not empty. With `pixels`: what stands on that page, at most
+            PAGE_CHARACTERS, for a model that reads a page by both; its passages follow as segments of their own, and
+            only those put the words on record.
         pixels: (T, H, W, 3) uint8 RGB; T = 1 for an image or a page, the sampled frames for a shot.
         sound: (samples,) float32 in [-1, 1], mono, at SAMPLE_RATE_HZ.
         language: ISO 639-1 code of `text` where it is known.
@@ -50,9 +55,10 @@ class Segment:
 
     @property
     def modality(self) -> Modality:
-        if self.text is not None:
-            return Modality.WORDS
-        return Modality.PIXELS if self.pixels is not None else Modality.SOUND
+        """What it is to a model; a page with its words is pixels."""
+        if self.pixels is not None:
+            return Modality.PIXELS
+        return Modality.WORDS if self.text is not None else Modality.SOUND
 
     @property
     def size_bytes(self) -> int:

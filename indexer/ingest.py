@@ -19,6 +19,7 @@ from data.catalogue import Catalogue, Outcome
 from data.errors import BadSettingsError, MediaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import FileState, Kind, SegmentRecord, segment_id
 from data.vectors import Vectors, VectorStore
+from embedder.segment import Modality, Segment
 from indexer.changes import Changed, Settled, Unusable, changes
 from indexer.crawl import Crawl, Found
 from indexer.estimate import estimate
@@ -238,7 +239,7 @@ class _Ingest:
                 kind=segment.kind,
                 evidence=segment.evidence,
                 span=segment.span,
-                snippet=(segment.text or "")[:_SNIPPET_CHARACTERS],
+                snippet=_snippet(segment),
                 language=segment.language,
             )
             for number, segment in zip(step.numbers, step.segments, strict=True)
@@ -317,6 +318,11 @@ class _Ingest:
             self.store = self.library.open_store()
             self.stack.callback(self.store.close)
         return self.store
+
+
+def _snippet(segment: Segment) -> str:
+    """The beginning of what is said or written; the words of a page are in its passages, so not here once more."""
+    return (segment.text or "")[:_SNIPPET_CHARACTERS] if segment.modality is Modality.WORDS else ""
 
 
 def _indexed(found: Found, content: str, kind: Kind) -> Outcome:

@@ -43,12 +43,12 @@ class FakeEmbedder:
 
     def _one(self, segment: Segment) -> Vectors:
         vector = np.zeros(len(AXES), np.float32)
-        if segment.text is not None:
-            for word in segment.text.lower().split():
-                vector[AXES.index(word) if word in AXES else -1] += 1
-        elif segment.pixels is not None:
+        if segment.pixels is not None:
             for axis, amount in zip(_COLOURS, segment.pixels.mean(axis=(0, 1, 2)), strict=True):
                 vector[AXES.index(axis)] = amount
+        elif segment.text is not None:
+            for word in segment.text.lower().split():
+                vector[AXES.index(word) if word in AXES else -1] += 1
         else:
             vector[AXES.index("music")] = 1
         return vector

@@ -370,6 +370,12 @@ def test_a_mixed_batch_keeps_its_order_and_gives_what_one_by_one_gives(embedder:
     assert np.unique(alone.round(4), axis=0).shape == alone.shape
 
 
+def test_a_page_is_its_picture_whatever_its_words(embedder: Embedder) -> None:
+    picture = shown(1)
+    page = replace(picture, kind=Kind.DOCUMENT, text="an invoice for a new clutch")
+    np.testing.assert_allclose(embedder.embed([page]), embedder.embed([picture]), atol=1e-6)
+
+
 def test_the_self_test_passes(embedder: Embedder) -> None:
     for modality in Modality:
         embedder.check(modality)

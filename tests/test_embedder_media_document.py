@@ -10,6 +10,9 @@ from data.errors import UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence, Kind, Span
 from embedder.media import read, still
 from embedder.media.limits import Limits
+from embedder.segment import PAGE_CHARACTERS, Modality
+from embedder.training import views
+from embedder.training.pairs import Pair
 from tests import make_media
 
 
@@ -30,9 +33,35 @@ def test_a_page_is_seen_and_written_and_blank_pages_are_counted(tmp_path: Path) 
     assert max(segments[0].pixels.shape) == 768
 
 
+def test_a_page_is_seen_with_its_first_words_and_is_pixels_all_the_same(tmp_path: Path) -> None:
+    long = " ".join(f"Lantern number {n} hangs at the quay." for n in range(1, 60))
+    seen, *written = read(make_media.pdf(tmp_path / "a.pdf", [long]))
+    words = " ".join(passage.text or "" for passage in written)
+    assert seen.modality is Modality.PIXELS
+    assert seen.text == words[:PAGE_CHARACTERS]
+    assert "Lantern number 1 hangs" in seen.text
+    assert len(seen.text) == PAGE_CHARACTERS < len(words)
+    assert {passage.modality for passage in written} == {Modality.WORDS}
+
+
+def test_a_page_shows_a_model_the_words_it_was_trained_on(tmp_path: Path) -> None:
+    path = make_media.pdf(tmp_path / "a.pdf", (make_media.STORY, "Whales sing in winter, far from land."))
+    pairs = [Pair(source="a", key=f"{n}", group="a", captions=("a",), path=path, page=n) for n in (1, 2)]
+    trained_on = [words for _, _, words in views.pages(path, pairs)]
+    assert [s.text for s in read(path) if s.evidence is Evidence.SEEN] == trained_on
+
+
+def test_a_page_without_words_is_seen_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    make_media.picture(600, 800).convert("RGB").save(path)
+    (seen,) = read(path)
+    assert (seen.evidence, seen.text) == (Evidence.SEEN, None)
+
+
 def test_a_scanned_page_is_read_from_its_picture(tmp_path: Path) -> None:
     seen, written = read(make_media.scanned_pdf(tmp_path / "scan.pdf"))
     assert seen.evidence is Evidence.SEEN
+    assert seen.text == written.text
     assert "seven lanterns" in (written.text or "")
     assert written.span.page == 1
 

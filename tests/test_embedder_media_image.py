@@ -82,6 +82,7 @@ def test_words_in_a_picture_are_written_evidence(tmp_path: Path) -> None:
     segments = list(read(make_media.image_file(tmp_path / "bill.png", image)))
     assert [s.evidence for s in segments] == [Evidence.SEEN, Evidence.WRITTEN]
     assert "seven lanterns" in (segments[1].text or "")
+    assert segments[0].text is None, "a photograph of words is no page"
 
 
 def test_a_picture_without_words_has_none(tmp_path: Path) -> None:

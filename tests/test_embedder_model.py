@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from data.errors import ModelMismatchError
+from data.records import Kind
 from embedder.device import Device
 from embedder.embed import model_row
 from embedder.mini import CHECKPOINT, OmniaMini
@@ -19,7 +21,7 @@ from embedder.model.projector import FRAMES, TOP
 from embedder.segment import Modality, Role, words
 from embedder.selftest import golden_segments
 from embedder.towers import sounds, vision
-from embedder.towers.words import WordsTower, padded, read_tokenizer
+from embedder.towers.words import MAX_TOKENS, WordsTower, padded, read_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +138,30 @@ def test_the_face_embeds_every_modality(model: OmniModel) -> None:
         vectors = mini.encode(golden_segments(modality), Role.DOCUMENT)
         assert vectors.shape == (3, 384)
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_a_page_is_the_same_alone_and_among_others(model: OmniModel) -> None:
+    mini = OmniaMini(model, Device("cpu", bf16=False))
+    shown = golden_segments(Modality.PIXELS)
+    texts = ("an invoice for a new clutch", "the tides at the harbour, hour by hour " * 100, " \n")
+    pages = [replace(picture, kind=Kind.DOCUMENT, text=text) for picture, text in zip(shown, texts, strict=True)]
+    mixed = [segment for pair in zip(pages, shown, strict=True) for segment in pair]
+    together = mini.encode(mixed, Role.DOCUMENT)
+    alone = np.concatenate([mini.encode([each], Role.DOCUMENT) for each in mixed])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    pictures = mini.encode(shown, Role.DOCUMENT)
+    np.testing.assert_allclose(together[1::2], pictures, atol=1e-5)
+    np.testing.assert_allclose(together[4], pictures[2], atol=1e-5, err_msg="white space is no words")
+    assert (together[[0, 2]] * pictures[:2]).sum(axis=1).max() < 0.99
+    (invoice,) = mini.encode([words(texts[0])], Role.QUERY)
+    assert together[0] @ invoice > pictures[0] @ invoice
+
+
+def test_a_page_is_read_as_far_as_in_evaluation(model: OmniModel) -> None:
+    mini = OmniaMini(model, Device("cpu", bf16=False))
+    page = replace(golden_segments(Modality.PIXELS)[0], text="harbour " * (MAX_TOKENS - 2))
+    longer = replace(page, text=f"{page.text} and an invoice for a new clutch")
+    np.testing.assert_array_equal(mini.encode([longer], Role.DOCUMENT), mini.encode([page], Role.DOCUMENT))
 
 
 def test_a_prefix_of_a_vector_still_tells_texts_apart(model: OmniModel) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,12 @@ def test_a_mixed_batch_gives_what_one_by_one_gives(embedder: Embedder) -> None:
     mixed = [segment for trio in zip(*map(golden_segments, Modality), strict=True) for segment in trio]
     alone = np.concatenate([embedder.embed([segment]) for segment in mixed])
     np.testing.assert_allclose(embedder.embed(mixed), alone, atol=1e-3)
+
+
+def test_a_page_is_its_picture_whatever_its_words(embedder: Embedder) -> None:
+    picture = shown(DOG)
+    page = replace(picture, kind=Kind.DOCUMENT, text="an invoice for a new clutch")
+    np.testing.assert_array_equal(embedder.embed([page]), embedder.embed([picture]))
 
 
 def test_a_photo_of_a_dog_is_nearer_to_a_dog_than_to_a_violin(embedder: Embedder) -> None:

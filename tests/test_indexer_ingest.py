@@ -16,12 +16,13 @@ import pytest
 from data.catalogue import open_catalogue
 from data.errors import BadSettingsError, EmbeddingFailedError
 from data.owner import open_shared
-from data.records import FileState
+from data.records import Evidence, FileState
 from embedder.media.sandbox import ReaderPool
 from embedder.segment import Segment
 from indexer.ingest import ingest
 from indexer.library import Library
 from indexer.prune import prune
+from tests import make_media
 from tests.fakes import FakeEmbedder
 
 
@@ -158,6 +159,19 @@ def test_a_failed_file_is_tried_again_only_by_retry_or_after_a_change(bench: Ben
     bench.run()
     (failure,) = bench.library.catalogue.failures()
     assert failure.attempts == 2
+
+
+def test_the_words_of_a_page_are_kept_once(bench: Bench) -> None:
+    make_media.pdf(bench.media / "a.pdf", (make_media.STORY,))
+    assert bench.run()["segments"] == 2
+    store = bench.library.open_store()
+    try:
+        hits = store.search(np.eye(8, dtype=np.float32)[:1], limit=10)[0]
+    finally:
+        store.close()
+    snippets = {hit.segment.evidence: hit.segment.snippet for hit in hits}
+    assert snippets[Evidence.SEEN] == ""
+    assert "grey heron" in snippets[Evidence.WRITTEN]
 
 
 def test_a_segment_the_model_chokes_on_fails_its_file_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

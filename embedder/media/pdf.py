@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,14 @@ from data.records import Span
 from embedder.media import image as picture
 from embedder.media import ocr
 from embedder.media.source import WHOLE_COPY, Source
-from embedder.segment import Segment
+from embedder.segment import PAGE_CHARACTERS, Segment
 
 _FEW_LETTERS = 20  # a page with fewer in its text layer is read from its picture
 _BLANK_RANGE = 12  # grey levels
 
 
 def read(source: Source) -> Iterator[Segment]:
-    """Page by page: the page seen, then its passages; char spans count within the page's text.
+    """Page by page: the page seen, with its first words, then its passages; char spans count within the page's text.
 
     Blank pages and broken ones are counted and left out.
 
@@ -39,7 +40,7 @@ def read(source: Source) -> Iterator[Segment]:
             source.alive()
             try:
                 with _page_reasons(source, number):
-                    segments = list(_page(source, document, layer, number))
+                    segments = _page(source, document, layer, number)
             except UnreadableMediaError as error:
                 broken.append(error)
             else:
@@ -87,19 +88,22 @@ def still(source: Source, span: Span, max_side: int) -> bytes:
             return picture.jpeg(_rendered(document, number, max_side))
 
 
-def _page(source: Source, document: Any, layer: _TextLayer, number: int) -> Iterator[Segment]:
+def _page(source: Source, document: Any, layer: _TextLayer, number: int) -> list[Segment]:
+    """The page seen, with the first words of its passages, and those; nothing for a blank one."""
     if _is_empty(document, number):
-        return
+        return []
     words = layer.words(number)
     has_layer = sum(c.isalnum() for c in words) >= _FEW_LETTERS
     side = picture.MAX_SIDE if has_layer else picture.READ_SIDE
     image = _rendered(document, number, side)
     if not has_layer:
         if _is_blank(image) and not words:
-            return
+            return []
         source.alive()
         words = max(ocr.words(image), words, key=len)
-    yield from picture.seen(source, image, Span(page=number), words=words)
+    parts = list(picture.seen(source, image, Span(page=number), words=words))
+    first = " ".join(part.text for part in parts if part.text)[:PAGE_CHARACTERS]
+    return [part if part.pixels is None else replace(part, text=first or None) for part in parts]
 
 
 class _TextLayer:

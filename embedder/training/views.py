@@ -94,10 +94,9 @@ def pages(path: Path, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, Pixels, str
     segments = pdf.pages(open_source(path), sorted(page for page in wanted if page is not None))
     for number, parts in groupby(segments, key=lambda segment: segment.span.page):
         if number in wanted:
-            page = list(parts)
-            seen = next((part.pixels for part in page if part.pixels is not None), None)
-            if seen is not None:
-                yield wanted[number], seen[0], " ".join(part.text for part in page if part.text)
+            for part in parts:
+                if part.pixels is not None:
+                    yield wanted[number], part.pixels[0], part.text or ""
 
 
 def _drawn(pair: Pair) -> Image.Image:
