@@ -30,6 +30,8 @@ HOMES = {
     "timm": ("embedder/",),
     "sentence_transformers": ("embedder/hub.py",),
     "huggingface_hub": ("embedder/hub.py",),
+    "mteb": ("embedder/mteb_",),
+    "datasets": ("embedder/mteb_",),
     "onnx": ("embedder/towers/sounds.py",),
     "onnxruntime": ("embedder/",),
     "faster_whisper": ("embedder/media/speech.py",),

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embedder.mteb_tasks import add_options
+
 if TYPE_CHECKING:
     from embedder.training.stages import Training, Workshop
 
@@ -40,6 +42,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
             parser.add_argument("medium", choices=MEDIA)
         if name in ("evaluate", "ship"):
             parser.add_argument("--stage", metavar="NAME", default="rehearsed", help="default: rehearsed")
+        if name == "evaluate":
+            add_options(parser)
         parser.set_defaults(run=_runner(name))
 
 
@@ -58,6 +62,10 @@ def _runner(name: str) -> Callable[[argparse.Namespace], int]:
 
             _print(ship(workshop, options.stage))
             return 0
+        if name == "evaluate" and options.mteb:
+            from embedder.mteb_tasks import run_named
+
+            return run_named(options, workshop)
         from embedder.training.stages import Training
 
         training = Training(workshop, workshop.gather())
