@@ -25,7 +25,6 @@ Vectors = NDArray[np.float32]
 
 DEPTHS = (1, 5, 10)
 _BATCH = 64
-_PAGE_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,21 +97,22 @@ def exhibit(
     *,
     whole: bool = False,
     words: bool = True,
+    described: bool = False,
     most: int | None = None,
 ) -> Exhibit:
     """The held-out media of some shelves, or all of them where whole sources are held out.
 
     Args:
+        described: ask by all captions of a medium as one text, and not by its best.
         words: whether the words on pages may be read.
         most: media of each shelf, in an order that says nothing.
     """
     parts: list[tuple[Shelf, list[int]]] = [(shelf, shown_rows(shelf, whole=whole, most=most)) for shelf in shelves]
     entries = [shelf.entries[row] for shelf, rows in parts for row in rows]
     vectors = np.concatenate([embed_shelf(model, shelf, rows, words=words) for shelf, rows in parts])
-    texts = embed_texts(model, [captions.ids[captions.number[entry.captions[0]]] for entry in entries])
-    return Exhibit(
-        name, vectors, tuple(entry.group for entry in entries), tuple(entry.captions[0] for entry in entries), texts
-    )
+    asked = tuple(entry.described if described else entry.captions[0] for entry in entries)
+    texts = embed_texts(model, [captions.ids[captions.number[text]] for text in asked])
+    return Exhibit(name, vectors, tuple(entry.group for entry in entries), asked, texts)
 
 
 def priors(shelf: Shelf, captions: Captions, *, whole: bool, most: int | None) -> Exhibit:
@@ -137,19 +137,19 @@ def shown_rows(shelf: Shelf, *, whole: bool, most: int | None) -> list[int]:
 
 def text_finds(shown: Exhibit) -> Recall:
     """Captions as queries; what shows the same, or has the same caption, is right."""
-    return measure(shown.texts, shown.vectors, _same(shown, shown))
+    return measure(shown.texts, shown.vectors, same(shown, shown))
 
 
 def finds_text(shown: Exhibit) -> Recall:
     """Media as queries, captions as candidates, each caption once."""
     _, first = np.unique(np.array(shown.captions), return_index=True)
-    right = _same(shown, shown)[:, first]
+    right = same(shown, shown)[:, first]
     return measure(shown.vectors, shown.texts[first], right)
 
 
 def finds(asked: Exhibit, shown: Exhibit) -> Recall:
     """Media as queries for media of another exhibit that show the same."""
-    return measure(asked.vectors, shown.vectors, _same(asked, shown))
+    return measure(asked.vectors, shown.vectors, same(asked, shown))
 
 
 def matrix(exhibits: Mapping[str, Exhibit]) -> dict[str, dict[str, Any]]:
@@ -160,16 +160,23 @@ def matrix(exhibits: Mapping[str, Exhibit]) -> dict[str, dict[str, Any]]:
         table.setdefault(name, {})["text"] = asdict(finds_text(shown))
     for (name, asked), (other, shown) in product(exhibits.items(), repeat=2):
         itself = np.eye(len(asked.vectors), dtype=bool) if name == other else None
-        right = _same(asked, shown) if itself is None else _same(asked, shown) & ~itself
+        right = same(asked, shown) if itself is None else same(asked, shown) & ~itself
         table[name][other] = asdict(measure(asked.vectors, shown.vectors, right, itself=itself))
     return table
+
+
+def same(asked: Exhibit, shown: Exhibit) -> NDArray[np.bool_]:
+    """(Q, N): which show the same, or are described in the same words."""
+    groups = np.array(asked.groups)[:, None] == np.array(shown.groups)[None]
+    captions = np.array(asked.captions)[:, None] == np.array(shown.captions)[None]
+    alike: NDArray[np.bool_] = groups | captions
+    return alike
 
 
 @torch.inference_mode()
 def embed_shelf(model: OmniModel, shelf: Shelf, rows: Sequence[int], *, words: bool = True) -> Vectors:
     """Media of a shelf, as they are, to unit vectors (N, D)."""
     tokenizer = read_tokenizer()
-    tokenizer.enable_truncation(_PAGE_TOKENS)
     parts = []
     for start in range(0, len(rows), _BATCH):
         chosen = rows[start : start + _BATCH]
@@ -186,11 +193,3 @@ def embed_texts(model: OmniModel, ids: Sequence[Sequence[int]]) -> Vectors:
     """Tokenised texts to unit vectors (N, D)."""
     parts = [model.words(*padded(ids[start : start + _BATCH])).float().numpy() for start in range(0, len(ids), _BATCH)]
     return np.concatenate([np.empty((0, DIM), np.float32), *parts])
-
-
-def _same(asked: Exhibit, shown: Exhibit) -> NDArray[np.bool_]:
-    """(Q, N): which show the same, or are described in the same words."""
-    groups = np.array(asked.groups)[:, None] == np.array(shown.groups)[None]
-    captions = np.array(asked.captions)[:, None] == np.array(shown.captions)[None]
-    same: NDArray[np.bool_] = groups | captions
-    return same

@@ -36,15 +36,22 @@ class OmniModel(nn.Module):
         return self.backbone.pooled(self.backbone.tokens(ids), mask) @ self.rotation
 
     def media(
-        self, tower: Tower, reading: Reading, *, kept: Tensor | None = None, words: tuple[Tensor, Tensor] | None = None
+        self,
+        tower: Tower,
+        reading: Reading,
+        *,
+        kept: Tensor | None = None,
+        around: Tensor | None = None,
+        words: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         """What a tower says of B media to unit vectors (B, 384).
 
         Args:
             kept: (B, T) soft tokens that count, for dropping some in training; all by default.
+            around: (B, 1) how much of what goes around the backbone counts, for training without it; all by default.
             words: token ids and mask (B, W) of the words on a page, [CLS] and [SEP] included; they come first.
         """
-        projector = self.vision if tower is Tower.VISION else self.sound
+        projector = self.projector(tower)
         tokens, mask = projector(reading)  # (B, T, 384), (B, T)
         if kept is not None:
             mask = mask * kept
@@ -54,8 +61,18 @@ class OmniModel(nn.Module):
             lead, lead_mask, own = edge[:, :1], one, torch.ones_like(one, dtype=torch.float32)
         else:
             lead, lead_mask = self.backbone.tokens(words[0]), words[1].to(mask.dtype)
-            own = (lead_mask.sum(1, keepdim=True) <= 2).float()  # the prior speaks where there are no words
+            own = (lead_mask.sum(1, keepdim=True) <= 2).float()  # nothing goes around where there are words
         x = torch.cat([lead, tokens, edge[:, 1:]], dim=1)
         mask = torch.cat([lead_mask, mask, one], dim=1)
+        if around is not None:
+            own = own * around
         seen = self.backbone.pooled(x, mask)
-        return nn.functional.normalize(seen + own * projector.gate * reading.prior, dim=-1) @ self.rotation
+        return nn.functional.normalize(seen + own * projector.around(reading), dim=-1) @ self.rotation
+
+    def shortcut(self, tower: Tower, reading: Reading) -> Tensor:
+        """The projector's shortcut alone, unit vectors (B, 384): what training teaches on large batches."""
+        return nn.functional.normalize(self.projector(tower).shortcut(reading), dim=-1, eps=0.05) @ self.rotation
+
+    def projector(self, tower: Tower) -> Projector:
+        """What reads a tower."""
+        return self.vision if tower is Tower.VISION else self.sound

@@ -11,7 +11,8 @@ from embedder.model.backbone import DIM
 
 FRAMES = 8  # most frames of a shot, most windows of a sound; further ones are averaged into these
 TOP = 5  # classes that get a token of their own
-_WIDTH = 512
+_WIDTH, _SHORTCUT_WIDTH = 512, 1024
+_LOOK_DROPOUT, _SHORTCUT_DROPOUT = 0.1, 0.4
 _GATE = 1.5  # LOG.md has the grid
 
 
@@ -38,8 +39,8 @@ class Projector(nn.Module):
     """From C classes and E features to tokens of width 384.
 
     The best TOP classes and the expectation over all of them become one token each, made of the classes' words; frames
-    and places become tokens through one small network. Last, `gate` says how much of the training-free vector is added
-    to what the backbone makes of the tokens; it is no parameter: what drawings teach it is wrong for photographs.
+    and places become tokens through one small network. Two residuals go around the backbone: the training-free vector,
+    as much of it as `gate` says (no parameter: what drawings teach it is wrong for photographs), and a shortcut.
 
     Args:
         class_words: (C, 384) where the classes begin: the mean of the word embeddings of their names.
@@ -52,13 +53,19 @@ class Projector(nn.Module):
         self.rank = nn.Parameter(torch.zeros(TOP + 1, DIM))
         self.sureness = nn.Parameter(torch.zeros(DIM))
         self.look = nn.Sequential(
-            nn.LayerNorm(features), nn.Linear(features, _WIDTH), nn.GELU(), nn.Linear(_WIDTH, DIM), nn.LayerNorm(DIM)
+            nn.LayerNorm(features),
+            nn.Linear(features, _WIDTH),
+            nn.GELU(),
+            nn.Dropout(_LOOK_DROPOUT),
+            nn.Linear(_WIDTH, DIM),
+            nn.LayerNorm(DIM),
         )
         last = self.look[-1]
         assert isinstance(last, nn.LayerNorm)
         nn.init.constant_(last.weight, scale)
         self.time = nn.Parameter(torch.zeros(FRAMES, DIM))
         self.place = nn.Parameter(torch.zeros(places, DIM))
+        self.shortcut = _Shortcut(len(class_words), features)
         self.gate: Tensor
         self.register_buffer("gate", torch.tensor(_GATE))
 
@@ -77,3 +84,38 @@ class Projector(nn.Module):
         batch = len(tokens)
         mask = torch.cat([there(batch, TOP + 1), reading.frame_mask, there(batch, places.shape[1])], dim=1)
         return tokens, mask
+
+    def around(self, reading: Reading) -> Tensor:
+        """What goes around the backbone, (B, 384)."""
+        total: Tensor = self.gate * reading.prior + self.shortcut(reading)
+        return total
+
+
+class _Shortcut(nn.Module):
+    """From what a tower says of a medium as a whole straight to the space: one hidden layer, quick to learn.
+
+    Args:
+        classes, features: C and E.
+    """
+
+    def __init__(self, classes: int, features: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.LayerNorm(features), nn.Dropout(_SHORTCUT_DROPOUT), nn.Linear(features, _SHORTCUT_WIDTH)
+        )
+        self.odds = nn.Sequential(
+            nn.LayerNorm(classes), nn.Dropout(_SHORTCUT_DROPOUT), nn.Linear(classes, _SHORTCUT_WIDTH)
+        )
+        last = nn.Linear(_SHORTCUT_WIDTH, DIM)
+        nn.init.zeros_(last.weight)  # it begins with nothing to say
+        nn.init.zeros_(last.bias)
+        self.out = nn.Sequential(nn.LayerNorm(_SHORTCUT_WIDTH), nn.GELU(), nn.Dropout(_SHORTCUT_DROPOUT), last)
+
+    def forward(self, reading: Reading) -> Tensor:
+        """(B, 384) of a norm that comes near one as it learns; it is not surer of what it does not know."""
+        there = reading.frame_mask.unsqueeze(-1).to(reading.frames.dtype)  # (B, F, 1)
+        frames = (reading.frames * there).sum(1) / there.sum(1)  # (B, E)
+        features = self.features((frames + reading.places.mean(1)) / 2)
+        odds = self.odds(reading.odds.clamp(min=1e-5).log())
+        out: Tensor = self.out(features + odds).float()
+        return out / (1 + out.square().sum(-1, keepdim=True)).sqrt()

@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 VIEWS = 2  # of each image and sound: as it is, and one variation
 _BATCH = 64  # media decoded ahead of the tower
-_MOST_WORDS = 1_500  # characters kept of a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,11 @@ class Entry:
     captions: tuple[str, ...]
     held_out: bool
     words: str = ""
+
+    @property
+    def described(self) -> str:
+        """All its captions as one text."""
+        return ". ".join(self.captions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,7 @@ _MAKERS = {Medium.IMAGE: _images, Medium.VIDEO: _videos, Medium.AUDIO: _sounds, 
 
 
 def _entry(pair: Pair, words: str = "") -> Entry:
-    return Entry(pair.key, pair.group, pair.captions, pair.held_out, words[:_MOST_WORDS])
+    return Entry(pair.key, pair.group, pair.captions, pair.held_out, words)
 
 
 def _random(pair: Pair) -> np.random.Generator:

@@ -38,6 +38,7 @@ class Plan:
         trained: prefixes of the tensors that may change.
         keep_texts: texts in a step that must stay where they are.
         keep_weight: of their loss against the contrastive one.
+        wide_batch: media in a step that only the projector's shortcut learns from, which costs little; 0 for none.
     """
 
     steps: int
@@ -49,6 +50,7 @@ class Plan:
     temperature: float = 0.05
     keep_texts: int = 32
     keep_weight: float = 4.0
+    wide_batch: int = 512
     weight_decay: float = 0.01
     warmup: float = 0.05
     seed: int = 0
@@ -74,15 +76,17 @@ def train(
     started = time.monotonic()
     for step in range(begun, plan.steps):
         random = np.random.default_rng([plan.seed, step])
+        torch.manual_seed(int(random.integers(2**31)))  # of dropout
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * _schedule(step, plan)
         name = str(random.choice(names, p=shares))
         batch = mixtures[name].batch(random, plan.batch_size)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             near = _loss(model, batch, plan)
+            wide = _shortcut_loss(model, mixtures[name], random, plan) if plan.wide_batch else near.new_zeros(())
             kept = _kept(model, texts(random, captions, plan.keep_texts)) if plan.backbone_rate else near.new_zeros(())
         optimiser.zero_grad(set_to_none=True)
-        (near + plan.keep_weight * kept).backward()  # type: ignore[no-untyped-call]
+        (near + wide + plan.keep_weight * kept).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([tensor for group in groups for tensor in group["params"]], 1.0)
         optimiser.step()
         if step % _LOG_EVERY == 0 or step == plan.steps - 1:
@@ -103,7 +107,7 @@ def finish(folder: Path) -> None:
 
 
 def _loss(model: OmniModel, batch: Batch, plan: Plan) -> Tensor:
-    vectors = model.media(batch.tower, batch.reading, kept=batch.kept, words=batch.words)
+    vectors = model.media(batch.tower, batch.reading, kept=batch.kept, around=batch.around, words=batch.words)
     with torch.autocast("cpu", enabled=False):
         return contrastive(
             vectors.float(),
@@ -113,6 +117,21 @@ def _loss(model: OmniModel, batch: Batch, plan: Plan) -> Tensor:
             bank_twins=batch.bank_twins,
             temperature=plan.temperature,
             widths=dict(plan.widths),
+        )
+
+
+def _shortcut_loss(model: OmniModel, mixture: Mixture, random: np.random.Generator, plan: Plan) -> Tensor:
+    batch = mixture.batch(random, plan.wide_batch, alone=True)
+    vectors = model.shortcut(batch.tower, batch.reading)
+    with torch.autocast("cpu", enabled=False):
+        return contrastive(
+            vectors.float(),
+            batch.targets,
+            batch.bank,
+            twins=batch.twins,
+            bank_twins=batch.bank_twins,
+            temperature=plan.temperature,
+            widths={vectors.shape[1]: 1.0},
         )
 
 

@@ -14,13 +14,14 @@ from torch import Tensor
 from embedder.model.omni import Tower
 from embedder.model.projector import FRAMES, TOP, Reading
 from embedder.towers.words import WordsTower, padded, read_tokenizer
-from embedder.training.cache import Shelf
+from embedder.training.cache import Entry, Shelf
 from embedder.training.pairs import Medium
 
 Vectors = NDArray[np.float32]
 
 _PAGE_TOKENS = 128
-_FIRST_CAPTION = 0.6  # how often the best caption is taken
+_BACKBONE_ALONE = 0.35  # share of the media that the backbone has to tell by itself
+_FIRST_CAPTION, _ALL_CAPTIONS = 0.5, 0.25  # how often the best is taken, and all as one; else any
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Batch:
 
     Args:
         kept: (B, T) which soft tokens count.
+        around: (B, 1) 0 where nothing goes around the backbone, else 1.
         words: token ids and mask (B, W) of pages, None for other media.
         targets: (B, D) vectors of the captions.
         bank: (M, D) vectors of captions of other media.
@@ -38,6 +40,7 @@ class Batch:
     tower: Tower
     reading: Reading
     kept: Tensor
+    around: Tensor
     words: tuple[Tensor, Tensor] | None
     targets: Tensor
     bank: Tensor
@@ -51,7 +54,7 @@ class Captions:
     def __init__(
         self, shelves: Sequence[Shelf], tower: WordsTower, rotation: Vectors, *, more: Sequence[str] = ()
     ) -> None:
-        texts = [text for shelf in shelves for entry in shelf.entries for text in entry.captions]
+        texts = [text for shelf in shelves for entry in shelf.entries for text in (*entry.captions, entry.described)]
         self.rotation = rotation
         self.texts = list(dict.fromkeys([*texts, *more]))
         self.number = {text: number for number, text in enumerate(self.texts)}
@@ -91,8 +94,12 @@ class Mixture:
     def __len__(self) -> int:
         return sum(len(rows) for rows in self._rows)
 
-    def batch(self, random: Generator, size: int) -> Batch:
-        """One batch; media of a batch come from all sources."""
+    def batch(self, random: Generator, size: int, *, alone: bool = False) -> Batch:
+        """One batch; media of a batch come from all sources.
+
+        Args:
+            alone: without a bank and without words.
+        """
         which = random.choice(len(self._shelves), size, p=self._weights)
         parts: list[Reading] = []
         numbers: list[int] = []
@@ -104,25 +111,25 @@ class Mixture:
             parts.append(shelf.reading(rows.tolist(), random.integers(0, shelf.counts.shape[1], len(rows)).tolist()))
             for row in rows:
                 entry = shelf.entries[row]
-                best = random.random() < _FIRST_CAPTION
-                chosen = 0 if best else int(random.integers(len(entry.captions)))
-                numbers.append(self._captions.number[entry.captions[chosen]])
+                numbers.append(self._captions.number[_said(random, entry)])
                 groups.append(self._group[entry.group])
                 pages.append("" if random.random() < self._hidden else entry.words)
         reading = _joined(parts)
         of = torch.tensor(groups)
         targets = self._captions.vectors[numbers]
-        bank = self._captions.vectors[self._bank]
+        beside = self._bank[:0] if alone else self._bank
+        bank = self._captions.vectors[beside]
         alike = targets @ targets.T > _ALIKE
         return Batch(
             tower=self._shelves[0].tower,
             reading=reading,
             kept=_dropped(random, len(of), reading.frames.shape[1], reading.places.shape[1]),
-            words=self._words(pages) if self.medium is Medium.DOCUMENT else None,
+            around=torch.from_numpy((random.random((len(of), 1)) > _BACKBONE_ALONE).astype(np.float32)),
+            words=self._words(pages) if self.medium is Medium.DOCUMENT and not alone else None,
             targets=targets,
             bank=bank,
             twins=(of[:, None] == of[None]) | alike,
-            bank_twins=(of[:, None] == self._bank_groups[None]) | (targets @ bank.T > _ALIKE),
+            bank_twins=(of[:, None] == self._bank_groups[None, : len(beside)]) | (targets @ bank.T > _ALIKE),
         )
 
     def _words(self, pages: list[str]) -> tuple[Tensor, Tensor]:
@@ -139,6 +146,15 @@ class Mixture:
 
 
 _ALIKE = 0.9  # cosine above which two captions say the same
+
+
+def _said(random: Generator, entry: Entry) -> str:
+    fate = random.random()
+    if fate < _FIRST_CAPTION:
+        return entry.captions[0]
+    if fate < _FIRST_CAPTION + _ALL_CAPTIONS:
+        return entry.described
+    return entry.captions[int(random.integers(len(entry.captions)))]
 
 
 def texts(random: Generator, captions: Captions, size: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -15,7 +15,13 @@ from embedder.training.pairs import Medium
 
 RECIPE = Path(__file__).with_name("recipe.toml")
 
-_TOWER = {Medium.IMAGE: "vision.", Medium.VIDEO: "vision.", Medium.DOCUMENT: "vision.", Medium.AUDIO: "sound."}
+_SHARED = tuple(f"vision.{part}" for part in ("classes", "rank", "sureness", "look", "time", "place"))
+_TRAINED = {  # the shortcut is no network to be added up: of the three that see, one specialist alone trains it
+    Medium.IMAGE: ("backbone.", "vision."),
+    Medium.VIDEO: ("backbone.", *_SHARED),
+    Medium.AUDIO: ("backbone.", "sound."),
+    Medium.DOCUMENT: ("backbone.", *_SHARED),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +56,7 @@ def read_recipe(path: Path = RECIPE, *, steps: int | None = None) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         seed = int(table["seed"])
         specialise = {
-            medium: _plan(table["specialise"][medium], seed + 1 + number, ("backbone.", _TOWER[medium]), {medium: 1.0})
+            medium: _plan(table["specialise"][medium], seed + 1 + number, _TRAINED[medium], {medium: 1.0})
             for number, medium in enumerate(Medium)
         }
         everything = ("backbone.", "vision.", "sound.")

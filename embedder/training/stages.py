@@ -151,16 +151,20 @@ class Training:
         found: dict[str, Any] = {"matrix": evaluate.matrix(held), "sources": {}}
         for shelf in self._shelves:
             whole = shelf.source in self._whole
-            shown = evaluate.exhibit(
-                shelf.source, model, [shelf], self.captions, whole=whole, most=None if whole else _MOST_CANDIDATES
-            )
-            prior = evaluate.priors(shelf, self.captions, whole=whole, most=None if whole else _MOST_CANDIDATES)
+            most = None if whole else _MOST_CANDIDATES
+            shown = evaluate.exhibit(shelf.source, model, [shelf], self.captions, whole=whole, most=most)
+            prior = evaluate.priors(shelf, self.captions, whole=whole, most=most)
             found["sources"][shelf.source] = {
                 "whole": whole,
                 "from_text": asdict(evaluate.text_finds(shown)),
                 "to_text": asdict(evaluate.finds_text(shown)),
                 "from_text_untrained": asdict(evaluate.text_finds(prior)),
             }
+            if shelf.medium is Medium.IMAGE:
+                asked = evaluate.exhibit(
+                    shelf.source, model, [shelf], self.captions, whole=whole, described=True, most=most
+                )
+                found["sources"][shelf.source]["from_description"] = asdict(evaluate.text_finds(asked))
         documents = [shelf for shelf in self._shelves if shelf.medium is Medium.DOCUMENT]
         if documents:
             hidden = evaluate.exhibit("pixels", model, self._of(Medium.DOCUMENT), self.captions, words=False)
