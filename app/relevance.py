@@ -2,7 +2,7 @@
 
 The cosine of a sentence with a picture is not the cosine of two sentences: sounds embed close together, written
 passages far apart, and some questions are near to everything. So each query vector is first compared with a sample
-of the library, evidence by evidence, and a cosine counts by its distance from that background:
+of the library, sense by sense, and a cosine counts by its distance from that background:
 
     z = (cos - mean) / (spread + FLOOR),    relevance = 1 / (1 + exp(-SLOPE · (z - HALF)))
 
@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.errors import StoreUnavailableError
-from data.records import Evidence
+from data.records import Evidence, Kind, SegmentRecord
+from data.vectors import Where
 
 if TYPE_CHECKING:
     from data.vectors import Vectors, VectorStore
@@ -38,6 +39,11 @@ PRIOR_SPREAD = 0.12
 FLOOR = 0.05
 SLOPE = 2.8
 HALF = 2.0
+SENSES = (  # each has a background of its own: pages are seen as pictures are, but the model reads them, too
+    Where(evidence=frozenset({Evidence.SEEN}), kinds=frozenset(Kind) - {Kind.DOCUMENT}),
+    Where(evidence=frozenset({Evidence.SEEN}), kinds=frozenset({Kind.DOCUMENT})),
+    *(Where(evidence=frozenset({one}), kinds=frozenset(Kind)) for one in Evidence if one is not Evidence.SEEN),
+)
 _SAMPLE = 2_000  # segments; ids are hashes, so the first of them are a fair draw
 _STEP = 100  # of them in one question to the store, which answers nothing else meanwhile
 _PAUSE_S = 0.002
@@ -46,7 +52,7 @@ _FRESH_S = 10.0  # a sample younger than this is not drawn again
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
-    """The background of query vectors in one evidence.
+    """The background of query vectors in one sense.
 
     Args:
         means: (V,) the cosine that an unrelated segment gives.
@@ -58,7 +64,7 @@ class Levels:
 
 
 def levels(vectors: Vectors, sample: Vectors) -> Levels:
-    """The levels of query vectors (V, D) against a sample (S, D) of one evidence, S may be 0."""
+    """The levels of query vectors (V, D) against a sample (S, D) of one sense, S may be 0."""
     cosines = vectors @ sample.T  # (V, S)
     number = cosines.shape[1]
     means = (cosines.sum(axis=1) + PRIOR_COUNT * PRIOR_MEAN) / (number + PRIOR_COUNT)
@@ -74,7 +80,7 @@ def relevance(z: Vectors) -> Vectors:
 
 
 class Background:
-    """A sample of the library's vectors for each evidence, drawn anew while the library grows.
+    """A sample of the library's vectors for each of SENSES, drawn anew while the library grows.
 
     A query never waits for a new sample but for the first.
     """
@@ -83,10 +89,10 @@ class Background:
         self._store = store
         self._lock = Lock()
         self._drawn_s = 0.0
-        self._sample: Mapping[Evidence, Vectors] = {}
+        self._sample: Mapping[Where, Vectors] = {}
 
-    def sample(self) -> Mapping[Evidence, Vectors]:
-        """The vectors (S, D) drawn for each evidence, S may be 0.
+    def sample(self) -> Mapping[Where, Vectors]:
+        """The vectors (S, D) drawn for each of SENSES, S may be 0.
 
         Raises:
             StoreUnavailableError: the first sample cannot be drawn.
@@ -101,15 +107,15 @@ class Background:
     def _draw(self) -> None:
         with self._lock:
             drawn: list[Vectors] = [np.empty((0, self._store.dim), np.float32)]
-            said_by: list[Evidence] = []
+            senses: list[int] = []
             for records, vectors in self._store.scan(batch_size=_STEP):
                 drawn.append(vectors)
-                said_by += [record.evidence for record in records]
-                if len(said_by) >= _SAMPLE:
+                senses += [_sense(record) for record in records]
+                if len(senses) >= _SAMPLE:
                     break
                 time.sleep(_PAUSE_S)
-            rows, evidence = np.concatenate(drawn), np.array(said_by, dtype=object)
-            self._sample = {one: rows[evidence == one] for one in Evidence}
+            rows, of = np.concatenate(drawn), np.array(senses, np.int64)
+            self._sample = {sense: rows[of == number] for number, sense in enumerate(SENSES)}
             self._drawn_s = time.monotonic()
 
     def _draw_again(self) -> None:
@@ -117,3 +123,12 @@ class Background:
             self._draw()
         except StoreUnavailableError as error:
             log.warning("the background keeps its old sample: %s", error)
+
+
+def _sense(record: SegmentRecord) -> int:
+    """Which of SENSES a segment belongs to."""
+    return next(
+        number
+        for number, sense in enumerate(SENSES)
+        if record.evidence in (sense.evidence or ()) and record.kind in (sense.kinds or ())
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,17 +111,20 @@ class SearchService:
     def _hits(self, parts: Sequence[PartVectors], kinds: frozenset[Kind], asked: int) -> tuple[list[Hit], bool]:
         """The segments that stand out most, best first, and whether there are no more than these."""
         samples = self._background.sample()
-        against = {sense: [levels(part.vectors, sample) for part in parts] for sense, sample in samples.items()}
-        wanted = {sense: combinations(parts, here) for sense, here in against.items()}
+        against = {
+            where: [levels(part.vectors, sample) for part in parts]
+            for sense, sample in samples.items()
+            if (where := _within(sense, kinds)).kinds
+        }
+        wanted = {where: combinations(parts, here) for where, here in against.items()}
         # All senses in one question: to ask another process takes longer than to answer.
         vectors = np.concatenate([those.vectors for those in wanted.values()])
-        senses = [sense for sense, those in wanted.items() for _ in those.vectors]
-        where = [Where(kinds=kinds or None, evidence=frozenset({sense})) for sense in senses]
-        lists = self._store.search(vectors, limit=asked, where=where)
+        asked_in = [where for where, those in wanted.items() for _ in those.vectors]
+        lists = self._store.search(vectors, limit=asked, where=asked_in)
         found: list[Hit] = []
-        for sense, those in wanted.items():
-            mine = [hits for hits, its in zip(lists, senses, strict=True) if its is sense]
-            segments, z = self._standing(mine, parts, against[sense], those)
+        for where, those in wanted.items():
+            mine = [hits for hits, its in zip(lists, asked_in, strict=True) if its is where]
+            segments, z = self._standing(mine, parts, against[where], those)
             found += [Hit(segment, float(score)) for segment, score in zip(segments, relevance(z), strict=True)]
         found.sort(key=lambda hit: -hit.score)
         return found, all(len(hits) < asked for hits in lists)
@@ -132,13 +136,19 @@ class SearchService:
         against: Sequence[Levels],
         wanted: Combinations,
     ) -> tuple[Sequence[SegmentRecord], Vectors]:
-        """The distinct segments of one evidence with their exact z (N,)."""
+        """The distinct segments of one sense with their exact z (N,)."""
         if len(lists) == 1 and all(part.weight > 0 for part in parts):
             cosines = np.array([hit.score for hit in lists[0]], np.float32)
             return [hit.segment for hit in lists[0]], cosines * wanted.scales[0] + wanted.offsets[0]
         ids = list(dict.fromkeys(hit.segment.id for hits in lists for hit in hits))
         records, vectors = self._store.fetch(ids)
         return records, scores(parts, against, vectors)
+
+
+def _within(sense: Where, kinds: frozenset[Kind]) -> Where:
+    """A sense in some kinds alone; in all of its own where none are named."""
+    own = sense.kinds or frozenset(Kind)
+    return replace(sense, kinds=own & kinds if kinds else own)
 
 
 def _check(query: Query) -> None:

@@ -98,18 +98,20 @@ def exhibit(
     whole: bool = False,
     words: bool = True,
     described: bool = False,
+    alone: bool = False,
     most: int | None = None,
 ) -> Exhibit:
     """The held-out media of some shelves, or all of them where whole sources are held out.
 
     Args:
         described: ask by all captions of a medium as one text, and not by its best.
+        alone: by what the backbone makes of the tokens, without what goes around it.
         words: whether the words on pages may be read.
         most: media of each shelf, in an order that says nothing.
     """
     parts: list[tuple[Shelf, list[int]]] = [(shelf, shown_rows(shelf, whole=whole, most=most)) for shelf in shelves]
     entries = [shelf.entries[row] for shelf, rows in parts for row in rows]
-    vectors = np.concatenate([embed_shelf(model, shelf, rows, words=words) for shelf, rows in parts])
+    vectors = np.concatenate([embed_shelf(model, shelf, rows, words=words, alone=alone) for shelf, rows in parts])
     asked = tuple(entry.described if described else entry.captions[0] for entry in entries)
     texts = embed_texts(model, [captions.ids[captions.number[text]] for text in asked])
     return Exhibit(name, vectors, tuple(entry.group for entry in entries), asked, texts)
@@ -174,7 +176,9 @@ def same(asked: Exhibit, shown: Exhibit) -> NDArray[np.bool_]:
 
 
 @torch.inference_mode()
-def embed_shelf(model: OmniModel, shelf: Shelf, rows: Sequence[int], *, words: bool = True) -> Vectors:
+def embed_shelf(
+    model: OmniModel, shelf: Shelf, rows: Sequence[int], *, words: bool = True, alone: bool = False
+) -> Vectors:
     """Media of a shelf, as they are, to unit vectors (N, D)."""
     tokenizer = read_tokenizer()
     parts = []
@@ -184,7 +188,8 @@ def embed_shelf(model: OmniModel, shelf: Shelf, rows: Sequence[int], *, words: b
         if any(shelf.entries[row].words for row in chosen):
             texts = [shelf.entries[row].words if words else "" for row in chosen]
             said = padded([encoded.ids for encoded in tokenizer.encode_batch(texts)])
-        parts.append(model.media(shelf.tower, shelf.reading(chosen), words=said).float().numpy())
+        around = torch.zeros(len(chosen), 1) if alone else None
+        parts.append(model.media(shelf.tower, shelf.reading(chosen), words=said, around=around).float().numpy())
     return np.concatenate([np.empty((0, DIM), np.float32), *parts])
 
 

@@ -12,12 +12,17 @@ import pytest
 import torch
 
 from embedder import evaluate
+from embedder.device import Device
+from embedder.mini import GOLDENS_FILE, OmniaMini
 from embedder.model import checkpoint
+from embedder.segment import Modality, Role
+from embedder.selftest import golden_segments
 from embedder.training import loop
 from embedder.training.cache import Shelf
 from embedder.training.loss import contrastive, strayed
 from embedder.training.pairs import Medium, Pair, Source
 from embedder.training.recipe import read_recipe
+from embedder.training.ship import ship
 from embedder.training.stages import BASE, FUSED, RECOVERED, REHEARSED, Training, Workshop, specialist
 from tests import make_media
 
@@ -158,10 +163,30 @@ def test_the_sound_projector_is_copied_by_fusion(workshop: Workshop, trained: Tr
     assert all(torch.equal(audio[name], fused[name]) for name in audio if name.startswith("sound."))
 
 
+def test_a_stage_is_shipped_with_its_goldens_its_losses_and_its_card(
+    workshop: Workshop, trained: Training, tmp_path: Path
+) -> None:
+    fingerprint = ship(workshop, REHEARSED, tmp_path)
+    mini = OmniaMini(checkpoint.load(tmp_path), Device("cpu", bf16=False), goldens=tmp_path / GOLDENS_FILE)
+    for modality in Modality:
+        made, golden = mini.encode(golden_segments(modality), Role.DOCUMENT), mini.golden(modality)
+        assert golden is not None
+        np.testing.assert_allclose(made, golden, atol=2e-3)
+    losses = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert {line["stage"] for line in losses} >= {specialist(Medium.AUDIO), RECOVERED, REHEARSED}
+    card = (tmp_path / "README.md").read_text()
+    assert fingerprint in card
+    assert "others (only tested on)" in card
+    assert "| audio | " in card
+
+
 def test_drift_is_told_for_each_later_stage(trained: Training) -> None:
     table = trained.drift()
-    assert list(table) == [FUSED, RECOVERED, REHEARSED]
-    assert all(0 <= row["moved"] <= 2 for row in table.values())
+    for rows in (table["whole"], table["backbone_alone"]):
+        assert list(rows) == [specialist(Medium.AUDIO), FUSED, RECOVERED, REHEARSED]
+        assert all(0 <= row["moved"] <= 2 for row in list(rows.values())[1:])
+        assert all(row["text_to_audio"]["queries"] for row in rows.values())
+    assert table["whole"] != table["backbone_alone"]
 
 
 def test_a_run_that_was_killed_ends_as_one_that_was_not(

@@ -13,6 +13,7 @@ from embedder.mini import CHECKPOINT, GOLDENS_FILE, OmniaMini
 from embedder.model import checkpoint
 from embedder.segment import Modality, Role
 from embedder.selftest import golden_segments
+from embedder.training.card import card
 from embedder.training.recipe import RECIPE
 from embedder.training.stages import Workshop
 
@@ -20,7 +21,7 @@ NAME = "omnia-mini"
 
 
 def ship(workshop: Workshop, stage: str, folder: Path = CHECKPOINT) -> str:
-    """Write weights, manifest, recipe, loss and goldens to the folder of the product's model.
+    """Write weights, manifest, card, recipe, loss and goldens to the folder of the product's model.
 
     Returns:
         The fingerprint, for the table in embedder/embed.py.
@@ -44,4 +45,6 @@ def ship(workshop: Workshop, stage: str, folder: Path = CHECKPOINT) -> str:
         for path in sorted((workshop.folder / "stages").glob("*/log.jsonl")):
             for line in path.read_text(encoding="utf-8").splitlines():
                 out.write(f'{{"stage": "{path.parent.name}", {line[1:]}\n')
-    return checkpoint.read_manifest(folder).fingerprint
+    shipped = checkpoint.read_manifest(folder)
+    (folder / "README.md").write_text(card(shipped, workshop.sources), encoding="utf-8")
+    return shipped.fingerprint

@@ -35,6 +35,7 @@ from embedder.training.recipe import Recipe
 log = logging.getLogger(__name__)
 
 BASE, FUSED, RECOVERED, REHEARSED, JOINT, LONGER = "base", "fused", "recovered", "rehearsed", "joint", "longer"
+_AFTER_FUSION = (FUSED, RECOVERED, LONGER, REHEARSED)
 _ROTATION_TEXTS = 20_000
 _MOST_CANDIDATES = 400  # of one source in an exhibit
 
@@ -132,18 +133,28 @@ class Training:
         self._run(LONGER, plan, lambda: self.workshop.model(FUSED))
 
     def drift(self) -> dict[str, Any]:
-        """What fusion did to the audio path: recall and representation, specialist against fused and later stages."""
-        before = self.workshop.model(specialist(Medium.AUDIO))
-        held = self.exhibit(Medium.AUDIO, before)
-        table: dict[str, Any] = {}
-        for name in (FUSED, RECOVERED, REHEARSED):
-            if self.workshop.is_done(name):
-                now = self.exhibit(Medium.AUDIO, self.workshop.model(name))
-                table[name] = asdict(drifted(held.vectors, now.vectors, questions=None)) | {
-                    "text_to_audio": asdict(evaluate.text_finds(now)),
-                    "text_to_audio_specialist": asdict(evaluate.text_finds(held)),
-                }
-        return table
+        """What fusion did to the audio path: recall and representation, specialist against fused and later stages.
+
+        Once as the model is, and once by what the backbone makes of the tokens alone: what goes around the backbone is
+        copied with the projector, so fusion cannot touch it.
+        """
+        return {
+            "whole": self._drift(alone=False),
+            "backbone_alone": self._drift(alone=True),
+        }
+
+    def _drift(self, *, alone: bool) -> dict[str, Any]:
+        stages = [specialist(Medium.AUDIO), *(name for name in _AFTER_FUSION if self.workshop.is_done(name))]
+        of = self._of(Medium.AUDIO)
+        shown = {
+            name: evaluate.exhibit(name, self.workshop.model(name), of, self.captions, alone=alone) for name in stages
+        }
+        before = shown[stages[0]].vectors
+        return {
+            name: {"text_to_audio": asdict(evaluate.text_finds(now))}
+            | (asdict(drifted(before, now.vectors, questions=None)) if name in _AFTER_FUSION else {})
+            for name, now in shown.items()
+        }
 
     def numbers(self, model: OmniModel) -> dict[str, Any]:
         """The any-to-any matrix on held-out media, each source alone, and how far texts have strayed."""

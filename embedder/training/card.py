@@ -1,0 +1,80 @@
+"""The model card: what omnia-mini is, what it reached and what it learnt from, filled in from its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from embedder.model.backbone import LICENCE as BACKBONE_LICENCE
+from embedder.model.checkpoint import Manifest, towers
+from embedder.model.omni import WIDTHS, Tower
+from embedder.towers.sounds import LICENCE as SOUND_LICENCE
+from embedder.towers.vision import LICENCE as VISION_LICENCE
+from embedder.training.pairs import Source
+
+_TEMPLATE = Path(__file__).with_name("card.md")
+_KINDS = ("text", "image", "video", "audio", "document")
+
+
+def card(manifest: Manifest, sources: Sequence[Source]) -> str:
+    """The card as Markdown; its figures are the manifest's."""
+    numbers = manifest.numbers
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        fingerprint=manifest.fingerprint,
+        width=WIDTHS[-1],
+        widths=", ".join(str(width) for width in WIDTHS[:-2]) + f" or {WIDTHS[-2]}",
+        towers="\n".join(_towers()),
+        matrix="\n".join(_matrix(numbers["matrix"])),
+        whole="\n".join(_whole(numbers["sources"])),
+        more="\n".join(f"- {line}" for line in _more(numbers)),
+        sources="\n".join(_source(source) for source in sources),
+    )
+
+
+def _towers() -> Iterator[str]:
+    hashes = towers()
+    yield f"| backbone, where it begins | all-MiniLM-L6-v2 | `{hashes['backbone'][:16]}…` | {BACKBONE_LICENCE} |"
+    yield f"| vision | EfficientNet-Lite2 | `{hashes[Tower.VISION][:16]}…` | {VISION_LICENCE} |"
+    yield f"| sound | YAMNet | `{hashes[Tower.SOUND][:16]}…` | {SOUND_LICENCE} |"
+
+
+def _matrix(matrix: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    yield "| | " + " | ".join(_KINDS) + " |"
+    yield "|---" * (len(_KINDS) + 1) + "|"
+    for asked in _KINDS:
+        cells = [_cell(matrix[asked][shown]) if shown in matrix[asked] else "" for shown in _KINDS]
+        yield f"| {asked} | " + " | ".join(cells) + " |"
+
+
+def _whole(found: Mapping[str, Any]) -> Iterator[str]:
+    for name, each in found.items():
+        if each["whole"]:
+            asked, prior = each["from_text"], each["from_text_untrained"]
+            yield f"| {name} | {asked['candidates']} ({asked['chance']:.2f}) | {_recalls(prior)} | {_recalls(asked)} |"
+
+
+def _more(numbers: Mapping[str, Any]) -> Iterator[str]:
+    if clipart := numbers["sources"].get("clipart"):
+        by_title, by_all = (_cell(clipart[how]) for how in ("from_text", "from_description"))
+        yield f"Clip-art held out by what it shows: {by_title} by title, {by_all} by title, description and keywords."
+    if hidden := numbers.get("pages_by_pixels"):
+        yield f"Pages by their pixels alone: {_cell(hidden)}."
+    for name, found in numbers["across"].items():
+        yield f"{name.replace('_', ' ').capitalize()} over whole sources: {_cell(found)}."
+    kept = numbers["text_kept"]
+    yield f"Texts kept: mean cosine {kept['mean']:.3f} to the untouched MiniLM over {kept['texts']} texts."
+
+
+def _source(source: Source) -> str:
+    return f"| {source.name}{' (only tested on)' if source.whole else ''} | {source.medium} | {source.licence} |"
+
+
+def _cell(found: Mapping[str, Any]) -> str:
+    return f"{_recalls(found)} of {found['candidates']} ({found['chance']:.2f})"
+
+
+def _recalls(found: Mapping[str, Any]) -> str:
+    recall = {int(depth): value for depth, value in found["recall"].items()}
+    return f"{recall[1]:.2f} / {recall[10]:.2f}"
