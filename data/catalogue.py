@@ -8,14 +8,28 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.engine import Engine
 
 from data.database import open_database, reading, translated
+from data.looking import (
+    Known,
+    LibrarySummary,
+    RootSummary,
+    best_record,
+    file_records,
+    indexed_among,
+    indexed_kind,
+    indexing_notes,
+    known_files,
+    orphaned,
+    summarised,
+    under,
+)
 from data.recording import Outcome, chunks, record_outcomes
 from data.records import FileRecord, FileState, Kind
 from data.switching import (
@@ -32,7 +46,7 @@ from data.switching import (
     meet,
     waiting,
 )
-from data.tables import ActiveModel, File, FileOutcome, Indexing, KnownModel, Root, Run
+from data.tables import File, FileOutcome, Indexing, KnownModel, Root, Run
 
 __all__ = [
     "Catalogue",
@@ -46,64 +60,7 @@ __all__ = [
     "open_catalogue",
 ]
 
-_KINDS = {None: None} | {kind.value: kind for kind in Kind}
-_STATES = {state.value: state for state in FileState}
-
-# Asked for every file of a crawl: built once, for building takes longer than answering.
-_KNOWN = (
-    select(File.id, File.path, FileOutcome.size_bytes, FileOutcome.mtime_ns, FileOutcome.content, FileOutcome.kind)
-    .add_columns(FileOutcome.state, FileOutcome.fingerprint, FileOutcome.reason, FileOutcome.is_final, Indexing.content)
-    .join(FileOutcome, FileOutcome.file_id == File.id)
-    .outerjoin(Indexing, (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == bindparam("fingerprint")))
-    .where(File.path.in_(bindparam("paths", expanding=True)))
-    .order_by(FileOutcome.run)
-)
 _MARK_SEEN = update(File).where(File.id.in_(bindparam("ids", expanding=True))).values(seen_run=bindparam("run"))
-_INDEXED_KIND = select(Indexing.kind).where(
-    Indexing.content == bindparam("content"), Indexing.fingerprint == bindparam("fingerprint")
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the catalogue remembers of a path, under the fingerprint asked for or else under the latest other one.
-
-    Args:
-        settled: the remembered outcome holds under the fingerprint asked for: nothing to do while size and
-            mtime stay the same.
-    """
-
-    id: int
-    size_bytes: int
-    mtime_ns: int
-    content: str | None
-    kind: Kind | None
-    state: FileState
-    reason: str
-    settled: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RootSummary:
-    path: str
-    files: int
-    offline_reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LibrarySummary:
-    """What the library holds.
-
-    Args:
-        counts: files by kind and state under the active model; kind None for files whose kind is not known.
-        segments: by fingerprint, over the contents indexed under it.
-        running: roots that a run has begun and not finished, with the time it began (seconds since the epoch).
-    """
-
-    roots: tuple[RootSummary, ...]
-    counts: dict[tuple[Kind | None, FileState], int]
-    segments: dict[str, int]
-    running: dict[str, float]
 
 
 def open_catalogue(url: str) -> Catalogue:
@@ -145,27 +102,8 @@ class Catalogue:
     @translated
     def known(self, paths: Sequence[str], fingerprint: str) -> dict[str, Known]:
         """What is remembered of these paths (any number); unknown ones are left out."""
-        found: dict[str, Known] = {}
         with self._reader.connect() as db:
-            for chunk in chunks(paths):
-                rows = db.execute(_KNOWN, {"paths": chunk, "fingerprint": fingerprint}).all()
-                mine = {row.path for row in rows if row.fingerprint == fingerprint}
-                for number, path, size_bytes, mtime_ns, content, kind, state, under, reason, is_final, indexed in rows:
-                    is_mine = under == fingerprint
-                    if path in mine and not is_mine:
-                        continue
-                    is_indexed = state == FileState.INDEXED.value
-                    found[path] = Known(
-                        id=number,
-                        size_bytes=size_bytes,
-                        mtime_ns=mtime_ns,
-                        content=content,
-                        kind=_KINDS[kind],
-                        state=_STATES[state],
-                        reason=reason,
-                        settled=is_mine and (indexed is not None if is_indexed else is_final),
-                    )
-        return found
+            return known_files(db, paths, fingerprint)
 
     @translated
     def mark_seen(self, run: int, ids: Sequence[int]) -> None:
@@ -178,8 +116,7 @@ class Catalogue:
     def indexed_kind(self, content: str, fingerprint: str) -> Kind | None:
         """The kind under which a content is indexed, None when it is not."""
         with self._reader.connect() as db:
-            found = db.execute(_INDEXED_KIND, {"content": content, "fingerprint": fingerprint})
-            return _KINDS[found.scalar_one_or_none()]
+            return indexed_kind(db, content, fingerprint)
 
     @translated
     def record(self, run: int, fingerprint: str, outcomes: Sequence[Outcome]) -> None:
@@ -211,24 +148,14 @@ class Catalogue:
     @translated
     def orphans(self) -> dict[str, set[str]]:
         """Contents that are indexed and that no file has any more, by fingerprint."""
-        is_live = exists().where(
-            FileOutcome.content == Indexing.content, FileOutcome.fingerprint == Indexing.fingerprint
-        )
-        found: defaultdict[str, set[str]] = defaultdict(set)
         with self._reader.connect() as db:
-            for fingerprint, content in db.execute(select(Indexing.fingerprint, Indexing.content).where(~is_live)):
-                found[fingerprint].add(content)
-        return dict(found)
+            return orphaned(db)
 
     @translated
     def unindexed(self, contents: Collection[str], fingerprint: str) -> set[str]:
         """Those of `contents` that are not indexed under a fingerprint."""
-        indexed: set[str] = set()
-        query = select(Indexing.content).where(Indexing.fingerprint == fingerprint)
         with self._reader.connect() as db:
-            for chunk in chunks(list(contents)):
-                indexed.update(db.execute(query.where(Indexing.content.in_(chunk))).scalars())
-        return set(contents) - indexed
+            return set(contents) - indexed_among(db, contents, fingerprint)
 
     @translated
     def forget_contents(self, contents: Collection[str], fingerprint: str) -> None:
@@ -251,7 +178,7 @@ class Catalogue:
     def forget_failures(self, fingerprint: str | None = None) -> list[str]:
         """Make every failed file new again, so that the next ingest tries it; returns the roots they are in."""
         with self._engine.begin() as db:
-            failed = (FileOutcome.state == FileState.FAILED.value) & _under(fingerprint)
+            failed = (FileOutcome.state == FileState.FAILED.value) & under(fingerprint)
             roots = select(Root.path).distinct().join(File).join(FileOutcome, FileOutcome.file_id == File.id)
             found = list(db.execute(roots.where(failed)).scalars())
             db.execute(update(FileOutcome).where(failed).values(is_final=False))
@@ -325,47 +252,37 @@ class Catalogue:
     @translated
     def file(self, file_id: int) -> FileRecord | None:
         """A file by its number: as it is indexed under the active model, or else under any, or else as it is."""
-        found = list(self._files(File.id == file_id))
-        active = self.active()
-        fingerprint = active.fingerprint if active else ""
-        ranked = sorted(found, key=lambda one: (one.state is not FileState.INDEXED, one.fingerprint != fingerprint))
-        return next(iter(ranked), None)
+        with self._reader.connect() as db:
+            return best_record(db, file_id)
 
     @translated
     def files_at(self, paths: Sequence[str], fingerprint: str | None = None) -> list[FileRecord]:
         """The records of these paths, as far as they are known."""
-        under = _under(fingerprint)
-        return [record for chunk in chunks(paths) for record in self._files(File.path.in_(chunk) & under)]
+        with self._reader.connect() as db:
+            condition = under(fingerprint)
+            return [one for chunk in chunks(paths) for one in file_records(db, File.path.in_(chunk) & condition)]
 
     @translated
     def files_of(self, contents: Collection[str], fingerprint: str | None = None) -> dict[str, list[FileRecord]]:
         """The files that have each of these contents, by path; contents that no file has are left out."""
         found: defaultdict[str, list[FileRecord]] = defaultdict(list)
-        under = _under(fingerprint)
-        for chunk in chunks(list(contents)):
-            for record in self._files(FileOutcome.content.in_(chunk) & under):
-                found[record.content or ""].append(record)
+        with self._reader.connect() as db:
+            for chunk in chunks(list(contents)):
+                for record in file_records(db, FileOutcome.content.in_(chunk) & under(fingerprint)):
+                    found[record.content or ""].append(record)
         return dict(found)
 
     @translated
     def failures(self, fingerprint: str | None = None) -> list[FileRecord]:
         """The files whose last attempt failed, by path."""
-        return list(self._files((FileOutcome.state == FileState.FAILED.value) & _under(fingerprint)))
+        with self._reader.connect() as db:
+            return file_records(db, (FileOutcome.state == FileState.FAILED.value) & under(fingerprint))
 
     @translated
     def notes(self, fingerprint: str | None = None) -> dict[str, list[str]]:
         """What was left out of indexed files, by path."""
-        query = (
-            select(File.path, Indexing.notes)
-            .join(FileOutcome, FileOutcome.file_id == File.id)
-            .join(
-                Indexing,
-                (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == FileOutcome.fingerprint),
-            )
-            .where(Indexing.notes != "", _under(fingerprint))
-        )
         with self._reader.connect() as db:
-            return {path: notes.splitlines() for path, notes in db.execute(query.order_by(File.path))}
+            return indexing_notes(db, fingerprint)
 
     @translated
     def has_files(self, root: str) -> bool:
@@ -380,53 +297,9 @@ class Catalogue:
 
     @translated
     def summary(self) -> LibrarySummary:
-        files_of_root = select(func.count()).where(File.root_id == Root.id).scalar_subquery()
         with self._reader.connect() as db:
-            roots = db.execute(select(Root.path, Root.offline_reason, files_of_root).order_by(Root.path)).all()
-            counted = select(FileOutcome.kind, FileOutcome.state, func.count()).where(_under(None))
-            counts = db.execute(counted.group_by(FileOutcome.kind, FileOutcome.state)).all()
-            segments = db.execute(
-                select(Indexing.fingerprint, func.sum(Indexing.segments)).group_by(Indexing.fingerprint)
-            ).all()
-            running = db.execute(
-                select(Root.path, Run.started_at).join(Root, Root.id == Run.root_id).where(Run.finished_at.is_(None))
-            ).all()
-        return LibrarySummary(
-            roots=tuple(RootSummary(path=p, offline_reason=why, files=n) for p, why, n in roots),
-            counts={(_KINDS[kind], _STATES[state]): number for kind, state, number in counts},
-            segments={fingerprint: int(number) for fingerprint, number in segments},
-            running=dict(running),
-        )
-
-    def _files(self, condition: ColumnElement[bool]) -> Iterator[FileRecord]:
-        query = select(File.id, File.path, Root.path.label("root"), FileOutcome.__table__).select_from(File)
-        query = query.join(FileOutcome, FileOutcome.file_id == File.id).join(Root, Root.id == File.root_id)
-        with self._reader.connect() as db:
-            return iter([_file_record(row) for row in db.execute(query.where(condition).order_by(File.path))])
+            return summarised(db)
 
 
 def _new_id(db: Connection, statement: Any) -> int:
     return int(db.execute(statement).inserted_primary_key[0])  # type: ignore[index]
-
-
-def _file_record(row: Any) -> FileRecord:
-    return FileRecord(
-        id=row.id,
-        root=row.root,
-        path=row.path,
-        size_bytes=row.size_bytes,
-        mtime_ns=row.mtime_ns,
-        kind=_KINDS[row.kind],
-        content=row.content,
-        fingerprint=row.fingerprint,
-        state=_STATES[row.state],
-        reason=row.reason,
-        hint=row.hint,
-        attempts=row.attempts,
-    )
-
-
-def _under(fingerprint: str | None) -> ColumnElement[bool]:
-    """Outcomes under a fingerprint, or under the active model's."""
-    active = select(ActiveModel.fingerprint).scalar_subquery()
-    return FileOutcome.fingerprint == (active if fingerprint is None else fingerprint)

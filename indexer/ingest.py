@@ -13,16 +13,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from data.catalogue import Catalogue, Outcome
 from data.errors import BadSettingsError, MediaError, UnreadableMediaError, UnsupportedMediaError
-from data.records import FileState, Kind, SegmentRecord, segment_id
-from data.vectors import Vectors, VectorStore
-from embedder.segment import Modality, Segment
+from data.records import FileState, Kind
 from indexer.changes import Changed, Settled, Unusable, changes
 from indexer.crawl import Crawl, Found
 from indexer.estimate import estimate
+from indexer.keep import Keeper
 from indexer.library import Library
 from indexer.pipeline import Embedded, Finished, GivenUp, Pool, embed_files
 from indexer.report import Progress, Report
@@ -34,11 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_UPSERT_SEGMENTS = 64  # together: each call waits for whoever else uses the store
-_COMMIT_SEGMENTS = 1_000  # vectors between two flushes at most
-_COMMIT_S = 1.0  # and seconds: a finished file can be found soon after
-_COMMIT_FILES = 500
-_SNIPPET_CHARACTERS = 400
+_RECORD_FILES = 500  # settled on the way, at once
 
 
 def ingest(paths: Sequence[Path], library: Library, *, say: Callable[[str], None] = lambda _: None) -> Report:
@@ -109,7 +102,7 @@ class _Ingest:
     """The state of one run.
 
     The crawl is pulled by the thread that feeds the workers, everything with vectors happens in the thread that
-    called `crawl`; `lock` guards what both touch: the report, `at_work` and `promised`.
+    called `crawl`; `lock` guards what both touch: the report, `at_work`, and what `keeper` promises.
     """
 
     library: Library
@@ -119,15 +112,12 @@ class _Ingest:
     run: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     at_work: dict[str, list[Found]] = field(default_factory=dict)  # by content: its first path, then copies of it
-    promised: dict[str, Kind] = field(default_factory=dict)  # contents embedded since the last commit
-    embedded: list[tuple[list[SegmentRecord], Vectors]] = field(default_factory=list)  # to be upserted together
-    begun: set[str] = field(default_factory=set)  # contents at work of which some segments are embedded
-    outcomes: list[Outcome] = field(default_factory=list)  # to be recorded after the next flush
-    unsaved: int = 0  # segments upserted since the last flush
-    committed_at: float = field(default_factory=time.monotonic)
-    store: VectorStore | None = None
+    keeper: Keeper = field(init=False)
     embedder: Embedder | None = None
     pool: Pool | None = None
+
+    def __post_init__(self) -> None:
+        self.keeper = Keeper(self.library, self.stack, self.lock)
 
     def foretell(self, roots: Sequence[Path], say: Callable[[str], None]) -> None:
         """Say how long it may take to embed what another model has embedded."""
@@ -151,7 +141,7 @@ class _Ingest:
         first = next(work, None)
         if first is not None:
             self._embed(chain([first], work))
-        self._commit()
+        self.keeper.commit(self.run)
         if crawl.unreadable:
             more = f" and {len(crawl.unreadable) - 1:,} more" if len(crawl.unreadable) > 1 else ""
             self._offline(root, f"could not be read in full: {crawl.unreadable[0]}{more}")
@@ -165,7 +155,7 @@ class _Ingest:
         for fingerprint, orphans in self.library.catalogue.orphans().items():
             self.library.catalogue.forget_contents(orphans, fingerprint)
             is_mine = fingerprint == self.library.fingerprint
-            store = self._store() if is_mine else self.library.open_other(fingerprint)
+            store = self.keeper.store() if is_mine else self.library.open_other(fingerprint)
             if store is not None:
                 store.delete(orphans)
                 store.flush()
@@ -194,7 +184,7 @@ class _Ingest:
                     self.at_work[change.content] = [change.found]
             if isinstance(change, Changed) and self.at_work.get(change.content) == [change.found]:
                 yield change.content, Path(change.found.path)
-            if len(settled) >= _COMMIT_FILES:
+            if len(settled) >= _RECORD_FILES:
                 self.library.catalogue.record(self.run, self.library.fingerprint, settled)
                 settled = []
         self.library.catalogue.record(self.run, self.library.fingerprint, settled)
@@ -205,12 +195,12 @@ class _Ingest:
         if copies is not None:
             copies.append(change.found)
             return True
-        promised = self.promised.get(change.content)
+        promised = self.keeper.promised.get(change.content)
         kind = promised or self.library.catalogue.indexed_kind(change.content, self.library.fingerprint)
         if kind is None:
             return False
         outcome = _indexed(change.found, change.content, kind)
-        (settled if promised is None else self.outcomes).append(outcome)
+        (settled if promised is None else self.keeper.outcomes).append(outcome)
         self._account(change.found, outcome.state)
         return True
 
@@ -221,41 +211,14 @@ class _Ingest:
         for step in embed_files(files, pool=pool, embedder=embedder):
             match step:
                 case Embedded():
-                    self._take(step)
+                    self.keeper.take(step)
+                    self.report.segments += len(step.numbers)
                 case Finished():
                     self._finish(step)
                 case GivenUp():
                     self._give_up(step)
-            is_late = time.monotonic() - self.committed_at > _COMMIT_S
-            if is_late or self.unsaved >= _COMMIT_SEGMENTS or len(self.outcomes) >= _COMMIT_FILES:
-                self._commit()
-
-    def _take(self, step: Embedded) -> None:
-        records = [
-            SegmentRecord(
-                id=segment_id(step.content, self.library.fingerprint, number),
-                content=step.content,
-                number=number,
-                kind=segment.kind,
-                evidence=segment.evidence,
-                span=segment.span,
-                snippet=_snippet(segment),
-                language=segment.language,
-            )
-            for number, segment in zip(step.numbers, step.segments, strict=True)
-        ]
-        self.embedded.append((records, step.vectors))
-        self.begun.add(step.content)
-        self.report.segments += len(records)
-        if sum(len(some) for some, _ in self.embedded) >= _UPSERT_SEGMENTS:
-            self._upsert()
-
-    def _upsert(self) -> None:
-        records = [record for some, _ in self.embedded for record in some]
-        if records:
-            self._store().upsert(records, np.concatenate([vectors for _, vectors in self.embedded]))
-            self.unsaved += len(records)
-            self.embedded.clear()
+            if self.keeper.is_due:
+                self.keeper.commit(self.run)
 
     def _finish(self, step: Finished) -> None:
         first = self.at_work[step.content][0]
@@ -266,63 +229,35 @@ class _Ingest:
             return
         with self.lock:
             first, *copies = self.at_work.pop(step.content)
-            self.promised[step.content] = step.kind
-            self.begun.discard(step.content)
+            self.keeper.promise(step.content, step.kind)
             outcome = _indexed(first, step.content, step.kind)
-            self.outcomes.append(replace(outcome, segments=step.segments, notes=step.notes))
+            self.keeper.outcomes.append(replace(outcome, segments=step.segments, notes=step.notes))
             self._account(first, FileState.INDEXED, embedded=True)
             self.report.notes += bool(step.notes)
             for copy in copies:
-                self.outcomes.append(_indexed(copy, step.content, step.kind))
+                self.keeper.outcomes.append(_indexed(copy, step.content, step.kind))
                 self._account(copy, FileState.INDEXED)
 
     def _give_up(self, step: GivenUp, *, is_final: bool = True) -> None:
-        if step.content in self.begun:
-            self.begun.remove(step.content)
-            self._upsert()
-            self._store().delete({step.content})
+        self.keeper.drop(step.content)
         with self.lock:
             for found in self.at_work.pop(step.content):
                 outcome = replace(_unusable(found, step.content, step.error), kind=step.kind, is_final=is_final)
                 log.info("%r: %s", found.path, outcome.reason)
-                self.outcomes.append(outcome)
+                self.keeper.outcomes.append(outcome)
                 self._account(found, outcome.state)
-
-    def _commit(self) -> None:
-        """Vectors first, then the rows that promise them."""
-        self._upsert()
-        if self.unsaved:
-            self._store().flush()
-            self.unsaved = 0
-        with self.lock:
-            outcomes, self.outcomes = self.outcomes, []
-        self.library.catalogue.record(self.run, self.library.fingerprint, outcomes)
-        with self.lock:
-            self.promised.clear()
-        self.committed_at = time.monotonic()
 
     def _account(self, found: Found, state: FileState, *, embedded: bool = False) -> None:
         self.report.count(state, embedded=embedded)
         self.progress.advance(found.size_bytes)
 
     def _open(self) -> tuple[Embedder, Pool]:
-        self._store()  # first, so that nothing is decoded for a store that cannot be reached
+        self.keeper.store()  # first, so that nothing is decoded for a store that cannot be reached
         if self.embedder is None:
             self.embedder = self.library.open_embedder()
         if self.pool is None:
             self.pool = self.stack.enter_context(self.library.open_pool())
         return self.embedder, self.pool
-
-    def _store(self) -> VectorStore:
-        if self.store is None:
-            self.store = self.library.open_store()
-            self.stack.callback(self.store.close)
-        return self.store
-
-
-def _snippet(segment: Segment) -> str:
-    """The beginning of what is said or written; the words of a page are in its passages, so not here once more."""
-    return (segment.text or "")[:_SNIPPET_CHARACTERS] if segment.modality is Modality.WORDS else ""
 
 
 def _indexed(found: Found, content: str, kind: Kind) -> Outcome:

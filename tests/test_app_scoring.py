@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 
-from app.relevance import FLOOR, HALF, PRIOR_COUNT, PRIOR_MEAN, PRIOR_SPREAD, Levels, levels, relevance
+from app.relevance import FLOOR, HALF, PRIOR_COUNT, PRIOR_MEAN, PRIOR_SPREAD, SENSES, Levels, levels, relevance
 from app.scoring import MAX_COMBINATIONS, PartVectors, combinations, fit, pool, scores
+from data.records import Evidence, Kind
 
 
 def random_unit(count: int, dim: int = 16, *, seed: int = 0):
@@ -86,3 +88,10 @@ def test_pooling_keeps_unit_vectors_near_every_idea():
     np.testing.assert_allclose(np.linalg.norm(centres, axis=1), 1, atol=1e-5)
     assert ((ideas @ centres.T).max(axis=1) > 0.99).all()
     np.testing.assert_array_equal(pool(vectors[:3], 4), vectors[:3])
+
+
+@pytest.mark.parametrize(("kind", "evidence"), list(product(Kind, Evidence)))
+def test_every_segment_has_one_background_and_pages_are_not_pictures(kind: Kind, evidence: Evidence) -> None:
+    mine = [sense for sense in SENSES if kind in sense.kinds and evidence in sense.evidence]
+    assert len(mine) == 1
+    assert (mine[0].kinds == {Kind.DOCUMENT}) == (kind is Kind.DOCUMENT and evidence is Evidence.SEEN)

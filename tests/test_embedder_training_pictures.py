@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from embedder.training import pictures
+from embedder.training import captions
+from embedder.training.captions import by_hand, group_of
 from embedder.training.fetch import FetchFailedError, fetch, place
 from embedder.training.pairs import Package, Pair, Registry, Source
-from embedder.training.pictures import PICTURES, group_of
+from embedder.training.pictures import PICTURES
 
 BY_NAME = {source.name: source for source in PICTURES}
 
@@ -278,10 +279,10 @@ def test_links_are_not_followed_out_of_the_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["scratch", "wallpapers", "stamps", "photographs"])
 def test_tables_by_hand_name_each_file_once(source: str) -> None:
-    table = pictures._WORDS.read_text().partition(f"\n[{source}]\n")[2].partition("\n\n[")[0]
+    table = captions._WORDS.read_text().partition(f"\n[{source}]\n")[2].partition("\n\n[")[0]
     names = [entry.partition(":")[0].strip() for entry in table.replace("|", "\n").splitlines() if entry.strip()]
-    assert len(names) == len(set(names)) == len(pictures._by_hand(source)) > 0
-    assert all(words for said in pictures._by_hand(source).values() for words in said)
+    assert len(names) == len(set(names)) == len(by_hand(source)) > 0
+    assert all(words for said in by_hand(source).values() for words in said)
 
 
 # ---- Fetching, with clients that only copy.

@@ -275,7 +275,7 @@ def test_files_can_be_found_while_others_are_still_being_read(bench: Bench, monk
         return embed(segments)
 
     monkeypatch.setattr(bench.embedder, "embed", wait_at_the_last)
-    monkeypatch.setattr("indexer.ingest._COMMIT_S", 0.0)
+    monkeypatch.setattr("indexer.keep._COMMIT_S", 0.0)
     run = threading.Thread(target=bench.run)
     run.start()
     assert halfway.wait(60)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from data.errors import ModelMismatchError
 from embedder.glosses import audioset_names, read_imagenet
-from embedder.model.backbone import WEIGHTS, Backbone, read_backbone
+from embedder.model.backbone import DIM, WEIGHTS, Backbone, read_backbone
 from embedder.model.omni import WIDTHS, OmniModel, Tower
 from embedder.model.projector import Projector
 from embedder.towers import sounds, vision
@@ -63,15 +63,9 @@ def towers() -> dict[str, str]:
 def base_model() -> OmniModel:
     """The model before any training: the untouched MiniLM, and projectors that begin at the classes' words."""
     backbone = read_backbone()
-    table = backbone.tokens.weight.detach()
-    scale = float(table.std())
-    torch.manual_seed(0)
     names = [entry.names for entry in read_imagenet()]
-    return OmniModel(
-        backbone,
-        Projector(_means(names, backbone), features=vision.FEATURES, places=vision.PLACES, scale=scale),
-        Projector(_means(audioset_names(), backbone), features=sounds.FEATURES, places=1, scale=scale),
-    )
+    torch.manual_seed(0)
+    return _assembled(backbone, _means(names, backbone), _means(audioset_names(), backbone))
 
 
 def state_of(model: OmniModel) -> StateDict:
@@ -152,7 +146,18 @@ def load(folder: Path) -> OmniModel:
         state = load_file(path)
     except (OSError, SafetensorError) as error:
         raise ModelMismatchError(f"weights unreadable: {str(path)!r}: {error}; restore the file") from error
-    return set_state(base_model(), state).eval()
+    empty = _assembled(read_backbone(), torch.zeros(vision.CLASSES, DIM), torch.zeros(sounds.CLASSES, DIM))
+    return set_state(empty, state).eval()
+
+
+def _assembled(backbone: Backbone, picture_words: Tensor, sound_words: Tensor) -> OmniModel:
+    """Class words (1000, 384) and (521, 384) and a backbone as one model."""
+    scale = float(backbone.tokens.weight.detach().std())
+    return OmniModel(
+        backbone,
+        Projector(picture_words, features=vision.FEATURES, places=vision.PLACES, scale=scale),
+        Projector(sound_words, features=sounds.FEATURES, places=1, scale=scale),
+    )
 
 
 def _means(names: list[str], backbone: Backbone) -> Tensor:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import OmniaError
+from embedder.training.captions import group_of
 from embedder.training.fetch import fetched
 from embedder.training.pairs import Medium, Package, Pair, Registry, Source
-from embedder.training.pictures import group_of
 
 _SAMPLE_RATE_HZ = 24_000
 _RING_S = 0.8  # how long a sound may ring on after its last note

@@ -1,7 +1,6 @@
 """Pictures: the sources of drawings, renderings and photographs, each with the words that say what is seen.
 
-What is written here by hand was written with the picture in view. Photographs that `data/samples` is made of are left
-out of the sources that are trained on.
+Photographs that `data/samples` is made of are left out of the sources that are trained on.
 """
 
 from __future__ import annotations
@@ -10,44 +9,24 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
-from html import unescape
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from embedder.training.captions import (
+    MAX_KEYWORDS,
+    by_hand,
+    clipart_captions,
+    emoji_by_name,
+    group_of,
+    spoken,
+    squeezed,
+    stamp_caption,
+)
 from embedder.training.fetch import fetched
 from embedder.training.pairs import Medium, Package, Pair, Registry, Source
 
-_WORDS = Path(__file__).with_name("pictures.txt")
 _MAX_CAPTION_CHARS = 160
-_MAX_KEYWORDS = 6
-
-
-def group_of(words: str) -> str:
-    """What a caption names, the same for the same thing in every source: "Two big Cats!" is "two big cat"."""
-    plain = re.sub(r"[\W_]+", " ", re.sub(r"['’]", "", words.casefold())).split()
-    while len(plain) > 1 and (plain[0] in ("a", "an", "the", "some") or plain[0] in _DRAWN):
-        plain = plain[1:]
-    while len(plain) > 1 and (plain[-1].isdigit() or plain[-1] in _DRAWN):
-        plain = plain[:-1]
-    return " ".join([*plain[:-1], _singular(plain[-1])]) if plain else ""
-
-
-_DRAWN = frozenset("cartoon icon clipart drawing outline contour simple silhouette symbol".split())
-
-
-def _singular(word: str) -> str:
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
-
-
-def _spoken(name: str) -> str:
-    """A file's or an icon's name as words: "mossy_log2" is "mossy log", "eiffelTower" is "eiffel tower"."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    words = re.sub(r"(?<=[a-z])\d+\b", "", re.sub(r"[-_.\s]+", " ", words)).strip()
-    return re.sub(r"( (\d+|[a-f]))+$", "", words).lower()
 
 
 def _pair(source: str, key: str, captions: Sequence[str], *, path: Path | None = None, svg: str | None = None,
@@ -81,22 +60,6 @@ _CLIPART_LEFT_OUT = re.compile(
     r"|signs_and_symbols/led/|recreation/games/cards/|.*(gnome|mime|stock)-"
 )
 _MAX_CLIPART_PIXELS = 50_000_000  # a few plain signs are drawn with 600 million, too many to decode
-_EMPTY_TITLE = re.compile(r"iconset|gold-theme|plastik-icon|advertising|Clipart by Nicu Buculei - (fc|segmented)", re.I)
-# These name the collection that a drawing came with, so that its file's name says more.
-_COLLECTION = re.compile(
-    r"clipart by|cliparts?$|^aiga|etiquette icons|sibmission|theme$|^(card|svg road signs|road signs|australian maps"
-    r"|map symbols|sallite|pc connectors|chess pieces|balloons-aj|moons)$", re.I,
-)  # fmt: skip
-_DULL_KEYWORDS = frozenset(
-    "hash icons icon theme menu magick geometry unsorted special mapsym signs_and_symbols action application clipart"
-    " clip art externalsource filesystem mimetypes mime-types appicon recreation image png svg openclipart simple shape"
-    " shapes symbol sign computer transport bordered ornamental work remix contour networksym color black white".split()
-)
-_TRAILING_AUTHOR = re.compile(r"\s*[-,(]?\s*\b(remix of|remix|by|from)\b.*$", re.I)
-_NOT_WORDS = re.compile(
-    r"@|\bemail|\b0x\w|derivative|https?:|www\.|HASH\(|remix|\bcc0?\b|licen[cs]e|copyright|inkscape|sodipodi|vectori|svg",
-    re.I,
-)
 
 
 def read_clipart(folder: Path) -> Iterator[Pair]:
@@ -109,45 +72,12 @@ def read_clipart(folder: Path) -> Iterator[Pair]:
         picture = pixels / f"{key}.png"
         if _CLIPART_LEFT_OUT.match(key) or not picture.is_file() or picture.is_symlink():
             continue
-        captions, raw = _clipart_captions(drawing), picture.read_bytes()
+        captions, raw = clipart_captions(drawing), picture.read_bytes()
         content = hashlib.sha256(raw).digest()
         width, height = int.from_bytes(raw[16:20]), int.from_bytes(raw[20:24])  # where a PNG says them
         if captions and content not in seen and width * height <= _MAX_CLIPART_PIXELS:
             seen.add(content)  # the same drawing often lies in two folders
             yield _pair("clipart", key, captions, path=picture)
-
-
-def _clipart_captions(drawing: Path) -> list[str]:
-    """Title, description and keywords, as far as they are words for what is drawn."""
-    text = drawing.read_text(encoding="utf-8", errors="replace")
-    work = re.search(r"<cc:Work.*?</cc:Work>", text, re.S)
-    if work is None:
-        return []
-    titles = [_plain(title) for title in re.findall(r"<dc:title>(.*?)</dc:title>", work[0], re.S)]
-    title = titles[0] if titles else ""
-    if _EMPTY_TITLE.search(title):
-        return []
-    if not title or _COLLECTION.search(title):
-        title = re.sub(r"^(aiga|sport|clipart by .*) | (zazou|aj|ganson|bw|v)$", "", _spoken(drawing.stem))
-    title = re.sub(r"^\d+\s*|[\s_#-]*\d+$", "", _TRAILING_AUTHOR.sub("", title.replace("_", " ")))
-    title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title).strip(" -_.,")
-    if "/flags/" in drawing.as_posix() and title and not re.search(r"flag|semaphore|symbol|map|signal", title, re.I):
-        title = f"flag of {title}"
-    described = re.search(r"<dc:description>(.*?)</dc:description>", work[0], re.S)
-    authors = {name.lower() for name in titles[1:]}
-    keywords = [_plain(word).lower() for word in re.findall(r"<rdf:li[^>]*>(.*?)</rdf:li>", work[0], re.S)]
-    keywords = [
-        word.replace("_", " ")
-        for word in keywords
-        if word and word not in _DULL_KEYWORDS | authors and not _NOT_WORDS.search(word) and not word.isdigit()
-    ]
-    description = _plain(described[1]).rstrip(".") if described else ""
-    said = ["" if title.lower() in _DULL_KEYWORDS else title, description, ", ".join(keywords[:_MAX_KEYWORDS])]
-    return [words for words in said if len(re.findall(r"[^\W\d_]", words)) > 2 and not _NOT_WORDS.search(words)]
-
-
-def _plain(markup: str) -> str:
-    return " ".join(unescape(unescape(re.sub(r"<[^>]*>", " ", markup))).split())
 
 
 # ---- Emoji: many drawing styles of the same things.
@@ -172,25 +102,19 @@ _COMPONENTS, _SYMBOLS, _FLAGS = 2, 8, 9  # emojibase's numbers of groups
 def read_emoji(folder: Path) -> Iterator[Pair]:
     """Emoji in eleven styles, without skin tones; signs and flags in one style."""
     words = fetched(_EMOJI_WORDS, folder) / "package/en"
-    emoji = [each for each in _loaded(words / "data.json") if each.get("group", _COMPONENTS) != _COMPONENTS]
-    named: dict[str, dict[str, Any]] = {}
-    codes = {each["hexcode"]: each for each in emoji}
-    for names in sorted((words / "shortcodes").glob("*.json")):
-        for code, short in _loaded(names).items():
-            if code in codes:
-                for name in [short] if isinstance(short, str) else short:
-                    named.setdefault(_squeezed(name), codes[code])
-    named |= {_squeezed(each["label"]): each for each in emoji}  # over short names, which differ between makers
+    every = _loaded(words / "data.json")
+    emoji = {each["hexcode"]: each for each in every if each.get("group", _COMPONENTS) != _COMPONENTS}
+    named = emoji_by_name(emoji, words / "shortcodes")
     for style in _EMOJI_STYLES:
         icons = _loaded(fetched(style, folder) / "package/icons.json")
         drawn: set[str] = set()
         for name in icons["icons"]:
-            found = named.get(_squeezed(name)) or named.get(_squeezed(re.sub(r"-\d$", "", name)))
+            found = named.get(squeezed(name)) or named.get(squeezed(re.sub(r"-\d$", "", name)))
             if found is None or found["hexcode"] in drawn or (style is not _EMOJI_STYLES[0] and _is_sign(found)):
                 continue
             drawn.add(found["hexcode"])
             yield _emoji_pair(found, style.name.rpartition("/")[2], svg=_icon_svg(icons, name))
-    bare = {code.replace("-FE0F", ""): each for code, each in codes.items()}
+    bare = {code.replace("-FE0F", ""): each for code, each in emoji.items()}
     for picture in _files(fetched(_EMOJI_3D, folder) / "package/assets", "*.webp"):
         found = bare.pop(picture.stem.upper().replace("-FE0F", ""), None)  # some lie there with and without FE0F
         if found is not None and not _is_sign(found):
@@ -199,7 +123,7 @@ def read_emoji(folder: Path) -> Iterator[Pair]:
 
 def _emoji_pair(emoji: dict[str, Any], style: str, *, path: Path | None = None, svg: str | None = None) -> Pair:
     label = re.sub(r"^flag: ", "flag of ", emoji["label"]).replace(":", ",")
-    tags = ", ".join(emoji.get("tags", [])[:_MAX_KEYWORDS])
+    tags = ", ".join(emoji.get("tags", [])[:MAX_KEYWORDS])
     # A man, a woman and a person who does the same look alike: one must not be trained on where another tests.
     group = re.sub(r"^(m[ae]n|wom[ae]n|person|people) ", "", label)
     return _pair("emoji", f"{style}/{emoji['hexcode']}", [label, tags], path=path, svg=svg, group=group)
@@ -207,11 +131,6 @@ def _emoji_pair(emoji: dict[str, Any], style: str, *, path: Path | None = None, 
 
 def _is_sign(emoji: dict[str, Any]) -> bool:
     return emoji["group"] in (_SYMBOLS, _FLAGS)
-
-
-def _squeezed(name: str) -> str:
-    """Makers differ in hyphens, accents and "flag-for-"; what is left is the same."""
-    return re.sub(r"[^a-z0-9]|(?<=flag)-?for", "", name.lower().replace("flag-for-", "flag-"))
 
 
 def _icon_svg(icons: dict[str, Any], name: str) -> str:
@@ -240,7 +159,7 @@ def read_silhouettes(folder: Path) -> Iterator[Pair]:
     icons = _loaded(fetched(_GAME_ICONS, folder) / "package/icons.json")
     for name in sorted(icons["icons"]):
         if hashlib.sha256(name.encode()).digest()[0] % _ONE_ICON_OF == 0 and not name.startswith("abstract-"):
-            words = re.sub(r" (alt|plain|variation)$", "", _spoken(name))
+            words = re.sub(r" (alt|plain|variation)$", "", spoken(name))
             yield _pair("silhouettes", name, [words], svg=_icon_svg(icons, name))
 
 
@@ -253,7 +172,7 @@ def read_word_pictures(folder: Path) -> Iterator[Pair]:
     """Art4Apps' drawings of first words: animals, food, jobs, clothes, sports, doings."""
     root = fetched(_WORD_PICTURES, folder) / "usr/share/games/pysiogame/res/images/art4apps"
     for path in _files(root, "*.jpg"):
-        word = _spoken(path.stem)
+        word = spoken(path.stem)
         theme = path.parent.name.replace("_n_", " and ").replace("_", " ")
         yield _pair("word pictures", path.relative_to(root).with_suffix("").as_posix(), [word, f"{word}, {theme}"],
                     path=path, group=word)  # fmt: skip
@@ -277,7 +196,7 @@ def read_furniture(folder: Path) -> Iterator[Pair]:
                 tags = [tag.strip() for tag in fields.get(("tags", number), "").split(",")]
                 tags = [tag.lower() for tag in tags if tag and tag not in _MODEL_MAKERS]
                 name, room = fields["name", number].lower(), fields.get(("category", number), "").lower()
-                more = [", ".join([name, *tags[:_MAX_KEYWORDS]]), "" if room == "miscellaneous" else f"{name}, {room}"]
+                more = [", ".join([name, *tags[:MAX_KEYWORDS]]), "" if room == "miscellaneous" else f"{name}, {room}"]
                 yield _pair("furniture", f"{catalogue.parent.name}/{path.stem}", [name, *more], path=path)
 
 
@@ -290,19 +209,11 @@ _SCRATCH_LEFT_OUT = re.compile(r"letters|xy-grid|fantasy\d|gobo|wild1|button|mon
 def read_scratch(folder: Path) -> Iterator[Pair]:
     """The costumes and backgrounds of Scratch 1.4; half are photographs."""
     root = fetched(_SCRATCH, folder) / "usr/share/scratch/Media"
-    said = _by_hand("scratch")
+    said = by_hand("scratch")
     for path in chain.from_iterable(_files(root, f"*.{suffix}") for suffix in ("png", "jpg", "gif")):
         key = path.relative_to(root).as_posix()
         if not _SCRATCH_LEFT_OUT.search(key):
-            yield _pair("scratch", key, said.get(path.stem, [_spoken(path.stem)]), path=path)
-
-
-@cache
-def _by_hand(source: str) -> dict[str, list[str]]:
-    """File name to captions, from this source's section of pictures.txt."""
-    table = _WORDS.read_text(encoding="utf-8").partition(f"\n[{source}]\n")[2].partition("\n\n[")[0]
-    entries = (entry.partition(":") for entry in table.replace("|", "\n").splitlines() if entry.strip())
-    return {name.strip(): [words.strip() for words in said.split(";")] for name, _, said in entries}
+            yield _pair("scratch", key, said.get(path.stem, [spoken(path.stem)]), path=path)
 
 
 # ---- Wallpapers: photographs, and a few paintings.
@@ -328,8 +239,8 @@ def _named(source: str, packages: Sequence[Package], folder: Path) -> Iterator[P
     for path in chain.from_iterable(_files(root, "*.*") for root in roots):
         for depth in (2, 3, 4):
             key = "/".join(path.parts[-depth:])
-            if key in _by_hand(source):
-                yield _pair(source, key, _by_hand(source)[key], path=path)
+            if key in by_hand(source):
+                yield _pair(source, key, by_hand(source)[key], path=path)
 
 
 # ---- Held out: Tux Paint's stamps.
@@ -339,7 +250,6 @@ _STAMPS = _debian("tuxpaint-stamps-default", "2022.06.04-1")
 _STAMPS_LEFT_OUT = re.compile(
     r"symbols/|town/(roadsigns|flags)/|.*/(dreydl-|pengwin$|final-roll-call$|sedan_police$|home_compost)"
 )
-_CHAT = re.compile(r" (is|are|lets|have|carry|carries|for taking|called)\b.*|\s*\(.*\)")
 
 
 def read_stamps(folder: Path) -> Iterator[Pair]:
@@ -351,9 +261,7 @@ def read_stamps(folder: Path) -> Iterator[Pair]:
         lines = text.read_text(encoding="utf-8", errors="replace").splitlines()
         if _STAMPS_LEFT_OUT.match(key) or not pictures or pictures[0].is_symlink() or not lines:
             continue
-        # "A telephone.  Hello? Hello?": the first sentence names, the others chat.
-        first = re.split(r"(?<=[.!?…])\s+|—", lines[0].strip())[0].strip(" .!…–-“”")
-        said = _by_hand("stamps").get(text.stem, [_CHAT.sub("", first)])
+        said = by_hand("stamps").get(text.stem) or [stamp_caption(lines[0])]
         if re.search(r"[a-z]{2}", said[0]):
             yield _pair("stamps", key, said, path=pictures[0])
 
@@ -374,20 +282,15 @@ _PHOTO_LEFT_OUT = re.compile(
 def read_photographs(folder: Path) -> Iterator[Pair]:
     """GCompris' photographs of animals, buildings, tools, music, household things, energy and planets."""
     root = fetched(_GCOMPRIS, folder) / "usr/share/gcompris-qt/rcc"
-    said = _by_hand("photographs")
+    said = by_hand("photographs")
     for path in _files(root, "*.webp"):
-        key = (
-            path.relative_to(root)
-            .as_posix()
-            .rpartition("activities/")[2]
-            .removesuffix(".webp")
-            .replace("/resource", "")
-        )
-        by_hand = said.get(path.stem)
-        if by_hand is None and _PHOTO_LEFT_OUT.search(path.as_posix()):
+        key = path.relative_to(root).as_posix().rpartition("activities/")[2]
+        key = key.removesuffix(".webp").replace("/resource", "")
+        captions = said.get(path.stem)
+        if captions is None and _PHOTO_LEFT_OUT.search(path.as_posix()):
             continue
         if _PHOTO_FOLDERS.search(path.as_posix()):
-            yield _pair("photographs", key, by_hand or [_spoken(path.stem)], path=path)
+            yield _pair("photographs", key, captions or [spoken(path.stem)], path=path)
 
 
 def _source(name: str, read: Callable[[Path], Iterator[Pair]], packages: Sequence[Package], licence: str, *,

@@ -18,10 +18,10 @@ from pathlib import Path, PurePosixPath
 import av
 
 from data.errors import OmniaError
+from embedder.training.captions import group_of
 from embedder.training.fetch import fetched
 from embedder.training.instruments import INSTRUMENTS
 from embedder.training.pairs import Medium, Package, Pair, Registry, Source
-from embedder.training.pictures import group_of
 
 log = logging.getLogger(__name__)
 

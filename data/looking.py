@@ -1,0 +1,187 @@
+"""Looking: what the catalogue's tables know of files and contents, asked in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, select
+
+from data.recording import chunks
+from data.records import FileRecord, FileState, Kind
+from data.switching import active_model
+from data.tables import ActiveModel, File, FileOutcome, Indexing, Root, Run
+
+_KINDS = {None: None} | {kind.value: kind for kind in Kind}
+_STATES = {state.value: state for state in FileState}
+
+# Asked for every file of a crawl: built once, for building takes longer than answering.
+_KNOWN = (
+    select(File.id, File.path, FileOutcome.size_bytes, FileOutcome.mtime_ns, FileOutcome.content, FileOutcome.state)
+    .add_columns(FileOutcome.fingerprint, FileOutcome.is_final, Indexing.content)
+    .join(FileOutcome, FileOutcome.file_id == File.id)
+    .outerjoin(Indexing, (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == bindparam("fingerprint")))
+    .where(File.path.in_(bindparam("paths", expanding=True)))
+    .order_by(FileOutcome.run)
+)
+_INDEXED_KIND = select(Indexing.kind).where(
+    Indexing.content == bindparam("content"), Indexing.fingerprint == bindparam("fingerprint")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the catalogue remembers of a path, under the fingerprint asked for or else under the latest other one.
+
+    Args:
+        settled: the remembered outcome holds under the fingerprint asked for: nothing to do while size and
+            mtime stay the same.
+    """
+
+    id: int
+    size_bytes: int
+    mtime_ns: int
+    content: str | None
+    state: FileState
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootSummary:
+    path: str
+    files: int
+    offline_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibrarySummary:
+    """What the library holds.
+
+    Args:
+        counts: files by kind and state under the active model; kind None for files whose kind is not known.
+        segments: by fingerprint, over the contents indexed under it.
+        running: roots that a run has begun and not finished, with the time it began (seconds since the epoch).
+    """
+
+    roots: tuple[RootSummary, ...]
+    counts: dict[tuple[Kind | None, FileState], int]
+    segments: dict[str, int]
+    running: dict[str, float]
+
+
+def known_files(db: Connection, paths: Sequence[str], fingerprint: str) -> dict[str, Known]:
+    """What is remembered of these paths (any number); unknown ones are left out."""
+    found: dict[str, Known] = {}
+    for chunk in chunks(paths):
+        rows = db.execute(_KNOWN, {"paths": chunk, "fingerprint": fingerprint}).all()
+        mine = {row.path for row in rows if row.fingerprint == fingerprint}
+        for number, path, size_bytes, mtime_ns, content, state, filed_under, is_final, indexed in rows:
+            is_mine = filed_under == fingerprint
+            if path in mine and not is_mine:
+                continue
+            is_indexed = state == FileState.INDEXED.value
+            found[path] = Known(
+                id=number,
+                size_bytes=size_bytes,
+                mtime_ns=mtime_ns,
+                content=content,
+                state=_STATES[state],
+                settled=is_mine and (indexed is not None if is_indexed else is_final),
+            )
+    return found
+
+
+def indexed_kind(db: Connection, content: str, fingerprint: str) -> Kind | None:
+    """The kind under which a content is indexed, None when it is not."""
+    found = db.execute(_INDEXED_KIND, {"content": content, "fingerprint": fingerprint})
+    return _KINDS[found.scalar_one_or_none()]
+
+
+def indexed_among(db: Connection, contents: Collection[str], fingerprint: str) -> set[str]:
+    """Those of `contents` that are indexed under a fingerprint."""
+    found: set[str] = set()
+    query = select(Indexing.content).where(Indexing.fingerprint == fingerprint)
+    for chunk in chunks(list(contents)):
+        found.update(db.execute(query.where(Indexing.content.in_(chunk))).scalars())
+    return found
+
+
+def orphaned(db: Connection) -> dict[str, set[str]]:
+    """Contents that are indexed and that no file has any more, by fingerprint."""
+    is_live = exists().where(FileOutcome.content == Indexing.content, FileOutcome.fingerprint == Indexing.fingerprint)
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for fingerprint, content in db.execute(select(Indexing.fingerprint, Indexing.content).where(~is_live)):
+        found[fingerprint].add(content)
+    return dict(found)
+
+
+def under(fingerprint: str | None) -> ColumnElement[bool]:
+    """Outcomes under a fingerprint, or under the active model's."""
+    active = select(ActiveModel.fingerprint).scalar_subquery()
+    return FileOutcome.fingerprint == (active if fingerprint is None else fingerprint)
+
+
+def file_records(db: Connection, condition: ColumnElement[bool]) -> list[FileRecord]:
+    """The files and outcomes of which a condition holds, by path."""
+    query = select(File.id, File.path, Root.path.label("root"), FileOutcome.__table__).select_from(File)
+    query = query.join(FileOutcome, FileOutcome.file_id == File.id).join(Root, Root.id == File.root_id)
+    return [_file_record(row) for row in db.execute(query.where(condition).order_by(File.path))]
+
+
+def best_record(db: Connection, file_id: int) -> FileRecord | None:
+    """A file by its number: as it is indexed under the active model, or else under any, or else as it is."""
+    active = active_model(db)
+    fingerprint = active.fingerprint if active else ""
+    found = file_records(db, File.id == file_id)
+    ranked = sorted(found, key=lambda one: (one.state is not FileState.INDEXED, one.fingerprint != fingerprint))
+    return next(iter(ranked), None)
+
+
+def indexing_notes(db: Connection, fingerprint: str | None) -> dict[str, list[str]]:
+    """What was left out of indexed files, by path."""
+    same = (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == FileOutcome.fingerprint)
+    query = (
+        select(File.path, Indexing.notes)
+        .join(FileOutcome, FileOutcome.file_id == File.id)
+        .join(Indexing, same)
+        .where(Indexing.notes != "", under(fingerprint))
+    )
+    return {path: notes.splitlines() for path, notes in db.execute(query.order_by(File.path))}
+
+
+def summarised(db: Connection) -> LibrarySummary:
+    """The whole library in numbers."""
+    files_of_root = select(func.count()).where(File.root_id == Root.id).scalar_subquery()
+    roots = db.execute(select(Root.path, Root.offline_reason, files_of_root).order_by(Root.path)).all()
+    counted = select(FileOutcome.kind, FileOutcome.state, func.count()).where(under(None))
+    counts = db.execute(counted.group_by(FileOutcome.kind, FileOutcome.state)).all()
+    summed = select(Indexing.fingerprint, func.sum(Indexing.segments)).group_by(Indexing.fingerprint)
+    segments = db.execute(summed).all()
+    running = db.execute(
+        select(Root.path, Run.started_at).join(Root, Root.id == Run.root_id).where(Run.finished_at.is_(None))
+    ).all()
+    return LibrarySummary(
+        roots=tuple(RootSummary(path=p, offline_reason=why, files=n) for p, why, n in roots),
+        counts={(_KINDS[kind], _STATES[state]): number for kind, state, number in counts},
+        segments={fingerprint: int(number) for fingerprint, number in segments},
+        running=dict(running),
+    )
+
+
+def _file_record(row: Any) -> FileRecord:
+    return FileRecord(
+        id=row.id,
+        root=row.root,
+        path=row.path,
+        size_bytes=row.size_bytes,
+        mtime_ns=row.mtime_ns,
+        kind=_KINDS[row.kind],
+        content=row.content,
+        fingerprint=row.fingerprint,
+        state=_STATES[row.state],
+        reason=row.reason,
+        hint=row.hint,
+        attempts=row.attempts,
+    )

@@ -1,0 +1,119 @@
+"""Keep: vectors into the store first, then the rows of the catalogue that promise them.
+
+A crash in between costs a redo, never a lie.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+
+import numpy as np
+
+from data.catalogue import Outcome
+from data.records import Kind, SegmentRecord, segment_id
+from data.vectors import Vectors, VectorStore
+from embedder.segment import Modality, Segment
+from indexer.library import Library
+from indexer.pipeline import Embedded
+
+_UPSERT_SEGMENTS = 64  # together: each call waits for whoever else uses the store
+_COMMIT_SEGMENTS = 1_000  # vectors between two flushes at most
+_COMMIT_S = 1.0  # and seconds: a finished file can be found soon after
+_COMMIT_FILES = 500
+_SNIPPET_CHARACTERS = 400
+
+
+class Keeper:
+    """What is embedded and not committed yet; everything with vectors happens in the thread that owns the run.
+
+    Args:
+        stack: closes the store, which is opened when it is first needed.
+        lock: held by whoever touches `outcomes` and `promised`, which another thread reads and adds to.
+
+    Attributes:
+        outcomes: to be recorded after the next flush.
+        promised: contents embedded since the last commit, with their kinds.
+    """
+
+    def __init__(self, library: Library, stack: ExitStack, lock: threading.Lock) -> None:
+        self.outcomes: list[Outcome] = []
+        self.promised: dict[str, Kind] = {}
+        self._library = library
+        self._stack = stack
+        self._lock = lock
+        self._store: VectorStore | None = None
+        self._embedded: list[tuple[list[SegmentRecord], Vectors]] = []  # to be upserted together
+        self._begun: set[str] = set()  # contents of which some segments are embedded, and maybe not all
+        self._unsaved = 0  # segments upserted since the last flush
+        self._committed_at = time.monotonic()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough was kept, or long enough, for a commit."""
+        is_late = time.monotonic() - self._committed_at > _COMMIT_S
+        return is_late or self._unsaved >= _COMMIT_SEGMENTS or len(self.outcomes) >= _COMMIT_FILES
+
+    def store(self) -> VectorStore:
+        if self._store is None:
+            self._store = self._library.open_store()
+            self._stack.callback(self._store.close)
+        return self._store
+
+    def take(self, step: Embedded) -> None:
+        """Keep some segments of a content, of which more may follow."""
+        records = [
+            SegmentRecord(
+                id=segment_id(step.content, self._library.fingerprint, number),
+                content=step.content,
+                number=number,
+                kind=segment.kind,
+                evidence=segment.evidence,
+                span=segment.span,
+                snippet=_snippet(segment),
+                language=segment.language,
+            )
+            for number, segment in zip(step.numbers, step.segments, strict=True)
+        ]
+        self._embedded.append((records, step.vectors))
+        self._begun.add(step.content)
+        if sum(len(some) for some, _ in self._embedded) >= _UPSERT_SEGMENTS:
+            self._upsert()
+
+    def promise(self, content: str, kind: Kind) -> None:
+        """All of a content was taken: its outcomes may be recorded from the next commit on; the lock is held."""
+        self.promised[content] = kind
+        self._begun.discard(content)
+
+    def drop(self, content: str) -> None:
+        """Delete what was taken of a content that cannot be embedded to its end."""
+        if content in self._begun:
+            self._begun.remove(content)
+            self._upsert()
+            self.store().delete({content})
+
+    def commit(self, run: int) -> None:
+        """Make all that was taken durable, then record the outcomes under a run's number."""
+        self._upsert()
+        if self._unsaved:
+            self.store().flush()
+            self._unsaved = 0
+        with self._lock:
+            outcomes, self.outcomes = self.outcomes, []
+        self._library.catalogue.record(run, self._library.fingerprint, outcomes)
+        with self._lock:
+            self.promised.clear()
+        self._committed_at = time.monotonic()
+
+    def _upsert(self) -> None:
+        records = [record for some, _ in self._embedded for record in some]
+        if records:
+            self.store().upsert(records, np.concatenate([vectors for _, vectors in self._embedded]))
+            self._unsaved += len(records)
+            self._embedded.clear()
+
+
+def _snippet(segment: Segment) -> str:
+    """The beginning of what is said or written; the words of a page are in its passages, so not here once more."""
+    return (segment.text or "")[:_SNIPPET_CHARACTERS] if segment.modality is Modality.WORDS else ""
