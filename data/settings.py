@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data.errors import BadSettingsError
 
-DEFAULT_MODEL = "omnia-zero"
+DEFAULT_MODEL = "omnia-mini"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

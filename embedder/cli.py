@@ -54,7 +54,7 @@ def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--model", metavar="M", help="row of the model table, or a folder (default: OMNIA_MODEL or omnia-zero)"
+        "--model", metavar="M", help="row of the model table, or a folder (default: OMNIA_MODEL or omnia-mini)"
     )
     parser.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: OMNIA_DEVICE or auto)")
     parser.add_argument(

@@ -24,7 +24,7 @@ import numpy as np
 from tests.life_process import ROOT, Page, environment, report_of, start_ingest
 from tests.make_folder import mixed_folder, photo_folder, words_of
 
-MODEL = "omnia-zero"
+MODEL = "omnia-mini"
 STORE_LIMIT_MS = 50.0
 HELP_LIMIT_S = 0.3
 

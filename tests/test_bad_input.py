@@ -20,7 +20,7 @@ import pytest
 
 from data.catalogue import open_catalogue
 from data.records import FileRecord, FileState, Kind
-from embedder.embed import MODELS
+from data.settings import DEFAULT_MODEL
 from tests import make_media as good
 from tests.bad_files import INDEXED, LOCKED, VANISHING, Bad, bad_files, pointing_elsewhere
 from tests.life_process import HASH_MODEL, ROOT, environment
@@ -28,7 +28,6 @@ from tests.life_process import HASH_MODEL, ROOT, environment
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="measures memory through /proc")
 
 MOST_MEMORY_BYTES = 2_500_000_000
-DEFAULT_MODEL = pytest.param(next(iter(MODELS)), marks=pytest.mark.slow)
 LIFE = str(ROOT / "tests" / "life_process.py")
 _DROP_CAPABILITY = 24  # PR_CAPBSET_DROP
 _READ_ANYTHING = (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
@@ -49,7 +48,7 @@ class Run:
     asked: list[str] = field(default_factory=list)  # connections that were made to the trap
 
 
-@pytest.mark.parametrize("model", [HASH_MODEL, DEFAULT_MODEL])
+@pytest.mark.parametrize("model", [HASH_MODEL, pytest.param(DEFAULT_MODEL, marks=pytest.mark.slow)])
 def test_bad_files_have_their_reasons_and_stop_nothing(tmp_path: Path, model: str) -> None:
     media, home = tmp_path / "media", tmp_path / "home"
     with trap() as (url, asked):

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from data.locks import ingest_lock
-from embedder.embed import MODELS
+from data.settings import DEFAULT_MODEL
 from tests.life_process import ROOT, environment, start_ingest
 from tests.make_folder import mixed_folder
 
@@ -114,19 +114,18 @@ def ingest_samples_thrice(folder: Path, commands: Commands) -> None:
     assert renamed["found"] == 2 * len(files) - 1
 
 
-@pytest.mark.skipif("omnia-zero" not in MODELS, reason="the default model is another one")
 def test_a_few_samples_are_embedded_once_and_never_again(tmp_path: Path) -> None:
     folder = tmp_path / "samples"
     folder.mkdir()
     for name in A_FEW:
         shutil.copy(SAMPLES / name, folder)
-    ingest_samples_thrice(folder, Commands(tmp_path / "home", model="omnia-zero"))
+    ingest_samples_thrice(folder, Commands(tmp_path / "home", model=DEFAULT_MODEL))
 
 
 @pytest.mark.slow
 def test_all_samples_are_embedded_once_and_never_again(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(SAMPLES, tmp_path / "samples", ignore=shutil.ignore_patterns(".omniaignore")))
-    ingest_samples_thrice(folder, Commands(tmp_path / "home", model="omnia-zero"))
+    ingest_samples_thrice(folder, Commands(tmp_path / "home", model=DEFAULT_MODEL))
 
 
 # ── codes and JSON of each command ──

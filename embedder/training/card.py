@@ -44,8 +44,12 @@ def _matrix(matrix: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield "| | " + " | ".join(_KINDS) + " |"
     yield "|---" * (len(_KINDS) + 1) + "|"
     for asked in _KINDS:
-        cells = [_cell(matrix[asked][shown]) if shown in matrix[asked] else "" for shown in _KINDS]
+        cells = [_cell(matrix[asked][shown]) if _was_asked(matrix, asked, shown) else "–" for shown in _KINDS]
         yield f"| {asked} | " + " | ".join(cells) + " |"
+
+
+def _was_asked(matrix: Mapping[str, Mapping[str, Any]], asked: str, shown: str) -> bool:
+    return shown in matrix[asked] and matrix[asked][shown]["queries"] > 0
 
 
 def _whole(found: Mapping[str, Any]) -> Iterator[str]:
