@@ -77,7 +77,7 @@ MODELS = {
             name="omnia-mini",
             fingerprint="omnia-mini-60114d46a588",  # as its checkpoint says; a test holds the two together
             dim=384,
-            licence=f"trained parts: Apache-2.0, learnt from free media, some CC BY-SA and GPL (see its card); {_TOWERS}",
+            licence=f"trained parts: Apache-2.0, from free media, some CC BY-SA and GPL (see its card); {_TOWERS}",
             loader="embedder.mini:load_mini",
         ),
         ModelRow(

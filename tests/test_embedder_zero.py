@@ -16,6 +16,7 @@ from PIL import Image
 
 from data.errors import ModelMismatchError
 from data.records import Evidence, Kind
+from data.settings import DEFAULT_MODEL
 from embedder.cli import main
 from embedder.embed import Embedder, load_embedder
 from embedder.glosses import audioset_vectors, read_imagenet, read_tables
@@ -139,7 +140,7 @@ def test_the_self_test_is_cheap(embedder: Embedder) -> None:
 def test_info_says_what_the_model_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--json", "--device", "cpu"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["model"] == "omnia-zero"
+    assert facts["model"] == DEFAULT_MODEL
     assert facts["dim"] == 384
     assert facts["device"] == "cpu"
     assert facts["self_test"] == "passed"
