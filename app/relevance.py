@@ -9,7 +9,8 @@ of the library, sense by sense, and a cosine counts by its distance from that ba
 PRIOR_COUNT imagined cosines of unrelated things join the sample, so that a library of three pictures has a
 background too; FLOOR keeps a question that is equally far from everything from finding wonders. Over all kinds at
 once this raised the average precision of the first 10, among the 77 sample files, from 0.36 to 0.54 for files as
-queries and from 0.57 to 0.68 for single words, against plain cosines. SLOPE and HALF say how often a z of that size
+queries and from 0.57 to 0.68 for single words, against plain cosines
+(with omnia-zero; LOG.md has omnia-mini). SLOPE and HALF say how often a z of that size
 was right there (1.4: 1 in 7, 2.0: every second, 2.6: 9 in 10); in a much larger library it is right less often.
 """
 

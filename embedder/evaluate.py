@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from math import comb
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,7 @@ class Exhibit:
     groups: tuple[str, ...]
     captions: tuple[str, ...]
     texts: Vectors  # (N, D) of the captions, by the model that is tested
+    descriptions: tuple[str, ...] = ()  # all captions of each medium as one text
 
 
 def measure(
@@ -97,14 +98,12 @@ def exhibit(
     *,
     whole: bool = False,
     words: bool = True,
-    described: bool = False,
     alone: bool = False,
     most: int | None = None,
 ) -> Exhibit:
     """The held-out media of some shelves, or all of them where whole sources are held out.
 
     Args:
-        described: ask by all captions of a medium as one text, and not by its best.
         alone: by what the backbone makes of the tokens, without what goes around it.
         words: whether the words on pages may be read.
         most: media of each shelf, in an order that says nothing.
@@ -112,9 +111,16 @@ def exhibit(
     parts: list[tuple[Shelf, list[int]]] = [(shelf, shown_rows(shelf, whole=whole, most=most)) for shelf in shelves]
     entries = [shelf.entries[row] for shelf, rows in parts for row in rows]
     vectors = np.concatenate([embed_shelf(model, shelf, rows, words=words, alone=alone) for shelf, rows in parts])
-    asked = tuple(entry.described if described else entry.captions[0] for entry in entries)
+    asked = tuple(entry.captions[0] for entry in entries)
     texts = embed_texts(model, [captions.ids[captions.number[text]] for text in asked])
-    return Exhibit(name, vectors, tuple(entry.group for entry in entries), asked, texts)
+    described = tuple(entry.described for entry in entries)
+    return Exhibit(name, vectors, tuple(entry.group for entry in entries), asked, texts, described)
+
+
+def by_description(shown: Exhibit, model: OmniModel, captions: Captions) -> Exhibit:
+    """The same media, asked for by all captions of each as one text."""
+    texts = embed_texts(model, [captions.ids[captions.number[text]] for text in shown.descriptions])
+    return replace(shown, captions=shown.descriptions, texts=texts)
 
 
 def priors(shelf: Shelf, captions: Captions, *, whole: bool, most: int | None) -> Exhibit:

@@ -171,6 +171,5 @@ def test_a_prefix_of_a_vector_still_tells_texts_apart(model: OmniModel) -> None:
         assert dog[:width] @ puppy[:width] > dog[:width] @ invoice[:width]
 
 
-@pytest.mark.skipif(not CHECKPOINT.exists(), reason="no checkpoint in this tree")
 def test_the_table_names_the_checkpoint_that_is_there() -> None:
     assert model_row("omnia-mini").fingerprint == checkpoint.read_manifest(CHECKPOINT).fingerprint

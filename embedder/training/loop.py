@@ -80,10 +80,13 @@ def train(
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * _schedule(step, plan)
         name = str(random.choice(names, p=shares))
-        batch = mixtures[name].batch(random, plan.batch_size)
+        mixture = mixtures[name]
+        batch = mixture.batch(random, plan.batch_size)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             near = _loss(model, batch, plan)
-            wide = _shortcut_loss(model, mixtures[name], random, plan) if plan.wide_batch else near.new_zeros(())
+            wide = near.new_zeros(())
+            if plan.wide_batch:
+                wide = _shortcut_loss(model, mixture.batch(random, plan.wide_batch, alone=True), plan)
             kept = _kept(model, texts(random, captions, plan.keep_texts)) if plan.backbone_rate else near.new_zeros(())
         optimiser.zero_grad(set_to_none=True)
         (near + wide + plan.keep_weight * kept).backward()  # type: ignore[no-untyped-call]
@@ -108,21 +111,15 @@ def finish(folder: Path) -> None:
 
 def _loss(model: OmniModel, batch: Batch, plan: Plan) -> Tensor:
     vectors = model.media(batch.tower, batch.reading, kept=batch.kept, around=batch.around, words=batch.words)
-    with torch.autocast("cpu", enabled=False):
-        return contrastive(
-            vectors.float(),
-            batch.targets,
-            batch.bank,
-            twins=batch.twins,
-            bank_twins=batch.bank_twins,
-            temperature=plan.temperature,
-            widths=dict(plan.widths),
-        )
+    return _contrast(vectors, batch, plan.temperature, plan.widths)
 
 
-def _shortcut_loss(model: OmniModel, mixture: Mixture, random: np.random.Generator, plan: Plan) -> Tensor:
-    batch = mixture.batch(random, plan.wide_batch, alone=True)
+def _shortcut_loss(model: OmniModel, batch: Batch, plan: Plan) -> Tensor:
     vectors = model.shortcut(batch.tower, batch.reading)
+    return _contrast(vectors, batch, plan.temperature, {vectors.shape[1]: 1.0})
+
+
+def _contrast(vectors: Tensor, batch: Batch, temperature: float, widths: Mapping[int, float]) -> Tensor:
     with torch.autocast("cpu", enabled=False):
         return contrastive(
             vectors.float(),
@@ -130,8 +127,8 @@ def _shortcut_loss(model: OmniModel, mixture: Mixture, random: np.random.Generat
             batch.bank,
             twins=batch.twins,
             bank_twins=batch.bank_twins,
-            temperature=plan.temperature,
-            widths={vectors.shape[1]: 1.0},
+            temperature=temperature,
+            widths=dict(widths),
         )
 
 

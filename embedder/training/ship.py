@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,13 @@ from embedder.model import checkpoint
 from embedder.segment import Modality, Role
 from embedder.selftest import golden_segments
 from embedder.training.card import card
-from embedder.training.recipe import RECIPE
 from embedder.training.stages import Workshop
 
 NAME = "omnia-mini"
 
 
 def ship(workshop: Workshop, stage: str, folder: Path = CHECKPOINT) -> str:
-    """Write weights, manifest, card, recipe, loss and goldens to the folder of the product's model.
+    """Write weights, manifest with its recipe, card, losses and goldens to the folder of the product's model.
 
     Returns:
         The fingerprint, for the table in embedder/embed.py.
@@ -40,7 +38,6 @@ def ship(workshop: Workshop, stage: str, folder: Path = CHECKPOINT) -> str:
     }
     save_file(goldens, folder / GOLDENS_FILE)
     (folder / GOLDENS_FILE).chmod(0o644)
-    shutil.copyfile(RECIPE, folder / RECIPE.name)
     with (folder / "log.jsonl").open("w", encoding="utf-8") as out:
         for path in sorted((workshop.folder / "stages").glob("*/log.jsonl")):
             for line in path.read_text(encoding="utf-8").splitlines():

@@ -172,9 +172,7 @@ class Training:
                 "from_text_untrained": asdict(evaluate.text_finds(prior)),
             }
             if shelf.medium is Medium.IMAGE:
-                asked = evaluate.exhibit(
-                    shelf.source, model, [shelf], self.captions, whole=whole, described=True, most=most
-                )
+                asked = evaluate.by_description(shown, model, self.captions)
                 found["sources"][shelf.source]["from_description"] = asdict(evaluate.text_finds(asked))
         documents = [shelf for shelf in self._shelves if shelf.medium is Medium.DOCUMENT]
         if documents:
