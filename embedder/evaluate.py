@@ -34,14 +34,14 @@ class Recall:
     Args:
         recall: share of queries with a right one among the first 1, 5, 10.
         ndcg: normalised discounted cumulative gain of the first 10, binary gains (Järvelin and Kekäläinen 2002).
-        chance: recall at 10 of a random order.
+        chance: recall of a random order, at the same depths.
     """
 
     queries: int
     candidates: int
     recall: dict[int, float]
     ndcg: float
-    chance: float
+    chance: dict[int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +73,25 @@ def measure(
         scores[itself[asked]] = -np.inf
     count, among = right.shape
     if not count:
-        return Recall(queries=0, candidates=among, recall=dict.fromkeys(DEPTHS, 0.0), ndcg=0.0, chance=0.0)
+        nothing = dict.fromkeys(DEPTHS, 0.0)
+        return Recall(queries=0, candidates=among, recall=nothing, ndcg=0.0, chance=nothing)
     order = np.argsort(-scores, axis=1, kind="stable")[:, : max(DEPTHS)]  # (Q, 10)
     found = np.take_along_axis(right, order, axis=1)
     gains = 1 / np.log2(np.arange(2, found.shape[1] + 2))
     wanted = right.sum(axis=1)
     ideal = np.array([gains[: min(number, len(gains))].sum() for number in wanted])
-    depth = min(max(DEPTHS), among)
-    chance = np.mean([1 - comb(among - int(number), depth) / comb(among, depth) for number in wanted])
     return Recall(
         queries=count,
         candidates=among,
         recall={k: round(float(found[:, :k].any(axis=1).mean()), 4) for k in DEPTHS},
         ndcg=round(float(((found * gains).sum(axis=1) / ideal).mean()), 4),
-        chance=round(float(chance), 4),
+        chance={k: round(_by_chance(wanted, among, depth=min(k, among)), 4) for k in DEPTHS},
     )
+
+
+def _by_chance(wanted: NDArray[np.int_], among: int, *, depth: int) -> float:
+    """Recall of a random order, by the hypergeometric law, for queries (Q,) that want so many of the candidates."""
+    return float(np.mean([1 - comb(among - int(number), depth) / comb(among, depth) for number in wanted]))
 
 
 def exhibit(

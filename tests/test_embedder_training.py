@@ -258,7 +258,7 @@ def test_recall_by_hand() -> None:
     assert (found.queries, found.candidates) == (2, 4)
     assert found.recall == {1: 0.5, 5: 1.0, 10: 1.0}
     assert found.ndcg == pytest.approx((1 + 1 / np.log2(3)) / 2, abs=1e-4)
-    assert found.chance == 1.0
+    assert found.chance == {1: 0.25, 5: 1.0, 10: 1.0}
 
 
 def test_a_query_is_not_its_own_answer() -> None:
@@ -270,7 +270,7 @@ def test_a_query_is_not_its_own_answer() -> None:
 
 def test_chance_by_hand() -> None:
     vectors = np.eye(20, dtype=np.float32)
-    assert evaluate.measure(vectors, vectors, np.eye(20, dtype=bool)).chance == 0.5
+    assert evaluate.measure(vectors, vectors, np.eye(20, dtype=bool)).chance == {1: 0.05, 5: 0.25, 10: 0.5}
 
 
 def test_pairs_of_one_group_are_held_out_together_and_about_a_tenth_is() -> None:

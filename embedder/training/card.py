@@ -56,7 +56,7 @@ def _whole(found: Mapping[str, Any]) -> Iterator[str]:
     for name, each in found.items():
         if each["whole"]:
             asked, prior = each["from_text"], each["from_text_untrained"]
-            yield f"| {name} | {asked['candidates']} ({asked['chance']:.2f}) | {_recalls(prior)} | {_recalls(asked)} |"
+            yield f"| {name} | {asked['candidates']} ({_chance(asked)}) | {_recalls(prior)} | {_recalls(asked)} |"
 
 
 def _more(numbers: Mapping[str, Any]) -> Iterator[str]:
@@ -76,9 +76,17 @@ def _source(source: Source) -> str:
 
 
 def _cell(found: Mapping[str, Any]) -> str:
-    return f"{_recalls(found)} of {found['candidates']} ({found['chance']:.2f})"
+    return f"{_recalls(found)} of {found['candidates']} ({_chance(found)})"
 
 
 def _recalls(found: Mapping[str, Any]) -> str:
-    recall = {int(depth): value for depth, value in found["recall"].items()}
-    return f"{recall[1]:.2f} / {recall[10]:.2f}"
+    return _first_and_ten(found["recall"])
+
+
+def _chance(found: Mapping[str, Any]) -> str:
+    return _first_and_ten(found["chance"])
+
+
+def _first_and_ten(at: Mapping[Any, float]) -> str:
+    depths = {int(depth): value for depth, value in at.items()}  # JSON has them as words
+    return f"{depths[1]:.2f} / {depths[10]:.2f}"
