@@ -137,7 +137,7 @@ def _search(options: argparse.Namespace) -> int:
     else:
         from app.table import table
 
-        _print(table(answer, colour=sys.stdout.isatty()))
+        _print(table(answer, words=" ".join(options.words), colour=sys.stdout.isatty()))
     return 0
 
 

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import numpy as np
 
 from app.files import first_files, result_of
 from app.parts import PartReader
 from app.query import BadQueryError, FilePart, Query, SegmentPart
-from app.relevance import Background, Levels, levels, relevance
+from app.relevance import Background, Levels, levels, log_odds, relevance, sense_of
 from app.results import Answer, Result
 from app.scoring import Combinations, PartVectors, combinations, fit, scores
+from app.words import words_found
 from data.records import Hit, Kind, SegmentRecord
 from data.vectors import Vectors, Where
 
@@ -97,7 +99,7 @@ class SearchService:
     ) -> tuple[Result, ...]:
         asked = max(_FEWEST_HITS, query.limit * _HITS_PER_RESULT)
         while True:
-            hits, drained = self._hits(parts, query.kinds, asked)
+            hits, drained = self._hits(query, parts, asked)
             by_content: dict[str, list[Hit]] = {}
             for hit in hits:
                 if hit.segment.content not in left_out:
@@ -108,41 +110,49 @@ class SearchService:
             asked = min(asked * _MORE, _MOST_HITS)
         return tuple(result_of(by_content[content], files[content], same=content in same) for content in files)
 
-    def _hits(self, parts: Sequence[PartVectors], kinds: frozenset[Kind], asked: int) -> tuple[list[Hit], bool]:
-        """The segments that stand out most, best first, and whether there are no more than these."""
+    def _hits(self, query: Query, parts: Sequence[PartVectors], asked: int) -> tuple[list[Hit], bool]:
+        """The segments that are likeliest meant, best first, and whether there are no more than these."""
         samples = self._background.sample()
         against = {
-            where: [levels(part.vectors, sample) for part in parts]
+            sense: [levels(part.vectors, sample) for part in parts]
             for sense, sample in samples.items()
-            if (where := _within(sense, kinds)).kinds
+            if _within(sense, query.kinds).kinds
         }
-        wanted = {where: combinations(parts, here) for where, here in against.items()}
+        wanted = {sense: combinations(parts, here) for sense, here in against.items()}
         # All senses in one question: to ask another process takes longer than to answer.
         vectors = np.concatenate([those.vectors for those in wanted.values()])
-        asked_in = [where for where, those in wanted.items() for _ in those.vectors]
-        lists = self._store.search(vectors, limit=asked, where=asked_in)
-        found: list[Hit] = []
-        for where, those in wanted.items():
-            mine = [hits for hits, its in zip(lists, asked_in, strict=True) if its is where]
-            segments, z = self._standing(mine, parts, against[where], those)
-            found += [Hit(segment, float(score)) for segment, score in zip(segments, relevance(z), strict=True)]
-        found.sort(key=lambda hit: -hit.score)
-        return found, all(len(hits) < asked for hits in lists)
+        asked_in = [sense for sense, those in wanted.items() for _ in those.vectors]
+        lists = self._store.search(vectors, limit=asked, where=[_within(sense, query.kinds) for sense in asked_in])
+        words = words_found(self._store, query.parts, kinds=query.kinds, limit=asked)
+        found: list[tuple[float, SegmentRecord]] = []
+        for sense, those in wanted.items():
+            near = [hits for hits, its in zip(lists, asked_in, strict=True) if its is sense]
+            also = [hit.segment.id for hit in words.values() if sense_of(hit.segment) is sense]
+            segments, z = self._standing(near, also, parts, against[sense], those)
+            bm25 = np.array([words[one.id].score if one.id in words else 0.0 for one in segments], np.float32)
+            found += zip(log_odds(z, bm25).tolist(), segments, strict=True)
+        found.sort(key=lambda one: -one[0])  # before they are chances: many of those are as good as 1
+        hits = [Hit(segment, relevance(odds)) for odds, segment in found]
+        return hits, all(len(some) < asked for some in (*lists, words))
 
     def _standing(
         self,
-        lists: Sequence[Sequence[Hit]],
+        near: Sequence[Sequence[Hit]],
+        also: Sequence[UUID],
         parts: Sequence[PartVectors],
         against: Sequence[Levels],
         wanted: Combinations,
-    ) -> tuple[Sequence[SegmentRecord], Vectors]:
-        """The distinct segments of one sense with their exact z (N,)."""
-        if len(lists) == 1 and all(part.weight > 0 for part in parts):
-            cosines = np.array([hit.score for hit in lists[0]], np.float32)
-            return [hit.segment for hit in lists[0]], cosines * wanted.scales[0] + wanted.offsets[0]
-        ids = list(dict.fromkeys(hit.segment.id for hits in lists for hit in hits))
-        records, vectors = self._store.fetch(ids)
-        return records, scores(parts, against, vectors)
+    ) -> tuple[list[SegmentRecord], Vectors]:
+        """The distinct segments of one sense, near by vectors or named by id, with their exact z (N,)."""
+        known: dict[UUID, float] = {}
+        records: list[SegmentRecord] = []
+        if len(near) == 1 and all(part.weight > 0 for part in parts):
+            known = {hit.segment.id: hit.score for hit in near[0]}
+            records = [hit.segment for hit in near[0]]
+        z = np.array(list(known.values()), np.float32) * wanted.scales[:1] + wanted.offsets[:1]
+        ids = dict.fromkeys([*(hit.segment.id for hits in near for hit in hits), *also])
+        others, vectors = self._store.fetch([one for one in ids if one not in known])
+        return [*records, *others], np.concatenate([z, scores(parts, against, vectors)])
 
 
 def _within(sense: Where, kinds: frozenset[Kind]) -> Where:

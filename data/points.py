@@ -18,6 +18,7 @@ from data.records import Evidence, Kind, SegmentRecord, Span
 from data.vectors import Vectors, Where
 
 INDEXED_FIELDS = ("kind", "evidence", "content")  # keyword indexes: what `Where` and `delete` filter by
+WORDS_FIELD = "snippet"  # the text index: what `search_words` looks through
 NORM_TOLERANCE = 1e-3
 _SPAN_FIELDS = tuple(field.name for field in fields(Span))
 _KINDS = {kind.value: kind for kind in Kind}  # calling the enum takes three times as long

@@ -55,7 +55,7 @@ class SegmentRecord:
         id: `segment_id(content, fingerprint, number)`.
         content: SHA-256 of the file's bytes, 64 hex digits.
         number: position among the content's segments, from 0.
-        snippet: the words of a said or written segment (cut to a few hundred characters), else "".
+        snippet: the words of a said or written segment (cut to two thousand characters), else "".
         language: ISO 639-1 code of the words where it is known.
     """
 
@@ -71,7 +71,7 @@ class SegmentRecord:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One segment matched, with its cosine similarity to the query in [-1, 1]."""
+    """One segment matched, with its cosine similarity to the query in [-1, 1], or with what was asked for instead."""
 
     segment: SegmentRecord
     score: float

@@ -18,6 +18,7 @@ from qdrant_client.http.exceptions import ApiException, ResponseHandlingExceptio
 from data.errors import ModelMismatchError, StoreUnavailableError
 from data.points import (
     INDEXED_FIELDS,
+    WORDS_FIELD,
     checked,
     checked_queries,
     conditions,
@@ -80,6 +81,14 @@ class ServerStore(VectorStore):
                 self._create()
             for field in INDEXED_FIELDS:  # repeating it does nothing: mends a half-made collection
                 client.create_payload_index(self._name, field, models.PayloadSchemaType.KEYWORD, wait=True)
+            words = models.TextIndexParams(
+                type=models.TextIndexType.TEXT,
+                tokenizer=models.TokenizerType.WORD,
+                lowercase=True,
+                phrase_matching=True,
+                scoring=models.TextScoringParams(type=models.TextScoringType.BM25),
+            )
+            client.create_payload_index(self._name, WORDS_FIELD, words, wait=True)
             width = _width(client, self._name)
         if width != dim:
             raise ModelMismatchError(
@@ -123,6 +132,21 @@ class ServerStore(VectorStore):
             answers = iter(self._client.query_batch_points(self._name, requests))
         lists = ([] if only is None else next(answers).points for only in wanted)
         return [[Hit(record_of(point.id, point.payload), point.score) for point in points] for points in lists]
+
+    def search_words(self, text: str, *, limit: int, where: Where = ANYWHERE) -> list[Hit]:
+        only = conditions(where)
+        if only is None or limit < 1 or not text.strip():
+            return []
+        with self._server():
+            found = self._client.query_points(
+                self._name,
+                query=models.TextQuery(text=text),
+                using=WORDS_FIELD,
+                query_filter=_any_of(only) if only else None,
+                limit=limit,
+                with_payload=True,
+            )
+        return [Hit(record_of(point.id, point.payload), point.score) for point in found.points]
 
     def fetch(self, ids: Sequence[UUID]) -> tuple[list[SegmentRecord], Vectors]:
         found: dict[UUID, models.Record] = {}

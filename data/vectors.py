@@ -61,6 +61,13 @@ class VectorStore(ABC):
         """
 
     @abstractmethod
+    def search_words(self, text: str, *, limit: int, where: Where = ANYWHERE) -> list[Hit]:
+        """The segments that hold words of `text`, best first by BM25, at most `limit`; upper and lower case are one.
+
+        A hit's score is the sum over the words that it holds: the rarer a word is here, the more it gives.
+        """
+
+    @abstractmethod
     def fetch(self, ids: Sequence[UUID]) -> tuple[list[SegmentRecord], Vectors]:
         """The stored segments of these ids in the order asked, unknown ids left out, with vectors (N, dim)."""
 

@@ -24,7 +24,7 @@ from data.errors import StoreUnavailableError
 from data.records import Evidence, Kind
 from data.vectors import Where
 
-WIRE_VERSION = 2
+WIRE_VERSION = 3
 NONCE_HEADER = "x-omnia-nonce"
 PROOF_HEADER = "x-omnia-proof"
 ADDRESS_FILE = "owner.json"

@@ -22,7 +22,7 @@ _UPSERT_SEGMENTS = 64  # together: each call waits for whoever else uses the sto
 _COMMIT_SEGMENTS = 1_000  # vectors between two flushes at most
 _COMMIT_S = 1.0  # and seconds: a finished file can be found soon after
 _COMMIT_FILES = 500
-_SNIPPET_CHARACTERS = 400
+_SNIPPET_CHARACTERS = 2_000  # of a passage, which is hardly ever as long
 
 
 class Keeper:

@@ -74,6 +74,24 @@ def test_a_mix_prefers_what_has_both(shelf, media):
     assert names(results)[0] == "both.txt"
 
 
+def test_the_very_words_count_beside_what_they_mean(shelf, media):
+    # For the model all names are "other": these four are alike to it.
+    for name in ("amelie", "bruno", "chiara", "dunja"):
+        shelf.put(written(media, f"{name}.txt", f"{name} and her dog went away"))
+    results = ask(shelf, TextPart("Chiara"))
+    assert names(results)[0] == "chiara.txt"
+    assert results[0].score > results[1].score
+    assert results[1].score == pytest.approx(results[3].score)
+
+
+def test_words_are_found_where_the_model_would_not_look(shelf, media):
+    for number in range(300):
+        shelf.put(written(media, f"{number}.txt", f"{number} invoice"))
+    shelf.put(written(media, "dogs.txt", "dog dog dog 4711"))
+    assert "dogs.txt" not in names(ask(shelf, TextPart("other"), limit=10))
+    assert names(ask(shelf, TextPart("4711"), limit=10))[0] == "dogs.txt"
+
+
 def test_not_like_this_pushes_down(shelf, media):
     shelf.put(written(media, "wet.txt", "dog rain"))
     shelf.put(written(media, "dry.txt", "dog beach"))
