@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.query import Part, TextPart
-from data.records import Hit, Kind
-from data.vectors import Where
+from data.records import Hit
 
 if TYPE_CHECKING:
-    from data.vectors import VectorStore
+    from data.vectors import VectorStore, Where
 
 
-def words_found(store: VectorStore, parts: Sequence[Part], *, kinds: frozenset[Kind], limit: int) -> dict[UUID, Hit]:
+def words_found(store: VectorStore, parts: Sequence[Part], *, where: Where, limit: int) -> dict[UUID, Hit]:
     """The segments that hold words of the text parts, with their BM25: the mean over all parts, by weight.
 
     A part that is no text, or that says what is not wanted, holds no words.
@@ -23,7 +22,6 @@ def words_found(store: VectorStore, parts: Sequence[Part], *, kinds: frozenset[K
         limit: most segments of each part.
     """
     total = sum(part.weight for part in parts if part.weight > 0)
-    where = Where(kinds=kinds or None)
     found: dict[UUID, Hit] = {}
     for part in parts:
         if isinstance(part, TextPart) and part.weight > 0:

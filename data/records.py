@@ -112,6 +112,31 @@ class FileRecord:
     attempts: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChoice:
+    """Which files are meant: those of which everything given holds.
+
+    Args:
+        folders: the file lies in one of them or below. An absolute path is a folder; anything else is the name of a
+            folder, or of several one below the other ("2024/trips"), wherever it lies.
+        suffixes: of file names, without the dot, upper and lower case alike.
+        since_ns: the file changed then or later, in nanoseconds since the epoch.
+        before_ns: it changed earlier.
+        longer_s: the recording lasts at least so long, in seconds.
+        shorter_s: it lasts less.
+    """
+
+    folders: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()
+    since_ns: int | None = None
+    before_ns: int | None = None
+    longer_s: float | None = None
+    shorter_s: float | None = None
+
+
+ANY_FILE = FileChoice()
+
+
 def segment_id(content: str, fingerprint: str, number: int) -> UUID:
     """The id of a content's segment: the same input always gives the same id, so a redo overwrites."""
     return uuid5(_NAMESPACE, f"{content}/{fingerprint}/{number}")

@@ -19,6 +19,7 @@ from data.errors import ModelMismatchError, StoreUnavailableError
 from data.points import (
     INDEXED_FIELDS,
     WORDS_FIELD,
+    Conditions,
     checked,
     checked_queries,
     conditions,
@@ -118,7 +119,7 @@ class ServerStore(VectorStore):
         requests = [
             models.QueryRequest(
                 query=vector.tolist(),
-                filter=_any_of(only) if only else None,
+                filter=_filter(only) if only else None,
                 limit=limit,
                 params=params,
                 with_payload=True,
@@ -142,7 +143,7 @@ class ServerStore(VectorStore):
                 self._name,
                 query=models.TextQuery(text=text),
                 using=WORDS_FIELD,
-                query_filter=_any_of(only) if only else None,
+                query_filter=_filter(only) if only else None,
                 limit=limit,
                 with_payload=True,
             )
@@ -160,7 +161,7 @@ class ServerStore(VectorStore):
         return records, stacked([point.vector for point in asked], dim=self.dim)
 
     def segments(self, content: str) -> list[SegmentRecord]:
-        pages = self._pages(_any_of({"content": [content]}), step=_READ_STEP, vectors=False)
+        pages = self._pages(_filter(Conditions({"content": [content]})), step=_READ_STEP, vectors=False)
         records = [record_of(point.id, point.payload) for page in pages for point in page]
         return sorted(records, key=lambda record: record.number)
 
@@ -180,7 +181,7 @@ class ServerStore(VectorStore):
     def delete(self, contents: Collection[str]) -> None:
         gone = sorted(set(contents))
         for part in slices(len(gone), _READ_STEP):
-            only = _any_of({"content": gone[part]})
+            only = _filter(Conditions({"content": gone[part]}))
             with self._server():
                 self._client.delete(self._name, models.FilterSelector(filter=only), wait=True)
 
@@ -189,7 +190,7 @@ class ServerStore(VectorStore):
         if wanted is None:
             return 0
         with self._server():
-            return self._client.count(self._name, count_filter=_any_of(wanted) if wanted else None, exact=True).count
+            return self._client.count(self._name, count_filter=_filter(wanted) if wanted else None, exact=True).count
 
     def close(self) -> None:
         if not self._closed:
@@ -246,10 +247,19 @@ def _width(client: QdrantClient, name: str) -> int | None:
     return params.size if isinstance(params, models.VectorParams) else None
 
 
-def _any_of(wanted: dict[str, list[str]]) -> models.Filter:
+def _filter(wanted: Conditions) -> models.Filter:
+    any_of = wanted.any_of.items()
     return models.Filter(
-        must=[models.FieldCondition(key=name, match=models.MatchAny(any=values)) for name, values in wanted.items()]
+        must=[
+            *(models.FieldCondition(key=name, match=models.MatchAny(any=values)) for name, values in any_of),
+            *(_phrase(phrase) for phrase in wanted.phrases),
+        ],
+        must_not=[_phrase(phrase) for phrase in wanted.without],
     )
+
+
+def _phrase(phrase: str) -> models.FieldCondition:
+    return models.FieldCondition(key=WORDS_FIELD, match=models.MatchPhrase(phrase=phrase))
 
 
 @contextmanager

@@ -193,6 +193,33 @@ def test_words_are_found_by_how_rare_they_are_and_keep_to_where(store):
 
 
 @each_home
+def test_phrases_languages_and_words_left_out_are_kept_to(store):
+    records, vectors = made(0, 4)
+    said = ["the red kite flew over the harbour", "a kite, red and blue", "", "le cerf-volant rouge"]
+    spoken = ["en", "en", None, "fr"]
+    records = [
+        replace(record, snippet=text, language=language)
+        for record, text, language in zip(records, said, spoken, strict=True)
+    ]
+    store.upsert(records, vectors)
+
+    def found(**where):
+        (hits,) = store.search(vectors[:1], limit=10, where=Where(**where))
+        assert store.count(Where(**where)) == len(hits)
+        return sorted(records.index(hit.segment) for hit in hits)
+
+    assert found(phrases=("Red Kite",)) == [0]
+    assert found(phrases=("kite red",)) == [1]
+    assert found(phrases=("kite", "blue")) == [1]
+    assert found(without=("kite",)) == [2, 3]
+    assert found(without=("red kite", "rouge")) == [1, 2]
+    assert found(languages=frozenset({"fr"})) == [3]
+    assert found(languages=frozenset({"en"}), without=("blue",)) == [0]
+    hits = store.search_words("kite", limit=10, where=Where(without=("blue",)))
+    assert [hit.segment for hit in hits] == [records[0]]
+
+
+@each_home
 def test_fetch_keeps_the_order_asked_and_leaves_unknown_ids_out(store):
     records, vectors = made(0, 12)
     store.upsert(records, vectors)
@@ -355,7 +382,7 @@ def test_settings_choose_the_home(tmp_path):
 def test_a_collection_of_an_older_version_gets_its_text_index_when_it_is_opened(tmp_path, monkeypatch):
     records, vectors = made(0, 8)
     with monkeypatch.context() as older_version:
-        older_version.setattr(data.edge, "_with_words", lambda shard: shard)
+        older_version.setattr(data.edge, "_with_indexes", lambda shard: shard)
         older = EdgeStore(tmp_path, fingerprint=FINGERPRINT, dim=DIM)
         older.upsert(records, vectors)
         with pytest.raises(StoreUnavailableError):
