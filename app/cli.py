@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from app.grammar import Asked, understood
+from app.loopback import is_loopback
 from app.query import DEFAULT_LIMIT, NOT_WEIGHT, BadQueryError, FilePart, Filters, Part, Query, TextPart
 from data.errors import MediaError, OmniaError
 from data.records import Kind
@@ -105,10 +106,16 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "serve",
         help="open the page on this machine: serve --port 8501",
-        description="Serve the page and its media on this machine only, until Ctrl-C.",
-        epilog="example: python -m app serve --port 8600",
+        description="Serve the page and the API, until Ctrl-C: to this machine alone, or to others that bring a token.",
+        epilog="examples: python -m app serve --port 8600\n          python -m app serve --address 0.0.0.0",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=8501, help="on 127.0.0.1 (8501)")
+    parser.add_argument("--port", type=int, default=8501, help="8501 by default")
+    parser.add_argument(
+        "--address",
+        default="127.0.0.1",
+        help="0.0.0.0 serves other machines, too, which need a token (127.0.0.1)",
+    )
     _add_model(parser)
     parser.set_defaults(run=_serve)
 
@@ -156,6 +163,9 @@ def _serve(options: argparse.Namespace) -> int:
     environment = os.environ | {name: value for name, value in chosen.items() if value}
     script = Path(__file__).parent.parent / "streamlit_app.py"
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(options.port)]
+    command += ["--server.address", options.address]
+    if not is_loopback(options.address):
+        command += ["--server.allowedHosts", "*"]  # the guard asks for the token instead
     os.execve(sys.executable, command, environment)  # noqa: S606  a fixed command, nothing for a shell
 
 
