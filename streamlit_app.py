@@ -3,20 +3,21 @@
 The server imports this file to find `server`; each visit runs it as a script to draw the page.
 """
 
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Mount
 from streamlit import config
 from streamlit.starlette import App
 
-from app import media_route, page, wiring
+from app import api, guard, media_route, page, wiring
+from data.settings import Settings
 
 if __name__ == "__main__":
     page.render(wiring.shared())
 else:
+    address, port = config.get_option("server.address"), config.get_option("server.port")
     hosts = config.get_option("server.allowedHosts") or ["*"]  # another name for this machine is a trap
     server = App(
         __file__,
-        routes=media_route.routes(wiring.shared),
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
+        routes=[*media_route.routes(wiring.shared), Mount("/api", api.api(wiring.shared))],
+        middleware=guard.middleware(address or "", port=port, hosts=hosts, token=Settings.load().token),
         lifespan=wiring.while_serving,
     )

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 
+from app.excerpt import WORD, excerpt, wanted_words
 from app.media_route import media_url, preview_url, shown_in_browser
 from app.results import Moment, Result
 from app.table import clock
 from data.records import Evidence, Kind
 
-_WORD = re.compile(r"\w{3,}")
-_SMALL_WORDS = frozenset("the and for with from that this are was you not but all his her its our out".split())
 _GAPS = re.compile(r"\s*\n\s*")
 _MOST_SHOWN_CHARACTERS = 420
 _BRIEF = 130  # characters that may be set larger
@@ -39,9 +38,9 @@ def card(result: Result, *, words: str = "") -> str:
 
 def marked(text: str, words: str) -> str:
     """`text` as HTML with the query's words marked."""
-    wanted = {word.lower() for word in _WORD.findall(words)} - _SMALL_WORDS
+    wanted = wanted_words(words)
     html, end = [], 0
-    for found in _WORD.finditer(text):
+    for found in WORD.finditer(text):
         if found.group().lower() in wanted:
             html += [_safe(text[end : found.start()]), f"<mark>{_safe(found.group())}</mark>"]
             end = found.end()
@@ -184,7 +183,7 @@ def _start(result: Result) -> float | None:
 
 def _shortened(text: str, words: str, *, most: int = _MOST_SHOWN_CHARACTERS) -> str:
     text = _GAPS.sub("\n", text.strip())
-    return marked(text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + "…", words)
+    return marked(excerpt(text, words, most=most), words)
 
 
 def _safe(text: str) -> str:

@@ -12,7 +12,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from app.query import DEFAULT_LIMIT, NOT_WEIGHT, BadQueryError, FilePart, Part, Query, TextPart
+from app.grammar import Asked, understood
+from app.loopback import is_loopback
+from app.query import DEFAULT_LIMIT, NOT_WEIGHT, BadQueryError, FilePart, Filters, Part, Query, TextPart
 from data.errors import MediaError, OmniaError
 from data.records import Kind
 
@@ -25,6 +27,12 @@ _EXAMPLES = """examples:
   python -m app search --file hum.wav --kind video
   python -m app search "city at night" --not rain --limit 5 --json
   python -m app search --batch queries.jsonl > answers.jsonl
+  python -m app search harbour kind:video in:trips/ after:2024-05 longer:30s
+  python -m app search -- '"red kite" lang:en type:pdf,txt -museum'
+
+narrowing down, in WORDS or in the page's box:
+  kind:video,image  in:trips/  type:pdf  after:2024-05  before:2024-06-15  longer:30s  shorter:5m
+  evidence:seen|heard|said|written  lang:fr  "said or written word for word"  -not-this
 """
 
 
@@ -98,10 +106,16 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "serve",
         help="open the page on this machine: serve --port 8501",
-        description="Serve the page and its media on this machine only, until Ctrl-C.",
-        epilog="example: python -m app serve --port 8600",
+        description="Serve the page and the API, until Ctrl-C: to this machine alone, or to others that bring a token.",
+        epilog="examples: python -m app serve --port 8600\n          python -m app serve --address 0.0.0.0",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=8501, help="on 127.0.0.1 (8501)")
+    parser.add_argument("--port", type=int, default=8501, help="8501 by default")
+    parser.add_argument(
+        "--address",
+        default="127.0.0.1",
+        help="0.0.0.0 serves other machines, too, which need a token (127.0.0.1)",
+    )
     _add_model(parser)
     parser.set_defaults(run=_serve)
 
@@ -121,13 +135,10 @@ def _search(options: argparse.Namespace) -> int:
             raise BadQueryError("--batch reads whole queries; give words, files and kinds inside its lines")
         with _library(options) as library, _lines(options.batch) as lines:
             return _answer_lines(library.service(), lines)
-    query = _query(
-        words=" ".join(options.words),
-        files=options.file,
-        avoid=options.avoid,
-        kinds=options.kind,
-        limit=options.limit,
-    )
+    asked = _asked(" ".join(options.words), options.kind)
+    for hint in asked.hints:
+        _say(f"hint: {hint}")
+    query = _query(asked, files=options.file, avoid=options.avoid, limit=options.limit)
     with _library(options) as library:
         answer = library.service().search(query)
         if not answer.results:
@@ -137,7 +148,7 @@ def _search(options: argparse.Namespace) -> int:
     else:
         from app.table import table
 
-        _print(table(answer, colour=sys.stdout.isatty()))
+        _print(table(answer, words=asked.words, colour=sys.stdout.isatty()))
     return 0
 
 
@@ -152,6 +163,9 @@ def _serve(options: argparse.Namespace) -> int:
     environment = os.environ | {name: value for name, value in chosen.items() if value}
     script = Path(__file__).parent.parent / "streamlit_app.py"
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(options.port)]
+    command += ["--server.address", options.address]
+    if not is_loopback(options.address):
+        command += ["--server.allowedHosts", "*"]  # the guard asks for the token instead
     os.execve(sys.executable, command, environment)  # noqa: S606  a fixed command, nothing for a shell
 
 
@@ -161,7 +175,8 @@ def _answer_lines(service: SearchService, lines: TextIO) -> int:
         if not line.strip():
             continue
         try:
-            answer: dict[str, Any] = service.search(_parsed(line)).to_json()
+            query, hints = _parsed(line)
+            answer: dict[str, Any] = service.search(query).to_json() | ({"hints": hints} if hints else {})
         except (BadQueryError, MediaError) as error:
             failed += 1
             answer = {"error": str(error)}
@@ -203,8 +218,8 @@ def _lines(path: Path) -> Iterator[TextIO]:
         yield lines
 
 
-def _parsed(line: str) -> Query:
-    """A query from one line of a batch.
+def _parsed(line: str) -> tuple[Query, tuple[str, ...]]:
+    """A query from one line of a batch, and what in it was not understood.
 
     Raises:
         BadQueryError: the line is not an object of the keys we know.
@@ -221,13 +236,9 @@ def _parsed(line: str) -> Query:
     limit = asked.get("limit", DEFAULT_LIMIT)
     if not isinstance(limit, int) or isinstance(limit, bool):
         raise BadQueryError(f"limit must be a whole number, not {limit!r}")
-    return _query(
-        words=" ".join(_texts(asked, "words")),
-        files=[Path(path) for path in _texts(asked, "files")],
-        avoid=_texts(asked, "not"),
-        kinds=_texts(asked, "kinds"),
-        limit=limit,
-    )
+    typed = _asked(" ".join(_texts(asked, "words")), _texts(asked, "kinds"))
+    files = [Path(path) for path in _texts(asked, "files")]
+    return _query(typed, files=files, avoid=_texts(asked, "not"), limit=limit), typed.hints
 
 
 def _texts(asked: dict[str, Any], key: str) -> list[str]:
@@ -239,17 +250,20 @@ def _texts(asked: dict[str, Any], key: str) -> list[str]:
     return values
 
 
-def _query(*, words: str, files: Sequence[Path], avoid: Sequence[str], kinds: Sequence[str], limit: int) -> Query:
-    parts: list[Part] = [TextPart(words)] if words.strip() else []
-    parts += [FilePart(path.expanduser()) for path in files]
-    parts += [TextPart(text, NOT_WEIGHT) for text in avoid]
+def _asked(words: str, kinds: Sequence[str]) -> Asked:
     try:
         wanted = frozenset(Kind(kind) for kind in kinds)
     except ValueError as error:
         raise BadQueryError(f"{error}; kinds are {', '.join(kind.value for kind in Kind)}") from None
+    return understood(words, Filters(kinds=wanted))
+
+
+def _query(asked: Asked, *, files: Sequence[Path], avoid: Sequence[str], limit: int) -> Query:
+    parts: list[Part] = [*asked.parts(), *(FilePart(path.expanduser()) for path in files)]
+    parts += [TextPart(text, NOT_WEIGHT) for text in avoid]
     if not any(part.weight > 0 for part in parts):
         raise BadQueryError("nothing to look for; give WORDS or --file PATH")
-    return Query(parts=tuple(parts), kinds=wanted, limit=limit)
+    return Query(parts=tuple(parts), filters=asked.filters, limit=limit)
 
 
 def _print(text: str) -> None:

@@ -66,7 +66,7 @@ def routes(library: Callable[[], Library]) -> list[Route]:
     """The routes to mount beside the page.
 
     `GET /api/media/{id}` gives a file's bytes (with Range, so that players seek);
-    `GET /api/preview/{id}?t=SECONDS&page=N&side=PIXELS` gives a JPEG of its moment.
+    `GET /api/thumb/{id}?t=SECONDS&page=N&side=PIXELS` gives a JPEG of its moment.
 
     Args:
         library: gives the library when the first request comes.
@@ -109,7 +109,7 @@ def routes(library: Callable[[], Library]) -> list[Route]:
         headers = {**_GUARDED, "Cache-Control": "private, max-age=3600"}
         return Response(picture, media_type="image/jpeg", headers=headers)
 
-    return [Route("/api/media/{id:int}", media), Route("/api/preview/{id:int}", preview)]
+    return [Route("/api/media/{id:int}", media), Route("/api/thumb/{id:int}", preview)]
 
 
 def media_url(file_id: int, *, start_s: float | None = None, end_s: float | None = None) -> str:
@@ -127,7 +127,7 @@ def preview_url(file_id: int, *, start_s: float | None = None, page: int | None 
         asked.append(f"t={start_s:.2f}")
     if page is not None:
         asked.append(f"page={page}")
-    return f"/api/preview/{file_id}?" + "&".join(asked)
+    return f"/api/thumb/{file_id}?" + "&".join(asked)
 
 
 def shown_in_browser(path: str) -> bool:
@@ -137,11 +137,16 @@ def shown_in_browser(path: str) -> bool:
 
 def _file(library: Library, request: Request) -> FileRecord | None:
     """The file asked for, if it is in the library and the page itself is asking."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    if from_elsewhere(request):
         return None
     number = request.path_params["id"]
     file = library.catalogue().file(number) if number < _BIGGEST else None
     return file if file and file.state is FileState.INDEXED else None
+
+
+def from_elsewhere(request: Request) -> bool:
+    """Whether a browser says that another site makes it ask."""
+    return request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
 
 
 def _missing(reason: str = "no such file in the library") -> Response:

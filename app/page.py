@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app.box import Question, question, service, set_like
 from app.cards import card
 from app.files import glimpse
-from app.query import NOT_WEIGHT, FilePart, Part, Query, SegmentPart, TextPart
-from data.errors import MediaError, OmniaError
+from app.query import Query
+from data.errors import OmniaError
 from data.records import FileState, Kind
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ _HERE = Path(__file__).parent
 _PAGE_SIZE = 24
 _LIKELY = 0.15  # of relevance: results below it are folded away
 _GLIMPSE = 9  # files shown before anything is asked
-_ASKING = "a dog on a beach · rain at night · “the meeting moved to Friday”"
 
 
 def render(library: Library) -> None:
@@ -36,9 +34,9 @@ def render(library: Library) -> None:
     st.html(_HERE / "page.css")
     try:
         _counts(library)
-        parts, kinds = _question(library)
-        if parts:
-            _answers(library, parts, kinds)
+        asked = question(library)
+        if asked.parts:
+            _answers(library, asked)
         else:
             _welcome(library)
     except OmniaError as error:
@@ -70,136 +68,19 @@ def _header(counts: str) -> str:
     return f'<header class="om-header">{brand}<div class="om-counts">{counts}</div></header>'
 
 
-def _question(library: Library) -> tuple[tuple[Part, ...], frozenset[Kind]]:
-    """The widgets, as parts of a query."""
-    with st.container(key="ask"):
-        words = st.text_input(
-            "What are you looking for?",
-            key="q",
-            type="search",
-            placeholder=_ASKING,
-            label_visibility="collapsed",
-            icon=":material/search:",
-            bind="query-params",
-            live="400ms",
-        )
-        files = st.file_uploader(
-            "Drop a photo, a sound, a clip or a document",
-            key=f"files-{st.session_state.setdefault('turn', 0)}",
-            accept_multiple_files=True,
-            label_visibility="collapsed",
-        )
-        with st.container(key="filters", horizontal=True, vertical_alignment="center"):
-            kinds = st.pills(
-                "Kinds",
-                [kind.value for kind in Kind],
-                selection_mode="multi",
-                key="kind",
-                label_visibility="collapsed",
-                bind="query-params",
-            )
-            with st.popover("Refine", icon=":material/tune:", type="tertiary"):
-                avoid = st.text_input("Not like", key="not", placeholder="rain", bind="query-params")
-                balance = st.slider(
-                    "Words or example?",
-                    0,
-                    100,
-                    50,
-                    key="balance",
-                    help="Left: the example counts more. Right: the words count more.",
-                )
-    likeness = _examples(library, files)
-    like = _like()
-    examples: list[Part] = [*likeness, *([like] if like else [])]
-    parts: list[Part] = []
-    if words and words.strip():
-        parts.append(TextPart(words, max(balance / 50, 0.02) if examples else 1.0))
-    parts += [_weighted(part, max(2 - balance / 50, 0.02) if parts else 1.0) for part in examples]
-    if parts and avoid and avoid.strip():
-        parts.append(TextPart(avoid, NOT_WEIGHT))
-    return tuple(parts), frozenset(Kind(kind) for kind in kinds)
-
-
-def _weighted(part: Part, weight: float) -> Part:
-    if isinstance(part, FilePart):
-        return FilePart(part.path, weight, part.content)
-    return SegmentPart(part.id, weight) if isinstance(part, SegmentPart) else part
-
-
-def _examples(library: Library, files: Sequence[Any]) -> list[Part]:
-    """The dropped files, each read and embedded once; their bytes are on disk only while they are read."""
-    contents: dict[str, str] = st.session_state.setdefault("contents", {})
-    parts: list[Part] = []
-    for file in files or ():
-        service = _service(library)
-        content = contents.get(file.file_id)
-        if content is None or not service.knows(content):
-            with (
-                st.spinner(f"Looking at {file.name} …"),
-                tempfile.TemporaryDirectory(prefix="omnia-") as folder,
-            ):
-                path = Path(folder) / (Path(file.name).name or "example")
-                path.write_bytes(file.getbuffer())
-                try:
-                    content = contents[file.file_id] = service.learn(path)
-                except MediaError as error:
-                    hint = f" ({error.hint})" if error.hint else ""
-                    st.warning(f"{file.name}: {error.reason}{hint}", icon=":material/broken_image:")
-                    continue
-        parts.append(FilePart(Path(file.name), content=content))
-    return parts
-
-
-def _like() -> SegmentPart | None:
-    """ "More like this", as the URL holds it, with a way out."""
-    asked = st.query_params.get("like")
-    if not asked:
-        return None
-    try:
-        part = SegmentPart(UUID(asked))
-    except ValueError:
-        del st.query_params["like"]
-        return None
-    name = st.query_params.get("of", "")
-    st.button(
-        f"More like {Path(name).name}" if name else "More like one result",
-        icon=":material/close:",
-        icon_position="right",
-        key="unlike",
-        on_click=_forget_like,
-        help="Stop looking for more like this",
-    )
-    return part
-
-
-def _forget_like() -> None:
-    for key in ("like", "of"):
-        if key in st.query_params:
-            del st.query_params[key]
-
-
-def _set_like(segment: str, path: str) -> None:
-    st.query_params["like"] = segment
-    st.query_params["of"] = Path(path).name
-    st.session_state["q"] = ""
-    st.session_state["turn"] += 1  # an empty drop zone
-    st.session_state["shown"] = _PAGE_SIZE
-
-
-def _answers(library: Library, parts: tuple[Part, ...], kinds: frozenset[Kind]) -> None:
+def _answers(library: Library, asked: Question) -> None:
     shown = st.session_state.setdefault("shown", _PAGE_SIZE)
-    answer = _service(library).search(Query(parts=parts, kinds=kinds, limit=shown))
+    answer = service(library).search(Query(parts=asked.parts, filters=asked.filters, limit=shown))
     if not answer.results:
         _nothing(library)
         return
-    words = " ".join(part.text for part in parts if isinstance(part, TextPart) and part.weight > 0)
     likely = [result for result in answer.results if result.score >= _LIKELY]
     far = answer.results[len(likely) :]
     st.html(_summary_line(answer, len(likely)))
-    _cards(likely, words, key="results")
+    _cards(likely, asked.words, key="results")
     if far:
         with st.expander(f"{len(far)} further away", expanded=not likely):
-            _cards(far, words, key="far")
+            _cards(far, asked.words, key="far")
     if len(answer.results) == shown:
         with st.container(key="more", horizontal=True, horizontal_alignment="center"):
             st.button("Show more", on_click=_show_more)
@@ -215,7 +96,7 @@ def _cards(results: Sequence[Result], words: str = "", *, key: str) -> None:
                     key=f"like-{key}-{number}",
                     icon=":material/auto_awesome_motion:",
                     type="tertiary",
-                    on_click=_set_like,
+                    on_click=set_like,
                     args=(str(result.moments[0].segment), result.path),
                 )
 
@@ -275,15 +156,6 @@ def _welcome(library: Library) -> None:
                 + "</ul>"
             )
             st.caption("Try them again with: python -m indexer retry")
-
-
-def _service(library: Library) -> Any:
-    """The search service; the first question, and the first after a switch, waits for the model."""
-    made = library.service.made
-    if made:
-        return made
-    with st.spinner("Waking the model, once …"):
-        return library.service()
 
 
 def _indexed(summary: LibrarySummary) -> dict[Kind, int]:

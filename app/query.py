@@ -8,7 +8,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from data.errors import OmniaError
-from data.records import Kind
+from data.records import ANY_FILE, Evidence, FileChoice, Kind
 
 DEFAULT_LIMIT = 20
 NOT_WEIGHT = -1.0  # of "not like this": what stands out for both is no longer an answer
@@ -52,16 +52,39 @@ Part: TypeAlias = TextPart | FilePart | SegmentPart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """One question: a mix of parts, the kinds wanted, and how many files to answer with.
+class Filters:
+    """What an answer must be, whatever it is like; empty means anything.
 
     Args:
-        kinds: kinds of file wanted; empty means any.
+        kinds: of file.
+        evidence: through which sense it may match.
+        languages: ISO 639-1 codes of what is said or written.
+        phrases: each must be said or written word for word.
+        without: none of these may be.
+        files: where the file lies, its type, when it changed, how long it lasts.
+    """
+
+    kinds: frozenset[Kind] = frozenset()
+    evidence: frozenset[Evidence] = frozenset()
+    languages: frozenset[str] = frozenset()
+    phrases: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    files: FileChoice = ANY_FILE
+
+
+ANYTHING = Filters()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One question: a mix of parts, what the answer must be, and how many files to answer with.
+
+    Args:
         limit: most results to answer with, at least 1.
     """
 
     parts: tuple[Part, ...]
-    kinds: frozenset[Kind] = frozenset()
+    filters: Filters = ANYTHING
     limit: int = DEFAULT_LIMIT
 
 

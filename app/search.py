@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import numpy as np
 
 from app.files import first_files, result_of
 from app.parts import PartReader
-from app.query import BadQueryError, FilePart, Query, SegmentPart
-from app.relevance import Background, Levels, levels, relevance
+from app.query import BadQueryError, FilePart, Filters, Query, SegmentPart
+from app.relevance import Background, Levels, levels, log_odds, relevance, sense_of
 from app.results import Answer, Result
 from app.scoring import Combinations, PartVectors, combinations, fit, scores
-from data.records import Hit, Kind, SegmentRecord
+from app.words import words_found
+from data.records import ANY_FILE, Hit, SegmentRecord
 from data.vectors import Vectors, Where
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ _HITS_PER_RESULT = 4  # asked for each evidence at first: a file answers with se
 _FEWEST_HITS = 40
 _MOST_HITS = 6_400  # asked of the store at last, when most hits belong to few files
 _MORE = 4
+_FEW = 2_000  # contents that the store is told by name; of more it is slow, and enough of them are among the hits
 
 
 class SearchService:
@@ -95,12 +98,16 @@ class SearchService:
     def _results(
         self, query: Query, parts: Sequence[PartVectors], *, same: set[str], left_out: set[str]
     ) -> tuple[Result, ...]:
+        chosen = None
+        if query.filters.files != ANY_FILE:
+            chosen = self._catalogue.chosen(query.filters.files, self._fingerprint)
+        where = _where(query.filters, chosen)
         asked = max(_FEWEST_HITS, query.limit * _HITS_PER_RESULT)
         while True:
-            hits, drained = self._hits(parts, query.kinds, asked)
+            hits, drained = self._hits(query, parts, where, asked)
             by_content: dict[str, list[Hit]] = {}
             for hit in hits:
-                if hit.segment.content not in left_out:
+                if hit.segment.content not in left_out and (chosen is None or hit.segment.content in chosen):
                     by_content.setdefault(hit.segment.content, []).append(hit)
             files = first_files(self._catalogue, list(by_content), fingerprint=self._fingerprint, count=query.limit)
             if len(files) >= query.limit or drained or asked >= _MOST_HITS:
@@ -108,47 +115,70 @@ class SearchService:
             asked = min(asked * _MORE, _MOST_HITS)
         return tuple(result_of(by_content[content], files[content], same=content in same) for content in files)
 
-    def _hits(self, parts: Sequence[PartVectors], kinds: frozenset[Kind], asked: int) -> tuple[list[Hit], bool]:
-        """The segments that stand out most, best first, and whether there are no more than these."""
+    def _hits(self, query: Query, parts: Sequence[PartVectors], where: Where, asked: int) -> tuple[list[Hit], bool]:
+        """The segments that are likeliest meant, best first, and whether there are no more than these."""
         samples = self._background.sample()
         against = {
-            where: [levels(part.vectors, sample) for part in parts]
+            sense: [levels(part.vectors, sample) for part in parts]
             for sense, sample in samples.items()
-            if (where := _within(sense, kinds)).kinds
+            if _both(sense, where)
         }
-        wanted = {where: combinations(parts, here) for where, here in against.items()}
+        if not against:
+            return [], True
+        wanted = {sense: combinations(parts, here) for sense, here in against.items()}
         # All senses in one question: to ask another process takes longer than to answer.
         vectors = np.concatenate([those.vectors for those in wanted.values()])
-        asked_in = [where for where, those in wanted.items() for _ in those.vectors]
-        lists = self._store.search(vectors, limit=asked, where=asked_in)
-        found: list[Hit] = []
-        for where, those in wanted.items():
-            mine = [hits for hits, its in zip(lists, asked_in, strict=True) if its is where]
-            segments, z = self._standing(mine, parts, against[where], those)
-            found += [Hit(segment, float(score)) for segment, score in zip(segments, relevance(z), strict=True)]
-        found.sort(key=lambda hit: -hit.score)
-        return found, all(len(hits) < asked for hits in lists)
+        asked_in = [sense for sense, those in wanted.items() for _ in those.vectors]
+        lists = self._store.search(vectors, limit=asked, where=[_both(sense, where) or where for sense in asked_in])
+        words = words_found(self._store, query.parts, where=where, limit=asked)
+        found: list[tuple[float, SegmentRecord]] = []
+        for sense, those in wanted.items():
+            near = [hits for hits, its in zip(lists, asked_in, strict=True) if its is sense]
+            also = [hit.segment.id for hit in words.values() if sense_of(hit.segment) is sense]
+            segments, z = self._standing(near, also, parts, against[sense], those)
+            bm25 = np.array([words[one.id].score if one.id in words else 0.0 for one in segments], np.float32)
+            found += zip(log_odds(z, bm25).tolist(), segments, strict=True)
+        found.sort(key=lambda one: -one[0])  # before they are chances: many of those are as good as 1
+        hits = [Hit(segment, relevance(odds)) for odds, segment in found]
+        return hits, all(len(some) < asked for some in (*lists, words))
 
     def _standing(
         self,
-        lists: Sequence[Sequence[Hit]],
+        near: Sequence[Sequence[Hit]],
+        also: Sequence[UUID],
         parts: Sequence[PartVectors],
         against: Sequence[Levels],
         wanted: Combinations,
-    ) -> tuple[Sequence[SegmentRecord], Vectors]:
-        """The distinct segments of one sense with their exact z (N,)."""
-        if len(lists) == 1 and all(part.weight > 0 for part in parts):
-            cosines = np.array([hit.score for hit in lists[0]], np.float32)
-            return [hit.segment for hit in lists[0]], cosines * wanted.scales[0] + wanted.offsets[0]
-        ids = list(dict.fromkeys(hit.segment.id for hits in lists for hit in hits))
-        records, vectors = self._store.fetch(ids)
-        return records, scores(parts, against, vectors)
+    ) -> tuple[list[SegmentRecord], Vectors]:
+        """The distinct segments of one sense, near by vectors or named by id, with their exact z (N,)."""
+        known: dict[UUID, float] = {}
+        records: list[SegmentRecord] = []
+        if len(near) == 1 and all(part.weight > 0 for part in parts):
+            known = {hit.segment.id: hit.score for hit in near[0]}
+            records = [hit.segment for hit in near[0]]
+        z = np.array(list(known.values()), np.float32) * wanted.scales[:1] + wanted.offsets[:1]
+        ids = dict.fromkeys([*(hit.segment.id for hits in near for hit in hits), *also])
+        others, vectors = self._store.fetch([one for one in ids if one not in known])
+        return [*records, *others], np.concatenate([z, scores(parts, against, vectors)])
 
 
-def _within(sense: Where, kinds: frozenset[Kind]) -> Where:
-    """A sense in some kinds alone; in all of its own where none are named."""
-    own = sense.kinds or frozenset(Kind)
-    return replace(sense, kinds=own & kinds if kinds else own)
+def _where(filters: Filters, chosen: set[str] | None) -> Where:
+    """Filters as the store understands them."""
+    return Where(
+        kinds=filters.kinds or None,
+        evidence=filters.evidence or None,
+        contents=frozenset(chosen) if chosen is not None and len(chosen) <= _FEW else None,
+        languages=filters.languages or None,
+        phrases=filters.phrases,
+        without=filters.without,
+    )
+
+
+def _both(sense: Where, where: Where) -> Where | None:
+    """What is in a sense and in a filter, too; None when nothing can be."""
+    kinds = sense.kinds if where.kinds is None else where.kinds & (sense.kinds or where.kinds)
+    evidence = sense.evidence if where.evidence is None else where.evidence & (sense.evidence or where.evidence)
+    return replace(where, kinds=kinds, evidence=evidence) if kinds and evidence else None
 
 
 def _check(query: Query) -> None:

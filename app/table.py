@@ -6,18 +6,23 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from app.excerpt import excerpt
 from app.results import Answer, Moment, Result
 
 _BAR = 8  # columns of a full score bar
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-def table(answer: Answer, *, colour: bool = False) -> str:
-    """The results as text: score and bar, kind, path and, below it, the moments with their words."""
+def table(answer: Answer, *, words: str = "", colour: bool = False) -> str:
+    """The results as text: score and bar, kind, path and, below it, the moments with their words.
+
+    Args:
+        words: of the query; of a long passage the part that holds them is shown.
+    """
     if not answer.results:
         return "nothing found"
     width = max(60, shutil.get_terminal_size((100, 24)).columns)
-    lines = [line for result in answer.results for line in _lines(result, width=width, colour=colour)]
+    lines = [line for result in answer.results for line in _lines(result, words, width=width, colour=colour)]
     count = f"{len(answer.results)} result{'s' if len(answer.results) != 1 else ''}"
     took = f"{count} · embed {answer.embed_ms:.0f} ms · search {answer.search_ms:.0f} ms"
     return "\n".join([*lines, "", _dim(took, colour=colour)])
@@ -40,7 +45,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _lines(result: Result, *, width: int, colour: bool) -> list[str]:
+def _lines(result: Result, words: str, *, width: int, colour: bool) -> list[str]:
     mark = " (the same file)" if result.same else ""
     more = f"  +{len(result.other_paths)} more" if result.other_paths else ""
     head = f"{result.score:5.2f} {_bar(result.score)}  {result.kind.value:<8}  "
@@ -49,8 +54,8 @@ def _lines(result: Result, *, width: int, colour: bool) -> list[str]:
     for moment in result.moments:
         label = f"{moment_label(moment):<20}"
         room = width - len(indent) - len(label) - 2
-        words = " ".join(moment.snippet.split())
-        snippet = f"“{words[: room - 3]}…”" if len(words) > room - 2 else f"“{words}”" if words else ""
+        said = excerpt(_printable(" ".join(moment.snippet.split())), words, most=room - 2)
+        snippet = f"“{said}”" if said else ""
         lines.append((indent + _dim(label, colour=colour) + snippet).rstrip())
     return lines
 
@@ -65,7 +70,12 @@ def _shortened(path: str) -> str:
     """The path as one printable line, relative to the working folder where it lies below it."""
     with suppress(ValueError):
         path = str(Path(path).relative_to(Path.cwd()))
-    return "".join(letter if letter.isprintable() else "�" for letter in path)
+    return _printable(path)
+
+
+def _printable(text: str) -> str:
+    """What a terminal would obey is shown as �."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 def _bold(text: str, *, colour: bool) -> str:

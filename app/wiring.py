@@ -54,7 +54,7 @@ class Library:
         summary = self.catalogue().summary()
         if not any(state is FileState.INDEXED for _, state in summary.counts):
             return "the library is empty; fill it with: python -m indexer ingest FOLDER"
-        return "the library holds no file of the kinds asked for; ask for other kinds"
+        return "no file in the library fits what was asked for; leave out a kind, a filter or a phrase"
 
     def close(self) -> None:
         """Let go of the reader processes and the stores; the library must not be used afterwards."""

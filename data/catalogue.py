@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.engine import Engine
 
+from data.choosing import chosen_contents
 from data.database import open_database, reading, translated
 from data.looking import (
     Known,
@@ -31,7 +32,7 @@ from data.looking import (
     under,
 )
 from data.recording import Outcome, chunks, record_outcomes
-from data.records import FileRecord, FileState, Kind
+from data.records import FileChoice, FileRecord, FileState, Kind
 from data.switching import (
     Filling,
     LibraryModel,
@@ -271,6 +272,12 @@ class Catalogue:
                 for record in file_records(db, FileOutcome.content.in_(chunk) & under(fingerprint)):
                     found[record.content or ""].append(record)
         return dict(found)
+
+    @translated
+    def chosen(self, choice: FileChoice, fingerprint: str) -> set[str]:
+        """The contents, indexed under a fingerprint, of the files that a choice means."""
+        with self._reader.connect() as db:
+            return chosen_contents(db, choice, fingerprint)
 
     @translated
     def failures(self, fingerprint: str | None = None) -> list[FileRecord]:

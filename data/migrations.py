@@ -59,8 +59,14 @@ _TWO_MODELS = (
         FROM files f JOIN runs r ON r.id = (SELECT max(id) FROM runs) WHERE f.state <> 'indexed'""",
 )
 
+
+def _durations(db: Connection) -> None:
+    """Version 3: how long a recording lasts."""
+    db.execute(text("ALTER TABLE indexings ADD COLUMN duration_s FLOAT"))
+
+
 # Step N takes a catalogue of version N - 1 to version N. Steps only ever are appended.
-STEPS: dict[int, Callable[[Connection], None]] = {2: _two_models}
+STEPS: dict[int, Callable[[Connection], None]] = {2: _two_models, 3: _durations}
 
 
 def migrate(connection: Connection) -> None:

@@ -105,6 +105,9 @@ class SharedStore(PagedStore):
     def search(self, vectors: Vectors, *, limit: int, where: Where | Sequence[Where] = ANYWHERE) -> list[list[Hit]]:
         return self._do(lambda store: store.search(vectors, limit=limit, where=where))
 
+    def search_words(self, text: str, *, limit: int, where: Where = ANYWHERE) -> list[Hit]:
+        return self._do(lambda store: store.search_words(text, limit=limit, where=where))
+
     def fetch(self, ids: Sequence[UUID]) -> tuple[list[SegmentRecord], Vectors]:
         return self._do(lambda store: store.fetch(ids))
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,8 @@ from data.errors import ModelMismatchError, StoreUnavailableError
 from data.records import Evidence, Kind, SegmentRecord, Span
 from data.vectors import Vectors, Where
 
-INDEXED_FIELDS = ("kind", "evidence", "content")  # keyword indexes: what `Where` and `delete` filter by
+INDEXED_FIELDS = ("kind", "evidence", "content", "language")  # keyword indexes: what `Where` and `delete` filter by
+WORDS_FIELD = "snippet"  # the text index: what `search_words` looks through
 NORM_TOLERANCE = 1e-3
 _SPAN_FIELDS = tuple(field.name for field in fields(Span))
 _KINDS = {kind.value: kind for kind in Kind}  # calling the enum takes three times as long
@@ -58,14 +59,29 @@ def record_of(point_id: object, payload: Mapping[str, Any] | None) -> SegmentRec
     )
 
 
-def conditions(where: Where) -> dict[str, list[str]] | None:
-    """Field → values of which one must match; None when nothing can match."""
-    wanted = {
-        name: sorted(values)
-        for name, values in (("kind", where.kinds), ("evidence", where.evidence), ("content", where.contents))
-        if values is not None
-    }
-    return wanted if all(wanted.values()) else None
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a filter asks of points; false where it asks nothing.
+
+    Args:
+        any_of: field → values of which one must match.
+        phrases: each must be held by WORDS_FIELD.
+        without: none may be.
+    """
+
+    any_of: Mapping[str, list[str]]
+    phrases: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.any_of or self.phrases or self.without)
+
+
+def conditions(where: Where) -> Conditions | None:
+    """A filter as conditions; None when nothing can match."""
+    named = {"kind": where.kinds, "evidence": where.evidence, "content": where.contents, "language": where.languages}
+    any_of = {name: sorted(values) for name, values in named.items() if values is not None}
+    return Conditions(any_of, where.phrases, where.without) if all(any_of.values()) else None
 
 
 def each(where: Where | Sequence[Where], count: int) -> Sequence[Where]:

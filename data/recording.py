@@ -25,6 +25,7 @@ class Outcome:
     Args:
         segments: how many segments are in the vector store; None when the content was indexed before.
         notes: what was left out of an indexed content, one line each.
+        duration_s: of an indexed recording, None for what does not last.
         is_final: False for what may mend itself without a change of the file (permissions, a race): the next run
             tries again.
     """
@@ -37,6 +38,7 @@ class Outcome:
     content: str | None = None
     segments: int | None = None
     notes: tuple[str, ...] = ()
+    duration_s: float | None = None
     reason: str = ""
     hint: str = ""
     is_final: bool = True
@@ -69,6 +71,7 @@ def _record_indexings(db: Connection, outcomes: Sequence[Outcome], fingerprint: 
             "kind": outcome.kind,
             "segments": outcome.segments,
             "notes": "\n".join(outcome.notes),
+            "duration_s": outcome.duration_s,
             "indexed_at": now,
         }
         for outcome in outcomes

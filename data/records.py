@@ -55,7 +55,7 @@ class SegmentRecord:
         id: `segment_id(content, fingerprint, number)`.
         content: SHA-256 of the file's bytes, 64 hex digits.
         number: position among the content's segments, from 0.
-        snippet: the words of a said or written segment (cut to a few hundred characters), else "".
+        snippet: the words of a said or written segment (cut to two thousand characters), else "".
         language: ISO 639-1 code of the words where it is known.
     """
 
@@ -71,7 +71,7 @@ class SegmentRecord:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One segment matched, with its cosine similarity to the query in [-1, 1]."""
+    """One segment matched, with its cosine similarity to the query in [-1, 1], or with what was asked for instead."""
 
     segment: SegmentRecord
     score: float
@@ -110,6 +110,31 @@ class FileRecord:
     reason: str = ""
     hint: str = ""
     attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChoice:
+    """Which files are meant: those of which everything given holds.
+
+    Args:
+        folders: the file lies in one of them or below. An absolute path is a folder; anything else is the name of a
+            folder, or of several one below the other ("2024/trips"), wherever it lies.
+        suffixes: of file names, without the dot, upper and lower case alike.
+        since_ns: the file changed then or later, in nanoseconds since the epoch.
+        before_ns: it changed earlier.
+        longer_s: the recording lasts at least so long, in seconds.
+        shorter_s: it lasts less.
+    """
+
+    folders: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()
+    since_ns: int | None = None
+    before_ns: int | None = None
+    longer_s: float | None = None
+    shorter_s: float | None = None
+
+
+ANY_FILE = FileChoice()
 
 
 def segment_id(content: str, fingerprint: str, number: int) -> UUID:

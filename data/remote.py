@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import ssl
 from collections.abc import Collection, Sequence
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -112,10 +113,12 @@ class RemoteStore(PagedStore):
         vectors = checked_queries(vectors, dim=self.dim)
         wheres = [where_to_json(one) for one in each(where, len(vectors))]
         answer = self._ask("search", {"limit": limit, "where": wheres}, vectors)
-        return [
-            [Hit(record_of(point_id, payload), score) for point_id, payload, score in hits]
-            for hits in answer.header["hits"]
-        ]
+        return [_hits(hits) for hits in answer.header["hits"]]
+
+    def search_words(self, text: str, *, limit: int, where: Where = ANYWHERE) -> list[Hit]:
+        return _hits(
+            self._ask("search_words", {"text": text, "limit": limit, "where": where_to_json(where)}).header["hits"]
+        )
 
     def fetch(self, ids: Sequence[UUID]) -> tuple[list[SegmentRecord], Vectors]:
         records: list[SegmentRecord] = []
@@ -155,6 +158,10 @@ class RemoteStore(PagedStore):
     def _ask(self, operation: str, header: Header, floats: Vectors | None = None) -> Frame:
         header = {"fingerprint": self._fingerprint, "dim": self.dim, **header}
         return self._connection.ask(operation, Frame(header) if floats is None else Frame(header, floats))
+
+
+def _hits(rows: Sequence[tuple[str, dict[str, Any], float]]) -> list[Hit]:
+    return [Hit(record_of(point_id, payload), score) for point_id, payload, score in rows]
 
 
 def _records(answer: Frame) -> list[SegmentRecord]:

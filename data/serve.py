@@ -207,6 +207,12 @@ def _search(store: EdgeStore, asked: Frame) -> Frame:
     return Frame({"hits": [[[*_point(hit.segment), hit.score] for hit in hits] for hits in found]})
 
 
+def _search_words(store: EdgeStore, asked: Frame) -> Frame:
+    where = where_from_json(asked.header["where"])
+    hits = store.search_words(asked.header["text"], limit=asked.header["limit"], where=where)
+    return Frame({"hits": [[*_point(hit.segment), hit.score] for hit in hits]})
+
+
 def _fetch(store: EdgeStore, asked: Frame) -> Frame:
     records, vectors = store.fetch([UUID(one) for one in asked.header["ids"]])
     return Frame({"points": [_point(record) for record in records]}, vectors)
@@ -245,6 +251,7 @@ _OPERATIONS: dict[str, Callable[[EdgeStore, Frame], Frame]] = {
     "upsert": _upsert,
     "flush": _flush,
     "search": _search,
+    "search_words": _search_words,
     "fetch": _fetch,
     "segments": _segments,
     "page": _page,

@@ -18,6 +18,8 @@ from qdrant_client.http.exceptions import ApiException, ResponseHandlingExceptio
 from data.errors import ModelMismatchError, StoreUnavailableError
 from data.points import (
     INDEXED_FIELDS,
+    WORDS_FIELD,
+    Conditions,
     checked,
     checked_queries,
     conditions,
@@ -80,6 +82,14 @@ class ServerStore(VectorStore):
                 self._create()
             for field in INDEXED_FIELDS:  # repeating it does nothing: mends a half-made collection
                 client.create_payload_index(self._name, field, models.PayloadSchemaType.KEYWORD, wait=True)
+            words = models.TextIndexParams(
+                type=models.TextIndexType.TEXT,
+                tokenizer=models.TokenizerType.WORD,
+                lowercase=True,
+                phrase_matching=True,
+                scoring=models.TextScoringParams(type=models.TextScoringType.BM25),
+            )
+            client.create_payload_index(self._name, WORDS_FIELD, words, wait=True)
             width = _width(client, self._name)
         if width != dim:
             raise ModelMismatchError(
@@ -109,7 +119,7 @@ class ServerStore(VectorStore):
         requests = [
             models.QueryRequest(
                 query=vector.tolist(),
-                filter=_any_of(only) if only else None,
+                filter=_filter(only) if only else None,
                 limit=limit,
                 params=params,
                 with_payload=True,
@@ -124,6 +134,21 @@ class ServerStore(VectorStore):
         lists = ([] if only is None else next(answers).points for only in wanted)
         return [[Hit(record_of(point.id, point.payload), point.score) for point in points] for points in lists]
 
+    def search_words(self, text: str, *, limit: int, where: Where = ANYWHERE) -> list[Hit]:
+        only = conditions(where)
+        if only is None or limit < 1 or not text.strip():
+            return []
+        with self._server():
+            found = self._client.query_points(
+                self._name,
+                query=models.TextQuery(text=text),
+                using=WORDS_FIELD,
+                query_filter=_filter(only) if only else None,
+                limit=limit,
+                with_payload=True,
+            )
+        return [Hit(record_of(point.id, point.payload), point.score) for point in found.points]
+
     def fetch(self, ids: Sequence[UUID]) -> tuple[list[SegmentRecord], Vectors]:
         found: dict[UUID, models.Record] = {}
         wanted = [str(one) for one in dict.fromkeys(ids)]
@@ -136,7 +161,7 @@ class ServerStore(VectorStore):
         return records, stacked([point.vector for point in asked], dim=self.dim)
 
     def segments(self, content: str) -> list[SegmentRecord]:
-        pages = self._pages(_any_of({"content": [content]}), step=_READ_STEP, vectors=False)
+        pages = self._pages(_filter(Conditions({"content": [content]})), step=_READ_STEP, vectors=False)
         records = [record_of(point.id, point.payload) for page in pages for point in page]
         return sorted(records, key=lambda record: record.number)
 
@@ -156,7 +181,7 @@ class ServerStore(VectorStore):
     def delete(self, contents: Collection[str]) -> None:
         gone = sorted(set(contents))
         for part in slices(len(gone), _READ_STEP):
-            only = _any_of({"content": gone[part]})
+            only = _filter(Conditions({"content": gone[part]}))
             with self._server():
                 self._client.delete(self._name, models.FilterSelector(filter=only), wait=True)
 
@@ -165,7 +190,7 @@ class ServerStore(VectorStore):
         if wanted is None:
             return 0
         with self._server():
-            return self._client.count(self._name, count_filter=_any_of(wanted) if wanted else None, exact=True).count
+            return self._client.count(self._name, count_filter=_filter(wanted) if wanted else None, exact=True).count
 
     def close(self) -> None:
         if not self._closed:
@@ -222,10 +247,19 @@ def _width(client: QdrantClient, name: str) -> int | None:
     return params.size if isinstance(params, models.VectorParams) else None
 
 
-def _any_of(wanted: dict[str, list[str]]) -> models.Filter:
+def _filter(wanted: Conditions) -> models.Filter:
+    any_of = wanted.any_of.items()
     return models.Filter(
-        must=[models.FieldCondition(key=name, match=models.MatchAny(any=values)) for name, values in wanted.items()]
+        must=[
+            *(models.FieldCondition(key=name, match=models.MatchAny(any=values)) for name, values in any_of),
+            *(_phrase(phrase) for phrase in wanted.phrases),
+        ],
+        must_not=[_phrase(phrase) for phrase in wanted.without],
     )
+
+
+def _phrase(phrase: str) -> models.FieldCondition:
+    return models.FieldCondition(key=WORDS_FIELD, match=models.MatchPhrase(phrase=phrase))
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class Settings:
         workers: decoding processes; 0 means one for each core, at most 8.
         trust_remote_code: whether a model may run Python code that comes with its weights.
         accept_licence: whether models may be used whose licence is not commercial.
+        token: what other machines show to be served, never logged; None has one made where it is needed.
     """
 
     home: Path
@@ -37,6 +38,7 @@ class Settings:
     workers: int = 0
     trust_remote_code: bool = False
     accept_licence: bool = False
+    token: str | None = None
 
     @classmethod
     def load(
@@ -68,6 +70,7 @@ class Settings:
             workers=count or min(8, os.cpu_count() or 1),
             trust_remote_code=trust_remote_code or _yes("OMNIA_TRUST_REMOTE_CODE"),
             accept_licence=accept_licence or _yes("OMNIA_ACCEPT_LICENCE"),
+            token=env.get("OMNIA_TOKEN") or None,
         )
 
     def model_for(self, active: str | None) -> str:

@@ -97,6 +97,7 @@ class Indexing(Base):
     kind: Mapped[str] = mapped_column(String(16))
     segments: Mapped[int]
     notes: Mapped[str] = mapped_column(Text, default="")  # what was left out, one note a line
+    duration_s: Mapped[float | None]  # None for what does not last, and where an older version indexed it
     indexed_at: Mapped[float]  # seconds since the epoch
 
 

@@ -21,11 +21,20 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """Which segments may match; None means any."""
+    """Which segments may match; None means any.
+
+    Args:
+        languages: ISO 639-1 codes; segments whose language is not known do not match.
+        phrases: each must be among the segment's words, in this order, upper and lower case alike.
+        without: none of these phrases may be among them; what has no words has none of them.
+    """
 
     kinds: frozenset[Kind] | None = None
     evidence: frozenset[Evidence] | None = None
     contents: frozenset[str] | None = None
+    languages: frozenset[str] | None = None
+    phrases: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 ANYWHERE = Where()
@@ -58,6 +67,13 @@ class VectorStore(ABC):
 
         Args:
             where: one filter for all query vectors, or Q of them, one for each.
+        """
+
+    @abstractmethod
+    def search_words(self, text: str, *, limit: int, where: Where = ANYWHERE) -> list[Hit]:
+        """The segments that hold words of `text`, best first by BM25, at most `limit`; upper and lower case are one.
+
+        A hit's score is the sum over the words that it holds: the rarer a word is here, the more it gives.
         """
 
     @abstractmethod

@@ -24,7 +24,7 @@ from data.errors import StoreUnavailableError
 from data.records import Evidence, Kind
 from data.vectors import Where
 
-WIRE_VERSION = 2
+WIRE_VERSION = 3
 NONCE_HEADER = "x-omnia-nonce"
 PROOF_HEADER = "x-omnia-proof"
 ADDRESS_FILE = "owner.json"
@@ -131,16 +131,22 @@ def where_to_json(where: Where) -> Header:
         "kinds": None if where.kinds is None else sorted(where.kinds),
         "evidence": None if where.evidence is None else sorted(where.evidence),
         "contents": None if where.contents is None else sorted(where.contents),
+        "languages": None if where.languages is None else sorted(where.languages),
+        "phrases": where.phrases,
+        "without": where.without,
     }
 
 
 def where_from_json(body: Mapping[str, Any]) -> Where:
     """The filter that `where_to_json` wrote."""
-    kinds, evidence, contents = body["kinds"], body["evidence"], body["contents"]
+    kinds, evidence, contents, languages = (body[name] for name in ("kinds", "evidence", "contents", "languages"))
     return Where(
         kinds=None if kinds is None else frozenset(Kind(kind) for kind in kinds),
         evidence=None if evidence is None else frozenset(Evidence(one) for one in evidence),
         contents=None if contents is None else frozenset(contents),
+        languages=None if languages is None else frozenset(languages),
+        phrases=tuple(body["phrases"]),
+        without=tuple(body["without"]),
     )
 
 

@@ -229,9 +229,9 @@ class _Ingest:
             return
         with self.lock:
             first, *copies = self.at_work.pop(step.content)
-            self.keeper.promise(step.content, step.kind)
+            lasts_s = self.keeper.promise(step.content, step.kind)
             outcome = _indexed(first, step.content, step.kind)
-            self.keeper.outcomes.append(replace(outcome, segments=step.segments, notes=step.notes))
+            self.keeper.outcomes.append(replace(outcome, segments=step.segments, notes=step.notes, duration_s=lasts_s))
             self._account(first, FileState.INDEXED, embedded=True)
             self.report.notes += bool(step.notes)
             for copy in copies:

@@ -22,7 +22,7 @@ _UPSERT_SEGMENTS = 64  # together: each call waits for whoever else uses the sto
 _COMMIT_SEGMENTS = 1_000  # vectors between two flushes at most
 _COMMIT_S = 1.0  # and seconds: a finished file can be found soon after
 _COMMIT_FILES = 500
-_SNIPPET_CHARACTERS = 400
+_SNIPPET_CHARACTERS = 2_000  # of a passage, which is hardly ever as long
 
 
 class Keeper:
@@ -45,7 +45,7 @@ class Keeper:
         self._lock = lock
         self._store: VectorStore | None = None
         self._embedded: list[tuple[list[SegmentRecord], Vectors]] = []  # to be upserted together
-        self._begun: set[str] = set()  # contents of which some segments are embedded, and maybe not all
+        self._begun: dict[str, float] = {}  # contents of which some segments are embedded, with where the last one ends
         self._unsaved = 0  # segments upserted since the last flush
         self._committed_at = time.monotonic()
 
@@ -77,19 +77,24 @@ class Keeper:
             for number, segment in zip(step.numbers, step.segments, strict=True)
         ]
         self._embedded.append((records, step.vectors))
-        self._begun.add(step.content)
+        ends = (segment.span.end_s or 0.0 for segment in step.segments)
+        self._begun[step.content] = max([self._begun.get(step.content, 0.0), *ends])
         if sum(len(some) for some, _ in self._embedded) >= _UPSERT_SEGMENTS:
             self._upsert()
 
-    def promise(self, content: str, kind: Kind) -> None:
-        """All of a content was taken: its outcomes may be recorded from the next commit on; the lock is held."""
+    def promise(self, content: str, kind: Kind) -> float | None:
+        """All of a content was taken: its outcomes may be recorded from the next commit on; the lock is held.
+
+        Returns:
+            How long it lasts, in seconds; None for what does not last.
+        """
         self.promised[content] = kind
-        self._begun.discard(content)
+        return self._begun.pop(content, 0.0) or None
 
     def drop(self, content: str) -> None:
         """Delete what was taken of a content that cannot be embedded to its end."""
         if content in self._begun:
-            self._begun.remove(content)
+            del self._begun[content]
             self._upsert()
             self.store().delete({content})
 

@@ -56,7 +56,7 @@ def test_words_files_not_kind_and_limit_make_one_query(shelf, capsys, tmp_path):
     assert len(json.loads(out)["results"]) == 2
     code, out, err = run(capsys, "dog", "--kind", "video", "--json")
     assert (code, json.loads(out)["results"]) == (0, [])
-    assert "no file of the kinds asked for" in err
+    assert "leave out a kind" in err
 
 
 def test_the_table_shows_score_kind_path_and_words(shelf, capsys):

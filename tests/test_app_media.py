@@ -81,8 +81,8 @@ def test_what_can_carry_a_script_is_a_download(client, shelf, tmp_path, name):
         "/api/media/1%00",
         "/api/media/clip.mp4",
         "/api/media/99999999999999999999999999",
-        "/api/preview/999",
-        "/api/preview/..%2fclip.mp4",
+        "/api/thumb/999",
+        "/api/thumb/..%2fclip.mp4",
     ],
 )
 def test_what_is_not_a_number_of_the_library_is_not_found(client, path):
@@ -127,7 +127,7 @@ def test_a_preview_is_drawn_once(client, shelf, clip):
 
 @pytest.mark.parametrize("asked", ["t=x", "t=-1", "t=nan", "t=inf", "page=0", "page=x", "side=big"])
 def test_a_moment_that_is_no_number_is_refused(client, shelf, clip, asked):
-    assert client.get(f"/api/preview/{shelf.id_of(clip)}?{asked}").status_code == 400
+    assert client.get(f"/api/thumb/{shelf.id_of(clip)}?{asked}").status_code == 400
 
 
 def test_previews_do_not_grow_past_their_limit(shelf, tmp_path):
@@ -145,4 +145,4 @@ def test_previews_do_not_grow_past_their_limit(shelf, tmp_path):
 def test_urls_carry_the_moment():
     assert media_url(3) == "/api/media/3"
     assert media_url(3, start_s=12.4) == "/api/media/3#t=12.40"
-    assert preview_url(3, page=2) == "/api/preview/3?side=640&page=2"
+    assert preview_url(3, page=2) == "/api/thumb/3?side=640&page=2"

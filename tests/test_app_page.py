@@ -73,6 +73,27 @@ def test_words_and_kind_in_the_url_are_asked(page, shelf, tmp_path):
     assert names(page) == ["red.png"]
 
 
+def test_tokens_become_chips_and_a_click_takes_one_away(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params["q"] = "dog type:png longer:soon"
+    page.run()
+    assert not page.exception
+    assert names(page) == ["red.png"]
+    assert page.button(key="chip-0").label == r"type\:png"
+    assert any(r"longer\:soon" in caption.value for caption in page.caption)
+    page.button(key="chip-0").click().run()
+    assert page.text_input(key="q").value == "dog longer:soon"
+    assert len(names(page)) == 4
+
+
+def test_filters_alone_ask_for_words_beside_them(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params["q"] = "type:png"
+    page.run()
+    assert not page.exception
+    assert "beside the filters" in page.info[0].value
+
+
 def test_typing_finds_and_more_like_this_goes_on(page, shelf, tmp_path):
     fill(shelf, tmp_path)
     page.run()

@@ -10,9 +10,9 @@ import pytest
 from fakes import Shelf, text
 from PIL import Image
 
-from app.query import BadQueryError, FilePart, Query, SegmentPart, TextPart
+from app.query import BadQueryError, FilePart, Filters, Query, SegmentPart, TextPart
 from data.errors import UnreadableMediaError
-from data.records import Evidence, Kind
+from data.records import Evidence, FileChoice, Kind
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def painted(media: Path, name: str, colour: tuple[int, int, int]) -> Path:
     return media / name
 
 
-def ask(shelf: Shelf, *parts, kinds=(), limit=20):
-    query = Query(parts=tuple(parts), kinds=frozenset(kinds), limit=limit)
+def ask(shelf: Shelf, *parts, kinds=(), limit=20, **filters):
+    query = Query(parts=tuple(parts), filters=Filters(kinds=frozenset(kinds), **filters), limit=limit)
     return shelf.library.service().search(query).results
 
 
@@ -72,6 +72,49 @@ def test_a_mix_prefers_what_has_both(shelf, media):
     results = ask(shelf, TextPart("dog"), TextPart("night"))
     # cosines with the two wishes: both 1/√2 + 1/√2, the others 1 + 0
     assert names(results)[0] == "both.txt"
+
+
+def test_the_very_words_count_beside_what_they_mean(shelf, media):
+    # For the model all names are "other": these four are alike to it.
+    for name in ("amelie", "bruno", "chiara", "dunja"):
+        shelf.put(written(media, f"{name}.txt", f"{name} and her dog went away"))
+    results = ask(shelf, TextPart("Chiara"))
+    assert names(results)[0] == "chiara.txt"
+    assert results[0].score > results[1].score
+    assert results[1].score == pytest.approx(results[3].score)
+
+
+def test_words_are_found_where_the_model_would_not_look(shelf, media):
+    for number in range(300):
+        shelf.put(written(media, f"{number}.txt", f"{number} invoice"))
+    shelf.put(written(media, "dogs.txt", "dog dog dog 4711"))
+    assert "dogs.txt" not in names(ask(shelf, TextPart("other"), limit=10))
+    assert names(ask(shelf, TextPart("4711"), limit=10))[0] == "dogs.txt"
+
+
+def test_filters_leave_out_what_they_do_not_fit(shelf, media):
+    folder = media / "Trips"
+    folder.mkdir()
+    shelf.put(written(media, "dog.txt", "dog and the red kite"))
+    shelf.put(written(folder, "far.txt", "beach dog night"))
+    shelf.put(painted(folder, "red.png", (255, 0, 0)))
+    dog = TextPart("dog")
+    assert names(ask(shelf, dog, files=FileChoice(folders=("trips",)), kinds=[Kind.TEXT])) == ["far.txt"]
+    assert names(ask(shelf, dog, files=FileChoice(suffixes=("png",)))) == ["red.png"]
+    assert names(ask(shelf, dog, evidence=frozenset({Evidence.SEEN}))) == ["red.png"]
+    assert names(ask(shelf, dog, phrases=("red kite",))) == ["dog.txt"]
+    assert set(names(ask(shelf, dog, without=("kite",)))) == {"far.txt", "red.png"}
+    assert ask(shelf, dog, evidence=frozenset({Evidence.SAID})) == ()
+    assert ask(shelf, dog, files=FileChoice(longer_s=1)) == ()
+
+
+def test_a_filter_that_fits_many_files_leaves_the_others_out_too(shelf, media, monkeypatch):
+    monkeypatch.setattr("app.search._FEW", 3)
+    for number in range(12):
+        shelf.put(written(media, f"{number}.txt", f"dog {number}"))
+        shelf.put(written(media, f"{number}.md.txt", f"dog night {number}"))
+    found = names(ask(shelf, TextPart("dog"), limit=30, files=FileChoice(suffixes=("md.txt",))))
+    assert sorted(found) == sorted(f"{number}.md.txt" for number in range(12))
 
 
 def test_not_like_this_pushes_down(shelf, media):

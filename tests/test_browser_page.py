@@ -159,6 +159,26 @@ def test_a_file_dropped_anywhere_is_searched_by(page):
     page.screenshot(path=SCREENSHOTS / "dropped.png")
 
 
+def test_filter_chips_go_by_a_click_and_the_url_brings_everything_back(page, browser):
+    ask(page, "dog kind:image type:png")
+    chips = ".st-key-chips [class*='st-key-chip-']"
+    assert [chip.locator("p").first.inner_text() for chip in page.locator(chips).all()] == ["kind:image", "type:png"]
+    assert page.locator(".om-name").all_inner_texts() == ["red.png"]
+    page.screenshot(path=SCREENSHOTS / "chips.png")
+    again = browser.new_page()
+    again.goto(page.url)
+    settle(again)
+    assert again.locator(".om-name").all_inner_texts() == ["red.png"]
+    assert again.locator(chips).count() == 2
+    again.close()
+    for left in (1, 0):
+        page.locator(f"{chips} button").first.click()
+        page.wait_for_function("([chips, left]) => document.querySelectorAll(chips).length == left", arg=[chips, left])
+    settle(page)
+    assert page.get_by_placeholder("a dog on a beach").input_value() == "dog"
+    assert page.locator(".om-name").count() > 1
+
+
 def test_more_like_this_asks_again(page):
     ask(page, "dog")
     page.get_by_text("More like this").first.click()

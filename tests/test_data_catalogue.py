@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from sqlalchemy.engine import Engine
 
 from data.catalogue import Catalogue, LibraryModel, Outcome, open_catalogue
 from data.errors import StoreUnavailableError
-from data.records import FileState, Kind
+from data.records import FileChoice, FileState, Kind
 from data.tables import Base
 
 HASH = "ab" * 32
@@ -93,6 +94,43 @@ def test_an_indexed_file_is_settled_under_its_fingerprint_only(catalogue: Catalo
     assert not catalogue.known(["/m/a.png"], "fp-2")["/m/a.png"].settled
     assert catalogue.indexed_kind(HASH, "fp-1") is Kind.IMAGE
     assert catalogue.indexed_kind(HASH, "fp-2") is None
+
+
+def test_contents_are_chosen_by_where_their_files_lie_when_they_changed_and_how_long_they_last(
+    catalogue: Catalogue,
+) -> None:
+    run = catalogue.begin_run("/m", "fp")
+    files = {  # content: path, mtime, duration
+        "a": ("/m/2024/Trips/beach.MP4", 1_000, 31.0),
+        "b": ("/m/2024/trips and more/page.pdf", 2_000, None),
+        "c": ("/m/trips/50%_off/song.mp3", 3_000, 30.0),
+        "d": ("/m/other/x.mp4.txt", 4_000, None),
+    }
+    outcomes = [
+        replace(indexed(path, content=content), mtime_ns=mtime_ns, duration_s=duration_s)
+        for content, (path, mtime_ns, duration_s) in files.items()
+    ]
+    catalogue.record(run, "fp", [*outcomes, failed("/m/2024/trips/broken.mp4")])
+
+    def chosen(**choice: Any) -> str:
+        return "".join(sorted(catalogue.chosen(FileChoice(**choice), "fp")))
+
+    assert chosen() == "abcd"
+    assert chosen(folders=("trips",)) == "ac"
+    assert chosen(folders=("2024/trips/",)) == "a"
+    assert chosen(folders=("trips", "other")) == "acd"
+    assert chosen(folders=("50%_off",)) == "c"
+    assert chosen(folders=("50%off", "5__off")) == ""
+    assert chosen(folders=("/m/2024",)) == "ab"
+    assert chosen(folders=("/m/20",)) == ""
+    assert chosen(suffixes=("mp4",)) == "a"
+    assert chosen(suffixes=(".PDF", "mp3")) == "bc"
+    assert chosen(since_ns=2_000, before_ns=4_000) == "bc"
+    assert chosen(longer_s=30.0) == "ac"
+    assert chosen(longer_s=30.5) == "a"
+    assert chosen(shorter_s=30.5) == "c"
+    assert chosen(folders=("trips",), suffixes=("mp3",), longer_s=1) == "c"
+    assert catalogue.chosen(FileChoice(), "another") == set()
 
 
 def test_a_copy_is_found_by_its_content(catalogue: Catalogue) -> None:

@@ -172,6 +172,54 @@ def test_each_query_may_have_a_filter_of_its_own(store):
 
 
 @each_home
+def test_words_are_found_by_how_rare_they_are_and_keep_to_where(store):
+    records, vectors = made(0, 12)
+    said = ["a red kite", "a red red balloon", "the kite museum, opened in a red house by the sea", "Zürich", "海", ""]
+    records = [replace(record, snippet=text) for record, text in zip(records, said * 2, strict=True)]
+    store.upsert(records[:6], vectors[:6])
+    hits = store.search_words("RED kite?", limit=10)
+    assert [hit.segment for hit in hits] == [records[0], records[2], records[1]]
+    assert hits[0].score > hits[1].score > hits[2].score > 0
+    assert [hit.segment for hit in store.search_words("red", limit=1)] == [records[1]]
+    for text, right in (("ZÜRICH", 3), ("海", 4)):
+        assert [hit.segment for hit in store.search_words(text, limit=10)] == [records[right]]
+    for nothing in ("", " ?! ", "unknown"):
+        assert store.search_words(nothing, limit=10) == []
+    only = Where(evidence=frozenset({records[0].evidence}))
+    assert [hit.segment for hit in store.search_words("red kite", limit=10, where=only)] == [records[0]]
+    assert store.search_words("red", limit=10, where=Where(kinds=frozenset())) == []
+    store.delete({records[0].content})
+    assert store.search_words("red", limit=10) == []
+
+
+@each_home
+def test_phrases_languages_and_words_left_out_are_kept_to(store):
+    records, vectors = made(0, 4)
+    said = ["the red kite flew over the harbour", "a kite, red and blue", "", "le cerf-volant rouge"]
+    spoken = ["en", "en", None, "fr"]
+    records = [
+        replace(record, snippet=text, language=language)
+        for record, text, language in zip(records, said, spoken, strict=True)
+    ]
+    store.upsert(records, vectors)
+
+    def found(**where):
+        (hits,) = store.search(vectors[:1], limit=10, where=Where(**where))
+        assert store.count(Where(**where)) == len(hits)
+        return sorted(records.index(hit.segment) for hit in hits)
+
+    assert found(phrases=("Red Kite",)) == [0]
+    assert found(phrases=("kite red",)) == [1]
+    assert found(phrases=("kite", "blue")) == [1]
+    assert found(without=("kite",)) == [2, 3]
+    assert found(without=("red kite", "rouge")) == [1, 2]
+    assert found(languages=frozenset({"fr"})) == [3]
+    assert found(languages=frozenset({"en"}), without=("blue",)) == [0]
+    hits = store.search_words("kite", limit=10, where=Where(without=("blue",)))
+    assert [hit.segment for hit in hits] == [records[0]]
+
+
+@each_home
 def test_fetch_keeps_the_order_asked_and_leaves_unknown_ids_out(store):
     records, vectors = made(0, 12)
     store.upsert(records, vectors)
@@ -329,6 +377,20 @@ def test_settings_choose_the_home(tmp_path):
     store.close()
     with pytest.raises(StoreUnavailableError, match="no Qdrant server"):
         open_vectors(with_server, fingerprint=FINGERPRINT, dim=DIM)
+
+
+def test_a_collection_of_an_older_version_gets_its_text_index_when_it_is_opened(tmp_path, monkeypatch):
+    records, vectors = made(0, 8)
+    with monkeypatch.context() as older_version:
+        older_version.setattr(data.edge, "_with_indexes", lambda shard: shard)
+        older = EdgeStore(tmp_path, fingerprint=FINGERPRINT, dim=DIM)
+        older.upsert(records, vectors)
+        with pytest.raises(StoreUnavailableError):
+            older.search_words("segment", limit=3)
+        older.close()
+    store = EdgeStore(tmp_path, fingerprint=FINGERPRINT, dim=DIM)
+    assert [hit.segment for hit in store.search_words("5", limit=3)] == [records[5]]
+    store.close()
 
 
 def test_a_shard_that_is_open_elsewhere_is_waited_for_and_then_named(tmp_path, monkeypatch):

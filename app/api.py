@@ -1,0 +1,176 @@
+"""API: the library over HTTP for other programs, described by /api/openapi.json.
+
+Media and thumbnails have routes of their own (`app/media_route.py`).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, FastAPI, File, Form, HTTPException, Request, UploadFile
+from fastapi import Query as Asked
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from app.grammar import understood
+from app.media_route import from_elsewhere, media_url, preview_url
+from app.query import DEFAULT_LIMIT, NOT_WEIGHT, BadQueryError, FilePart, Filters, Part, Query, SegmentPart, TextPart
+from data.errors import MediaError, OmniaError
+from data.records import Evidence, Kind
+
+if TYPE_CHECKING:
+    from app.results import Result
+    from app.wiring import Library
+
+_MOST_RESULTS = 500
+_MOST_FILES = 8
+
+
+class MomentFound(BaseModel):
+    """A place in a file that matched, best first; seconds, pages from 1."""
+
+    evidence: Evidence
+    start_s: float | None
+    end_s: float | None
+    page: int | None
+    snippet: str
+    score: float
+    segment: UUID
+
+
+class FileFound(BaseModel):
+    """A file that matched. `score` estimates, from 0 to 1, how likely it is what was asked for."""
+
+    id: int
+    path: str
+    kind: Kind
+    score: float
+    moments: list[MomentFound]
+    other_paths: list[str]
+    same: bool
+    media: str
+    thumb: str
+
+
+class Found(BaseModel):
+    """The files that answer a question, best first; `hints` tell what of it was not understood."""
+
+    results: list[FileFound]
+    took_ms: dict[str, float]
+    cut: bool
+    hints: list[str] = []
+
+
+class Refused(BaseModel):
+    """Why a question has no answer, one line with the next step."""
+
+    error: str
+
+
+Words = Annotated[str, Asked(description="words and tokens, as in the page's box")]
+Kinds = Annotated[list[Kind], Asked(description="kinds of file; any by default")]
+Unlike = Annotated[list[str], Asked(description="words for what it should not be like")]
+Limit = Annotated[int, Asked(ge=1, le=_MOST_RESULTS, description="most files")]
+
+
+def api(library: Callable[[], Library]) -> FastAPI:
+    """The application to mount at /api.
+
+    Args:
+        library: gives the library when the first request comes.
+    """
+    app = FastAPI(
+        title="Omnia",
+        summary="Find anything in a folder of mixed media by anything.",
+        description=(
+            "Beside what is listed here, `GET /api/media/{id}` gives a file's bytes (with Range) and "
+            "`GET /api/thumb/{id}?t=SECONDS&page=N&side=PIXELS` a JPEG of its moment. "
+            "Where the server is bound to more than this machine, every request brings its token: "
+            "`Authorization: Bearer TOKEN`."
+        ),
+        docs_url=None,  # they would load scripts from elsewhere
+        redoc_url=None,
+        dependencies=[Depends(_asked_by_us)],
+        responses={400: {"model": Refused}, 503: {"model": Refused}},
+    )
+
+    @app.get("/search")
+    def search(q: Words = "", kind: Kinds = [], unlike: Unlike = [], limit: Limit = DEFAULT_LIMIT) -> Found:  # noqa: B006
+        """The files that words find."""
+        return _found(library(), q, kinds=kind, unlike=unlike, limit=limit)
+
+    @app.post("/search")
+    def search_by_example(
+        files: Annotated[
+            list[UploadFile], File(description="photos, sounds, clips, documents", max_length=_MOST_FILES)
+        ],
+        q: Annotated[str, Form()] = "",
+        kind: Annotated[list[Kind], Form()] = [],  # noqa: B006
+        unlike: Annotated[list[str], Form()] = [],  # noqa: B006
+        limit: Annotated[int, Form(ge=1, le=_MOST_RESULTS)] = DEFAULT_LIMIT,
+    ) -> Found:
+        """The files that examples find, with words or without; an example is forgotten once it is answered."""
+        with tempfile.TemporaryDirectory(prefix="omnia-") as folder:
+            examples: list[Part] = []
+            for number, file in enumerate(files):
+                home = Path(folder) / str(number)
+                home.mkdir()
+                path = home / (Path(file.filename or "").name or "example")
+                with path.open("wb") as kept:
+                    while block := file.file.read(1 << 20):
+                        kept.write(block)
+                examples.append(FilePart(path))
+            return _found(library(), q, kinds=kind, unlike=unlike, limit=limit, examples=examples)
+
+    @app.get("/similar/{segment}")
+    def similar(segment: UUID, kind: Kinds = [], limit: Limit = DEFAULT_LIMIT) -> Found:  # noqa: B006
+        """The files most like a moment that an answer named; no model is asked."""
+        return _found(library(), "", kinds=kind, limit=limit, examples=[SegmentPart(segment)])
+
+    @app.exception_handler(OmniaError)
+    def refuse(request: Request, error: OmniaError) -> JSONResponse:
+        status = 400 if isinstance(error, BadQueryError | MediaError) else 503
+        line = str(error)
+        if isinstance(error, MediaError):  # its path is one of ours, which tells nobody anything
+            line = f"{Path(error.path).name}: {error.reason}" + (f" ({error.hint})" if error.hint else "")
+        return JSONResponse({"error": line}, status_code=status)
+
+    return app
+
+
+def _found(
+    library: Library,
+    typed: str,
+    *,
+    kinds: Sequence[Kind],
+    limit: int,
+    unlike: Sequence[str] = (),
+    examples: Sequence[Part] = (),
+) -> Found:
+    asked = understood(typed, Filters(kinds=frozenset(kinds)))
+    avoided = [TextPart(words, NOT_WEIGHT) for words in unlike]
+    parts = (*asked.parts(), *examples, *avoided)
+    answer = library.service().search(Query(parts=parts, filters=asked.filters, limit=limit))
+    told: dict[str, Any] = answer.to_json()
+    for result, each in zip(answer.results, told["results"], strict=True):
+        each |= _addresses(result)
+    return Found(**told, hints=list(asked.hints))
+
+
+def _addresses(result: Result) -> dict[str, str]:
+    """Where the file and a picture of its best moment are."""
+    best = result.moments[0]
+    return {
+        "media": media_url(result.id, start_s=best.start_s),
+        "thumb": preview_url(result.id, start_s=best.start_s, page=best.page),
+    }
+
+
+def _asked_by_us(request: Request) -> None:
+    """Refuse what another site makes a browser ask."""
+    if from_elsewhere(request):
+        raise HTTPException(403, "another site may not ask here")

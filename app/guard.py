@@ -1,0 +1,89 @@
+"""Guard: who may ask. On this machine anybody who has an account; from elsewhere whoever brings the token."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import sys
+from collections.abc import Sequence
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs
+
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.loopback import is_loopback
+
+_COOKIE = "omnia_token"
+_PARAMETER = "token"
+_LASTS_S = 30 * 24 * 3600
+_WITHOUT = "this library needs its token: open /?token=TOKEN once, or send the header Authorization: Bearer TOKEN"
+
+
+def middleware(address: str, *, port: int, hosts: Sequence[str], token: str | None) -> list[Middleware]:
+    """What stands before a server that is bound to an address.
+
+    On this machine alone only its own names are answered to, so that no other site leads a browser here. Elsewhere the
+    token does that and more; without one a new one is made, and said once on the terminal.
+
+    Args:
+        hosts: names that this machine is known by.
+    """
+    if is_loopback(address):
+        return [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
+    if not token:
+        token = secrets.token_urlsafe(32)
+        sys.stderr.write(
+            f"Open http://THIS-MACHINE:{port}/?token={token}\n(a new one each time, unless OMNIA_TOKEN is set)\n"
+        )
+    return [Middleware(Guard, token=token)]
+
+
+class Guard:
+    """Lets through what brings the token: as a header, as a cookie, or once in the address, which sets the cookie.
+
+    The page, its socket and the API are all behind it.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str) -> None:
+        self._app = app
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        asked = parse_qs(scope["query_string"].decode("latin-1")).get(_PARAMETER, [""])[0]
+        if self._is_token(_bearer(headers)) or self._is_token(_cookie(headers)):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["path"] == "/" and self._is_token(asked):
+            await self._welcome()(scope, receive, send)
+        else:
+            await PlainTextResponse(_WITHOUT, status_code=401)(scope, receive, send)
+
+    def _is_token(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode(), self._token.encode())
+
+    def _welcome(self) -> Response:
+        """Keep the token in the browser and out of its address."""
+        response = RedirectResponse("/", status_code=303)
+        response.set_cookie(_COOKIE, self._token, max_age=_LASTS_S, httponly=True, samesite="strict")
+        return response
+
+
+def _bearer(headers: dict[bytes, bytes]) -> str:
+    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _cookie(headers: dict[bytes, bytes]) -> str:
+    try:
+        found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(_COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found else ""

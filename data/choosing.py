@@ -1,0 +1,53 @@
+"""Choosing: which contents a person means by where their files lie, when they changed and how long they last."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select
+
+from data.records import FileChoice, FileState
+from data.switching import is_under
+from data.tables import File, FileOutcome, Indexing, escape_path
+
+
+def chosen_contents(db: Connection, choice: FileChoice, fingerprint: str) -> set[str]:
+    """The contents, indexed under a fingerprint, of the files that a choice means."""
+    query = (
+        select(FileOutcome.content)
+        .join(File, File.id == FileOutcome.file_id)
+        .where(FileOutcome.fingerprint == fingerprint, FileOutcome.state == FileState.INDEXED.value)
+        .where(*_conditions(choice))
+    )
+    if choice.longer_s is not None or choice.shorter_s is not None:
+        same = (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == FileOutcome.fingerprint)
+        query = query.join(Indexing, same).where(*_lasting(choice))
+    return {content for content in db.execute(query).scalars() if content is not None}
+
+
+def _conditions(choice: FileChoice) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if choice.folders:
+        found.append(or_(*(_lies_in(folder) for folder in choice.folders)))
+    if choice.suffixes:
+        endings = (f".{suffix.lower().lstrip('.')}" for suffix in choice.suffixes)
+        path = func.lower(File.path)
+        found.append(or_(*(func.substr(path, func.length(path) + 1 - len(one), len(one)) == one for one in endings)))
+    if choice.since_ns is not None:
+        found.append(FileOutcome.mtime_ns >= choice.since_ns)
+    if choice.before_ns is not None:
+        found.append(FileOutcome.mtime_ns < choice.before_ns)
+    return found
+
+
+def _lies_in(folder: str) -> ColumnElement[bool]:
+    if folder.startswith("/"):
+        return is_under(folder)
+    return func.lower(File.path).contains(escape_path(f"/{folder.strip('/').lower()}/"), autoescape=True)
+
+
+def _lasting(choice: FileChoice) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if choice.longer_s is not None:
+        found.append(Indexing.duration_s >= choice.longer_s)
+    if choice.shorter_s is not None:
+        found.append(Indexing.duration_s < choice.shorter_s)
+    return found

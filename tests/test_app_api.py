@@ -1,0 +1,143 @@
+"""The API: the same answers as the page's, for other programs."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from fakes import Shelf, text
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from app.api import api
+from app.media_route import routes
+from app.previews import PreviewCache
+from data.errors import StoreUnavailableError
+from data.records import Evidence, Kind
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    shelf = Shelf(tmp_path / "home")
+    yield shelf
+    shelf.library.close()
+
+
+@pytest.fixture
+def client(shelf, tmp_path):
+    shelf.library.previews = lambda: PreviewCache(tmp_path / "cache", readers=shelf.readers)
+    app = Starlette(routes=[*routes(lambda: shelf.library), Mount("/api", api(lambda: shelf.library))])
+    with TestClient(app, base_url="http://localhost") as client:
+        yield client
+
+
+@pytest.fixture
+def filled(shelf, tmp_path):
+    for name, line in {"dog.txt": "dog", "wet.txt": "dog rain", "city.txt": "city"}.items():
+        (tmp_path / name).write_text(line)
+        shelf.put(tmp_path / name)
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "red.png")
+    shelf.put(tmp_path / "red.png")
+    clip = tmp_path / "walk.mp4"
+    clip.write_bytes(b"not decoded here")
+    shelf.put(clip, [text("dog beach", kind=Kind.VIDEO, evidence=Evidence.SAID, start_s=12.4, end_s=15.0)])
+    return shelf
+
+
+def names(answer) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [Path(result["path"]).name for result in answer.json()["results"]]
+
+
+def test_words_find_files_with_their_moments_and_addresses(client, filled):
+    answer = client.get("/api/search", params={"q": "dog", "limit": 3})
+    assert "city.txt" not in names(answer)
+    assert len(names(answer)) == 3
+    (walk,) = client.get("/api/search", params={"q": "dog beach", "kind": "video"}).json()["results"]
+    assert walk["moments"][0] | {"segment": "", "score": 0} == {
+        "evidence": "said",
+        "start_s": 12.4,
+        "end_s": 15.0,
+        "page": None,
+        "snippet": "dog beach",
+        "score": 0,
+        "segment": "",
+    }
+    assert walk["media"] == f"/api/media/{walk['id']}#t=12.40"
+    assert client.get(walk["media"]).content == b"not decoded here"
+    assert client.get(walk["thumb"]).headers["content-type"] == "image/jpeg"
+
+
+def test_tokens_narrow_down_and_what_is_none_gets_a_hint(client, filled):
+    answer = client.get("/api/search", params={"q": "dog type:png longer:soon"})
+    assert names(answer) == ["red.png"]
+    assert answer.json()["hints"] == ["longer:soon: write a length as 30s, 5m or 1h20m"]
+
+
+def test_what_it_should_not_be_like_sinks(client, filled):
+    assert names(client.get("/api/search", params={"q": "dog", "unlike": "rain", "kind": "text"}))[0] == "dog.txt"
+    assert names(client.get("/api/search", params={"q": "dog", "unlike": ["rain"]}))[-1] != "dog.txt"
+
+
+def test_a_file_is_a_question_and_is_forgotten(client, filled):
+    picture = io.BytesIO()
+    Image.new("RGB", (5, 5), "red").save(picture, "PNG")
+    found = client.post("/api/search", files={"files": ("../../red dog.png", picture.getvalue())}, data={"limit": "2"})
+    assert names(found)[0] == "red.png"
+    assert len(names(found)) == 2
+    both = client.post(
+        "/api/search",
+        files=[("files", ("a.png", picture.getvalue())), ("files", ("b.txt", b"dog"))],
+        data={"q": "dog", "kind": "text"},
+    )
+    assert names(both)[0] == "dog.txt"
+
+
+def test_more_like_a_moment_leaves_its_own_file_out(client, filled):
+    first = client.get("/api/search", params={"q": "dog", "kind": "text"}).json()["results"][0]
+    found = names(client.get(f"/api/similar/{first['moments'][0]['segment']}"))
+    assert Path(first["path"]).name not in found
+    assert found
+
+
+@pytest.mark.parametrize(
+    ("ask", "status", "why"),
+    [
+        (lambda client: client.get("/api/search"), 400, "nothing to look for"),
+        (lambda client: client.get("/api/search?q=type:png"), 400, "nothing to look for"),
+        (lambda client: client.get(f"/api/similar/{uuid4()}"), 400, "not in the library any more"),
+        (lambda client: client.post("/api/search", files={"files": ("a.xyz", b"?")}), 400, "a.xyz: not a file this"),
+        (lambda client: client.get("/api/search?q=dog&limit=0"), 422, "greater than or equal to 1"),
+        (lambda client: client.get("/api/search?q=dog&limit=100000"), 422, "less than or equal to 500"),
+        (lambda client: client.get("/api/search?q=dog&kind=smell"), 422, "'text', 'image'"),
+        (lambda client: client.get("/api/similar/1"), 422, "valid UUID"),
+        (lambda client: client.post("/api/search", data={"q": "dog"}), 422, "required"),
+        (lambda client: client.get("/api/nothing"), 404, "Not Found"),
+        (lambda client: client.get("/api/search?q=dog", headers={"Sec-Fetch-Site": "cross-site"}), 403, "another site"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_says_why(client, filled, ask, status, why):
+    answer = ask(client)
+    assert answer.status_code == status
+    assert why in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_a_store_that_is_away_is_one_line(client, filled, monkeypatch):
+    def away(*_args, **_more):
+        raise StoreUnavailableError("no Qdrant server answers; start it")
+
+    monkeypatch.setattr(filled.library, "service", away)
+    answer = client.get("/api/search?q=dog")
+    assert (answer.status_code, answer.json()) == (503, {"error": "no Qdrant server answers; start it"})
+
+
+def test_it_describes_itself(client):
+    described = client.get("/api/openapi.json").json()
+    assert set(described["paths"]) == {"/search", "/similar/{segment}"}
+    moment = described["components"]["schemas"]["MomentFound"]
+    assert set(moment["required"]) == {"evidence", "start_s", "end_s", "page", "snippet", "score", "segment"}

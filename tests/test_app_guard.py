@@ -1,0 +1,79 @@
+"""The guard: from elsewhere nobody is served without the token."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from app.guard import Guard, middleware
+from app.loopback import is_loopback
+
+TOKEN = "a long secret"
+
+
+async def _page(request):
+    return PlainTextResponse("the page")
+
+
+async def _socket(socket):
+    await socket.accept()
+    await socket.send_text("hello")
+    await socket.close()
+
+
+@pytest.fixture
+def client():
+    routes = [Route("/", _page), Route("/api/media/1", _page), WebSocketRoute("/stream", _socket)]
+    app = Starlette(routes=routes, middleware=middleware("0.0.0.0", port=1, hosts=["localhost"], token=TOKEN))
+    with TestClient(app, base_url="http://some.machine", follow_redirects=False) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/", "/api/media/1", "/?token=", "/?token=wrong", f"/api/media/1?token={TOKEN}"])
+def test_without_the_token_nothing_is_served(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 401
+    assert "Authorization: Bearer" in answer.text
+    assert client.get(path, headers={"Authorization": "Bearer wrong"}).status_code == 401
+    assert client.get(path, headers={"Cookie": "omnia_token=wrong"}).status_code == 401
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/stream"):
+        pass
+
+
+def test_programs_bring_it_in_a_header(client):
+    assert client.get("/api/media/1", headers={"Authorization": f"Bearer {TOKEN}"}).text == "the page"
+
+
+def test_a_browser_brings_it_once_and_keeps_it_as_a_cookie(client):
+    answer = client.get("/", params={"token": TOKEN})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert client.get("/").text == "the page"
+    with client.websocket_connect("ws://some.machine/stream") as socket:
+        assert socket.receive_text() == "hello"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "[::1]", "localhost", "127.8.0.1"])
+def test_a_loopback_address_needs_none(address):
+    assert is_loopback(address)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.4", "example.org", "localhost.example.org", ""])
+def test_any_other_address_needs_the_token(address):
+    assert not is_loopback(address)
+
+
+def test_here_only_own_names_are_answered_to_and_elsewhere_a_token_is_made(capsys):
+    (here,) = middleware("127.0.0.1", port=8501, hosts=["localhost"], token=None)
+    assert here.cls is TrustedHostMiddleware
+    (made,) = middleware("0.0.0.0", port=8501, hosts=["localhost"], token=None)
+    assert made.cls is Guard
+    assert f"/?token={made.kwargs['token']}" in capsys.readouterr().err
+    assert len(made.kwargs["token"]) >= 40
