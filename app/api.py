@@ -52,6 +52,7 @@ class FileFound(BaseModel):
     moments: list[MomentFound]
     other_paths: list[str]
     same: bool
+    duration_s: float | None
     media: str
     thumb: str
 

@@ -60,7 +60,7 @@ def _video(result: Result, _words: str) -> str:
         return _picture(result, poster, note="this browser cannot play it")
     return (
         f'<div class="om-media"><video controls playsinline preload="none" poster="{_safe(poster)}" '
-        f'src="{_safe(media_url(result.id, start_s=start_s))}"></video></div>'
+        f'src="{_safe(media_url(result.id, start_s=start_s))}"></video></div>{_timeline(result)}'
     )
 
 
@@ -72,7 +72,25 @@ def _audio(result: Result, words: str) -> str:
         if shown_in_browser(result.path)
         else '<span class="om-note">this browser cannot play it</span>'
     )
-    return f'<div class="om-media om-sound"><div class="om-said">{said}</div>{player}</div>'
+    return f'<div class="om-media om-sound"><div class="om-said">{said}</div>{player}</div>{_timeline(result)}'
+
+
+def _timeline(result: Result) -> str:
+    """The whole recording as a line with its moments on it, each a way to play from there."""
+    if not result.duration_s or not shown_in_browser(result.path):
+        return ""
+    marks = []
+    for moment in result.moments:
+        if moment.start_s is None or moment.start_s >= result.duration_s:
+            continue
+        end_s = min(moment.end_s or moment.start_s, result.duration_s)
+        left, width = (100 * part / result.duration_s for part in (moment.start_s, end_s - moment.start_s))
+        marks.append(
+            f'<button class="om-mark om-{moment.evidence.value}" data-seek="{moment.start_s:.2f}" '
+            f'style="left:{left:.2f}%;width:{width:.2f}%;opacity:{0.35 + 0.65 * moment.score:.2f}" '
+            f'title="{_VERBS[moment.evidence]} {clock(moment.start_s)}, play from here"></button>'
+        )
+    return f'<div class="om-timeline" title="{clock(result.duration_s)} long">{"".join(marks)}</div>' if marks else ""
 
 
 def _document(result: Result, words: str) -> str:

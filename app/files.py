@@ -57,6 +57,7 @@ def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = 
         moments=best_moments(hits),
         other_paths=tuple(file.path for file in others),
         same=same,
+        duration_s=first.duration_s,
     )
 
 

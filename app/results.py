@@ -42,6 +42,7 @@ class Result:
         same: the bytes are those of a file in the query.
         score: of its best moment.
         moments: best first, never empty.
+        duration_s: how long the recording lasts; None for what does not last, and where it is not known.
     """
 
     id: int
@@ -53,6 +54,7 @@ class Result:
     moments: tuple[Moment, ...]
     other_paths: tuple[str, ...] = ()
     same: bool = False
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,7 @@ def _result_json(result: Result) -> dict[str, Any]:
         "id": result.id,
         "other_paths": list(result.other_paths),
         "same": result.same,
+        "duration_s": _rounded(result.duration_s),
     }
 
 

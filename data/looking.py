@@ -125,8 +125,13 @@ def under(fingerprint: str | None) -> ColumnElement[bool]:
 
 def file_records(db: Connection, condition: ColumnElement[bool]) -> list[FileRecord]:
     """The files and outcomes of which a condition holds, by path."""
-    query = select(File.id, File.path, Root.path.label("root"), FileOutcome.__table__).select_from(File)
-    query = query.join(FileOutcome, FileOutcome.file_id == File.id).join(Root, Root.id == File.root_id)
+    same = (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == FileOutcome.fingerprint)
+    query = (
+        select(File.id, File.path, Root.path.label("root"), Indexing.duration_s, FileOutcome.__table__)
+        .join(FileOutcome, FileOutcome.file_id == File.id)
+        .join(Root, Root.id == File.root_id)
+        .outerjoin(Indexing, same)
+    )
     return [_file_record(row) for row in db.execute(query.where(condition).order_by(File.path))]
 
 
@@ -184,4 +189,5 @@ def _file_record(row: Any) -> FileRecord:
         reason=row.reason,
         hint=row.hint,
         attempts=row.attempts,
+        duration_s=row.duration_s,
     )

@@ -96,6 +96,7 @@ class FileRecord:
         fingerprint: the model and preprocessing under which `state` was reached.
         reason: why it was skipped or failed, one line; "" when indexed.
         hint: what to do about it, one line; "" when there is nothing to do.
+        duration_s: how long the recording lasts; None for what does not last, and where it is not known.
     """
 
     id: int
@@ -110,6 +111,7 @@ class FileRecord:
     reason: str = ""
     hint: str = ""
     attempts: int = 0
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,10 +118,11 @@ class Shelf:
         ]
         vectors = np.concatenate([self.model.embed([segment]) for segment in found])
         self.library.store().upsert(records, vectors)
-        self.record(path, found[0].kind, content, len(found))
+        lasts_s = max((segment.span.end_s or 0.0) for segment in found)
+        self.record(path, found[0].kind, content, len(found), duration_s=lasts_s or None)
         return content
 
-    def record(self, path: Path, kind: Kind, content: str, segments: int) -> None:
+    def record(self, path: Path, kind: Kind, content: str, segments: int, *, duration_s: float | None = None) -> None:
         """Make the catalogue know a path."""
         catalogue = self.library.catalogue()
         run = catalogue.begin_run(str(path.parent), self.fingerprint)
@@ -133,6 +134,7 @@ class Shelf:
             kind=kind,
             content=content,
             segments=segments,
+            duration_s=duration_s,
         )
         catalogue.record(run, self.fingerprint, [outcome])
         catalogue.finish_run(run, str(path.parent), sweep=False)

@@ -141,6 +141,17 @@ def test_typing_finds_and_a_click_plays_from_the_moment(page):
     page.screenshot(path=SCREENSHOTS / "typed.png")
 
 
+def test_the_timeline_shows_where_the_moments_are_and_plays_from_there(page):
+    ask(page, "dog beach")
+    marks = page.locator(".om-video .om-timeline .om-mark")
+    places = marks.evaluate_all("all => all.map(mark => [mark.dataset.seek, parseFloat(mark.style.left)])")
+    assert sorted(places) == [["12.40", 82.67], ["3.00", 20]], "of 15 seconds that are known"
+    page.locator(".om-mark.om-seen").click()
+    page.wait_for_function("document.querySelector('.om-video video').currentTime > 3.2")
+    assert page.evaluate("document.querySelector('.om-video video').currentTime") < 10
+    page.screenshot(path=SCREENSHOTS / "timeline.png")
+
+
 def test_the_player_itself_starts_at_the_moment(page):
     ask(page, "dog")
     video = page.locator(".om-video video")

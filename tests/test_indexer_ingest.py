@@ -16,7 +16,7 @@ import pytest
 from data.catalogue import open_catalogue
 from data.errors import BadSettingsError, EmbeddingFailedError
 from data.owner import open_shared
-from data.records import Evidence, FileState
+from data.records import Evidence, FileChoice, FileState
 from embedder.media.sandbox import ReaderPool
 from embedder.segment import Segment
 from indexer.ingest import ingest
@@ -92,6 +92,17 @@ def test_everything_found_is_accounted_for_and_a_second_run_does_nothing(bench: 
     second = bench.run()
     assert (second["indexed"], second["unchanged"], second["skipped"], second["failed"]) == (0, 2, 2, 1)
     assert second["seen_by_model"] == 0
+
+
+def test_how_long_a_recording_lasts_is_known_afterwards(bench: Bench) -> None:
+    make_media.wav(bench.media / "hum.wav", make_media.tone(12.5))
+    bench.write("a.txt", "a dog on the beach")
+    bench.run()
+    paths = [str(bench.media / name) for name in ("a.txt", "hum.wav")]
+    text, hum = bench.library.catalogue.files_at(paths, "fake-1")
+    assert text.duration_s is None
+    assert hum.duration_s == pytest.approx(12.5, abs=0.1)
+    assert len(bench.library.catalogue.chosen(FileChoice(longer_s=12), "fake-1")) == 1
 
 
 def test_rename_and_copy_do_not_call_the_model(bench: Bench) -> None:
