@@ -24,7 +24,7 @@ _MARKDOWN = re.compile(r"[\\`*_\[\](){}:$~<>#+|!-]")
 _ASKING = "a dog on a beach · rain at night · “the meeting moved to Friday” · kind:video after:2024"
 _HELP = (
     "Narrow down with `kind:video`, `in:trips/`, `type:pdf`, `after:2024-05`, `before:2024-06-15`, `longer:30s`, "
-    '`shorter:5m`, `evidence:said`, `lang:fr`, `"word for word"` and `-not this`.'
+    '`shorter:5m`, `evidence:said`, `lang:fr`, `"word for word"` and `-not this`. In recordings: `rain then applause`.'
 )
 
 
@@ -37,6 +37,7 @@ class Question:
     """
 
     parts: tuple[Part, ...]
+    then: tuple[TextPart, ...]
     filters: Filters
     words: str
 
@@ -92,7 +93,12 @@ def question(library: Library) -> Question:
     wished = any(part.weight > 0 for part in parts)
     if asked.tokens and not wished:
         st.info("Type what to look for beside the filters, or drop an example.", icon=":material/filter_alt:")
-    return Question(parts=tuple(parts) if wished else (), filters=asked.filters, words=asked.words)
+    return Question(
+        parts=tuple(parts) if wished else (),
+        then=tuple(map(TextPart, asked.then)),
+        filters=asked.filters,
+        words=" ".join([asked.words, *asked.then]),
+    )
 
 
 def _chips(asked: Asked) -> None:

@@ -27,6 +27,7 @@ _EXAMPLES = """examples:
   python -m app search --file hum.wav --kind video
   python -m app search "city at night" --not rain --limit 5 --json
   python -m app search --batch queries.jsonl > answers.jsonl
+  python -m app search rain then applause
   python -m app search harbour kind:video in:trips/ after:2024-05 longer:30s
   python -m app search -- '"red kite" lang:en type:pdf,txt -museum'
 
@@ -148,7 +149,7 @@ def _search(options: argparse.Namespace) -> int:
     else:
         from app.table import table
 
-        _print(table(answer, words=asked.words, colour=sys.stdout.isatty()))
+        _print(table(answer, words=" ".join([asked.words, *asked.then]), colour=sys.stdout.isatty()))
     return 0
 
 
@@ -263,7 +264,7 @@ def _query(asked: Asked, *, files: Sequence[Path], avoid: Sequence[str], limit: 
     parts += [TextPart(text, NOT_WEIGHT) for text in avoid]
     if not any(part.weight > 0 for part in parts):
         raise BadQueryError("nothing to look for; give WORDS or --file PATH")
-    return Query(parts=tuple(parts), filters=asked.filters, limit=limit)
+    return Query(parts=tuple(parts), then=tuple(map(TextPart, asked.then)), filters=asked.filters, limit=limit)
 
 
 def _print(text: str) -> None:

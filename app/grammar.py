@@ -1,5 +1,6 @@
 """Grammar: what a person typed into the box, as words and filters.
 
+    rain then applause
     dog on a beach  kind:video  in:trips/  after:2024-05  longer:30s  "exact phrase"  -rain
 
 Free words are looked for by what they mean; tokens narrow down. What looks like a token and is none stays words and
@@ -24,6 +25,7 @@ _HAS_LETTERS = re.compile(r"\w")
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 _LENGTH = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+(?:\.\d+)?)s?)?")
 _ALIKE = 0.7  # of a key that was mistyped
+_THEN = "then"
 _MANY = ","  # between values of which any will do
 
 
@@ -42,12 +44,14 @@ class Asked:
 
     Args:
         words: what is looked for by what it means; "" where tokens are all there is.
+        then: what follows it in the same recording, one after the other.
         avoided: what it should not be like.
         tokens: in the order typed.
         hints: what was not understood, each with the next step.
     """
 
     words: str
+    then: tuple[str, ...]
     avoided: tuple[str, ...]
     filters: Filters
     tokens: tuple[Token, ...]
@@ -65,7 +69,8 @@ class _NotUnderstoodError(Exception):
 
 def understood(text: str, filters: Filters = ANYTHING) -> Asked:
     """What a person typed, on top of filters that hold anyway."""
-    words: list[str] = []
+    words: list[list[str]] = [[]]  # of each thing in a sequence
+    thens: list[Token] = []
     avoided: list[str] = []
     tokens: list[Token] = []
     hints: list[str] = []
@@ -96,13 +101,25 @@ def understood(text: str, filters: Filters = ANYTHING) -> Asked:
             avoided.append(said)
             filters = replace(filters, without=(*filters.without, said))
         else:
-            words.append(said)
+            if said == _THEN and found["phrase"] is None:
+                thens.append(Token(said, *found.span()))
+                words.append([])
+            else:
+                words[-1].append(said)
             if found["phrase"] is not None:
                 filters = replace(filters, phrases=(*filters.phrases, said))
         if minus or found["phrase"] is not None:
             tokens.append(Token(found.group(), *found.span()))
+    things = [" ".join(each) for each in words]
+    if not all(things):  # "then" at an end is a word like others
+        things, thens = [" ".join(f" {_THEN} ".join(things).split())], []
     return Asked(
-        words=" ".join(words), avoided=tuple(avoided), filters=filters, tokens=tuple(tokens), hints=tuple(hints)
+        words=things[0],
+        then=tuple(things[1:]),
+        avoided=tuple(avoided),
+        filters=filters,
+        tokens=tuple(sorted([*tokens, *thens], key=lambda token: token.start)),
+        hints=tuple(hints),
     )
 
 

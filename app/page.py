@@ -70,7 +70,7 @@ def _header(counts: str) -> str:
 
 def _answers(library: Library, asked: Question) -> None:
     shown = st.session_state.setdefault("shown", _PAGE_SIZE)
-    answer = service(library).search(Query(parts=asked.parts, filters=asked.filters, limit=shown))
+    answer = service(library).search(Query(parts=asked.parts, then=asked.then, filters=asked.filters, limit=shown))
     if not answer.results:
         _nothing(library)
         return

@@ -80,10 +80,12 @@ class Query:
     """One question: a mix of parts, what the answer must be, and how many files to answer with.
 
     Args:
+        then: what follows in the same recording, one after the other; with it only recordings answer.
         limit: most results to answer with, at least 1.
     """
 
     parts: tuple[Part, ...]
+    then: tuple[TextPart, ...] = ()
     filters: Filters = ANYTHING
     limit: int = DEFAULT_LIMIT
 

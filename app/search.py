@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,12 +13,13 @@ import numpy as np
 
 from app.files import first_files, result_of
 from app.parts import PartReader
-from app.query import BadQueryError, FilePart, Filters, Query, SegmentPart
+from app.query import BadQueryError, FilePart, Filters, Part, Query, SegmentPart, TextPart
 from app.relevance import Background, Levels, levels, log_odds, relevance, sense_of
 from app.results import Answer, Result
 from app.scoring import Combinations, PartVectors, combinations, fit, scores
+from app.sequence import in_sequence
 from app.words import words_found
-from data.records import ANY_FILE, Hit, SegmentRecord
+from data.records import ANY_FILE, Hit, Kind, SegmentRecord
 from data.vectors import Vectors, Where
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _HITS_PER_RESULT = 4  # asked for each evidence at first: a file answers with se
 _FEWEST_HITS = 40
 _MOST_HITS = 6_400  # asked of the store at last, when most hits belong to few files
 _MORE = 4
+_LASTING = frozenset({Kind.VIDEO, Kind.AUDIO})
 _FEW = 2_000  # contents that the store is told by name; of more it is slow, and enough of them are among the hits
 
 
@@ -80,11 +82,12 @@ class SearchService:
         _check(query)
         began = time.perf_counter()
         asked = [(part, self._parts.example(part)) for part in query.parts]
-        parts = fit([PartVectors(example.vectors, part.weight) for part, example in asked])
+        first = _Step(query.parts, fit([PartVectors(example.vectors, part.weight) for part, example in asked]))
+        steps = [first, *(self._step(part, avoided=first) for part in query.then)]
         embedded = time.perf_counter()
         results = self._results(
             query,
-            parts,
+            steps,
             same={example.content for part, example in asked if isinstance(part, FilePart)},
             left_out={example.content for part, example in asked if isinstance(part, SegmentPart)},
         )
@@ -95,28 +98,37 @@ class SearchService:
             cut=any(example.cut for _, example in asked),
         )
 
+    def _step(self, part: TextPart, *, avoided: _Step) -> _Step:
+        """What comes later in a sequence; what is not wanted is not wanted there either."""
+        unwanted = [each for each in avoided.vectors if each.weight < 0]
+        return _Step((part,), [PartVectors(self._parts.example(part).vectors, part.weight), *unwanted])
+
     def _results(
-        self, query: Query, parts: Sequence[PartVectors], *, same: set[str], left_out: set[str]
+        self, query: Query, steps: Sequence[_Step], *, same: set[str], left_out: set[str]
     ) -> tuple[Result, ...]:
         chosen = None
         if query.filters.files != ANY_FILE:
             chosen = self._catalogue.chosen(query.filters.files, self._fingerprint)
         where = _where(query.filters, chosen)
+        if query.then:
+            where = replace(where, kinds=_LASTING & (where.kinds or _LASTING))
         asked = max(_FEWEST_HITS, query.limit * _HITS_PER_RESULT)
         while True:
-            hits, drained = self._hits(query, parts, where, asked)
+            lists, drained = zip(*(self._hits(step, where, asked) for step in steps), strict=True)
+            hits = in_sequence(lists) if len(lists) > 1 else lists[0]
             by_content: dict[str, list[Hit]] = {}
             for hit in hits:
                 if hit.segment.content not in left_out and (chosen is None or hit.segment.content in chosen):
                     by_content.setdefault(hit.segment.content, []).append(hit)
             files = first_files(self._catalogue, list(by_content), fingerprint=self._fingerprint, count=query.limit)
-            if len(files) >= query.limit or drained or asked >= _MOST_HITS:
+            if len(files) >= query.limit or all(drained) or asked >= _MOST_HITS:
                 break
             asked = min(asked * _MORE, _MOST_HITS)
         return tuple(result_of(by_content[content], files[content], same=content in same) for content in files)
 
-    def _hits(self, query: Query, parts: Sequence[PartVectors], where: Where, asked: int) -> tuple[list[Hit], bool]:
+    def _hits(self, step: _Step, where: Where, asked: int) -> tuple[list[Hit], bool]:
         """The segments that are likeliest meant, best first, and whether there are no more than these."""
+        parts = step.vectors
         samples = self._background.sample()
         against = {
             sense: [levels(part.vectors, sample) for part in parts]
@@ -130,7 +142,7 @@ class SearchService:
         vectors = np.concatenate([those.vectors for those in wanted.values()])
         asked_in = [sense for sense, those in wanted.items() for _ in those.vectors]
         lists = self._store.search(vectors, limit=asked, where=[_both(sense, where) or where for sense in asked_in])
-        words = words_found(self._store, query.parts, where=where, limit=asked)
+        words = words_found(self._store, step.parts, where=where, limit=asked)
         found: list[tuple[float, SegmentRecord]] = []
         for sense, those in wanted.items():
             near = [hits for hits, its in zip(lists, asked_in, strict=True) if its is sense]
@@ -160,6 +172,14 @@ class SearchService:
         ids = dict.fromkeys([*(hit.segment.id for hits in near for hit in hits), *also])
         others, vectors = self._store.fetch([one for one in ids if one not in known])
         return [*records, *others], np.concatenate([z, scores(parts, against, vectors)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One thing that is looked for; most questions are one step."""
+
+    parts: Sequence[Part]
+    vectors: Sequence[PartVectors]
 
 
 def _where(filters: Filters, chosen: set[str] | None) -> Where:

@@ -105,6 +105,25 @@ def test_nothing_that_is_typed_is_an_error(typed):
     understood(typed)
 
 
+def test_what_follows_in_a_recording_is_told_apart():
+    asked = understood("heavy rain then kind:video applause -music then silence")
+    assert (asked.words, asked.then) == ("heavy rain", ("applause", "silence"))
+    assert asked.avoided == ("music",)
+    assert [token.text for token in asked.tokens] == ["then", "kind:video", "-music", "then"]
+    assert without_token("rain then sun", understood("rain then sun").tokens[0]) == "rain sun"
+
+
+@pytest.mark.parametrize("typed", ["then", "what came then", "then it rained", "rain Then sun", "rain then then sun"])
+def test_then_without_something_on_both_sides_is_a_word(typed):
+    asked = understood(typed)
+    assert (asked.words, asked.then, asked.tokens) == (typed, (), ())
+
+
+def test_a_quoted_then_is_a_word():
+    asked = understood('rain "then" sun')
+    assert (asked.words, asked.then) == ("rain then sun", ())
+
+
 def test_filters_that_hold_anyway_stay():
     asked = understood("cat type:png", Filters(kinds=frozenset({Kind.IMAGE})))
     assert asked.filters == Filters(kinds=frozenset({Kind.IMAGE}), files=FileChoice(suffixes=("png",)))

@@ -13,6 +13,7 @@ from PIL import Image
 from app.query import BadQueryError, FilePart, Filters, Query, SegmentPart, TextPart
 from data.errors import UnreadableMediaError
 from data.records import Evidence, FileChoice, Kind
+from embedder.segment import Segment
 
 
 @pytest.fixture
@@ -90,6 +91,38 @@ def test_words_are_found_where_the_model_would_not_look(shelf, media):
     shelf.put(written(media, "dogs.txt", "dog dog dog 4711"))
     assert "dogs.txt" not in names(ask(shelf, TextPart("other"), limit=10))
     assert names(ask(shelf, TextPart("4711"), limit=10))[0] == "dogs.txt"
+
+
+def recording(media: Path, name: str, *moments: tuple[str, float]) -> tuple[Path, list[Segment]]:
+    """A film with a sentence of three seconds at each of these times."""
+    path = media / f"{name}.mp4"
+    path.write_bytes(name.encode())
+    said = {"kind": Kind.VIDEO, "evidence": Evidence.SAID}
+    return path, [text(words, start_s=start_s, end_s=start_s + 3, **said) for words, start_s in moments]
+
+
+def test_what_follows_in_a_recording_is_found_in_this_order(shelf, media):
+    shelf.put(*recording(media, "right", ("city", 0), ("dog", 20), ("rain", 40), ("dog", 300)))
+    shelf.put(*recording(media, "wrong order", ("rain", 10), ("dog", 30)))
+    shelf.put(*recording(media, "too far", ("dog", 10), ("rain", 200)))
+    shelf.put(*recording(media, "half", ("dog", 10), ("dog", 20)))
+    shelf.put(written(media, "both.txt", "dog then rain"))
+    found = shelf.library.service().search(Query(parts=(TextPart("dog"),), then=(TextPart("rain"),))).results
+    assert names(found)[0] == "right.mp4"
+    assert [moment.start_s for moment in found[0].moments] == [20, 40]
+    assert found[0].score > 0.4
+    assert all(result.score < 0.2 for result in found[1:])
+    assert "both.txt" not in names(found)
+
+
+def test_a_sequence_may_have_several_steps_and_something_not_wanted(shelf, media):
+    shelf.put(*recording(media, "all", ("dog", 0), ("rain", 10), ("music", 20)))
+    shelf.put(*recording(media, "two", ("dog", 0), ("rain", 10)))
+    steps = (TextPart("rain"), TextPart("music"))
+    found = shelf.library.service().search(Query(parts=(TextPart("dog"),), then=steps)).results
+    assert names(found) == ["all.mp4"]
+    parts = (TextPart("dog"), TextPart("music", -1))
+    assert shelf.library.service().search(Query(parts=parts, then=steps)).results[0].score < found[0].score
 
 
 def test_filters_leave_out_what_they_do_not_fit(shelf, media):
