@@ -15,6 +15,7 @@ from data.records import Evidence, Kind
 
 _GAPS = re.compile(r"\s*\n\s*")
 _MOST_SHOWN_CHARACTERS = 420
+_ALL_OF_IT = 95  # per cent of a recording: a moment of that length needs no timeline
 _BRIEF = 130  # characters that may be set larger
 
 
@@ -85,6 +86,8 @@ def _timeline(result: Result) -> str:
             continue
         end_s = min(moment.end_s or moment.start_s, result.duration_s)
         left, width = (100 * part / result.duration_s for part in (moment.start_s, end_s - moment.start_s))
+        if width > _ALL_OF_IT:
+            continue
         marks.append(
             f'<button class="om-mark om-{moment.evidence.value}" data-seek="{moment.start_s:.2f}" '
             f'style="left:{left:.2f}%;width:{width:.2f}%;opacity:{0.35 + 0.65 * moment.score:.2f}" '
