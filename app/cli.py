@@ -1,4 +1,4 @@
-"""The command line: python -m app search|serve."""
+"""The command line: python -m app search|serve|judge."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from app.grammar import Asked, understood
+from app.batch import answer_lines, lines_of, query_of, typed
 from app.loopback import is_loopback
-from app.query import DEFAULT_LIMIT, NOT_WEIGHT, BadQueryError, FilePart, Filters, Part, Query, TextPart
+from app.query import DEFAULT_LIMIT, BadQueryError
 from data.errors import MediaError, OmniaError
 from data.records import Kind
 
 if TYPE_CHECKING:
-    from app.search import SearchService
     from app.wiring import Library
 
 _EXAMPLES = """examples:
@@ -49,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_search(commands)
     _add_serve(commands)
+    _add_judge(commands)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
     try:
@@ -121,6 +121,19 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(run=_serve)
 
 
+def _add_judge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "judge",
+        help="how well the search does, by the thumbs that were given in the page",
+        description="Ask every judged question again and tell recall and nDCG of the first 10, for each pair of kinds.",
+        epilog="example: python -m app judge --json > before.json; …; python -m app judge --before before.json",
+    )
+    parser.add_argument("--json", action="store_true", help="answer as one JSON object")
+    parser.add_argument("--before", type=Path, metavar="FILE", help="an earlier --json answer to compare with")
+    _add_model(parser)
+    parser.set_defaults(run=_judge)
+
+
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (auto)")
     parser.add_argument("--model", metavar="M", help="ask what this model made of the library (the one that answers)")
@@ -134,12 +147,12 @@ def _search(options: argparse.Namespace) -> int:
     if options.batch is not None:
         if options.words or options.file or options.avoid or options.kind:
             raise BadQueryError("--batch reads whole queries; give words, files and kinds inside its lines")
-        with _library(options) as library, _lines(options.batch) as lines:
-            return _answer_lines(library.service(), lines)
-    asked = _asked(" ".join(options.words), options.kind)
+        with _library(options) as library, lines_of(options.batch) as lines:
+            return answer_lines(library.service(), lines, _print)
+    asked = typed(" ".join(options.words), options.kind)
     for hint in asked.hints:
         _say(f"hint: {hint}")
-    query = _query(asked, files=options.file, avoid=options.avoid, limit=options.limit)
+    query = query_of(asked, files=options.file, avoid=options.avoid, limit=options.limit)
     with _library(options) as library:
         answer = library.service().search(query)
         if not answer.results:
@@ -150,6 +163,33 @@ def _search(options: argparse.Namespace) -> int:
         from app.table import table
 
         _print(table(answer, words=" ".join([asked.words, *asked.then]), colour=sys.stdout.isatty()))
+    return 0
+
+
+def _judge(options: argparse.Namespace) -> int:
+    before: dict[str, Any] = {}
+    if options.before is not None:
+        try:
+            before = json.loads(options.before.read_text(encoding="utf-8"))["pairs"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadQueryError(f"{str(options.before)!r} is no answer of judge --json: {error}") from error
+    with _library(options) as library:
+        verdicts = library.catalogue().verdicts()
+        if not verdicts:
+            _say("nothing is judged yet; give results in the page a thumb up or down")
+            return 0
+        from app.judge import judge
+
+        judged = judge(library.service(), library.catalogue(), library.store(), verdicts)
+    if judged.left_out:
+        _say(f"{judged.left_out} questions are left out: a file that they ask by is not in the library")
+    if options.json:
+        pairs = {pair: score.to_json() for pair, score in judged.pairs.items()}
+        _print(json.dumps({"pairs": pairs, "left_out": judged.left_out}, ensure_ascii=False))
+    else:
+        from app.table import judged_table
+
+        _print(judged_table(judged, before))
     return 0
 
 
@@ -170,21 +210,6 @@ def _serve(options: argparse.Namespace) -> int:
     os.execve(sys.executable, command, environment)  # noqa: S606  a fixed command, nothing for a shell
 
 
-def _answer_lines(service: SearchService, lines: TextIO) -> int:
-    failed = 0
-    for line in lines:
-        if not line.strip():
-            continue
-        try:
-            query, hints = _parsed(line)
-            answer: dict[str, Any] = service.search(query).to_json() | ({"hints": hints} if hints else {})
-        except (BadQueryError, MediaError) as error:
-            failed += 1
-            answer = {"error": str(error)}
-        _print(json.dumps(answer, ensure_ascii=False))
-    return 1 if failed else 0
-
-
 @contextmanager
 def _library(options: argparse.Namespace) -> Iterator[Library]:
     from app.wiring import Library
@@ -202,69 +227,6 @@ def _library(options: argparse.Namespace) -> Iterator[Library]:
         yield library
     finally:
         library.close()
-
-
-@contextmanager
-def _lines(path: Path) -> Iterator[TextIO]:
-    if str(path) == "-":
-        with nullcontext(sys.stdin) as lines:
-            yield lines
-        return
-    try:
-        lines = path.open(encoding="utf-8")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BadQueryError(f"{str(path)!r}: {reason}; give a file of JSON lines") from error
-    with lines:
-        yield lines
-
-
-def _parsed(line: str) -> tuple[Query, tuple[str, ...]]:
-    """A query from one line of a batch, and what in it was not understood.
-
-    Raises:
-        BadQueryError: the line is not an object of the keys we know.
-    """
-    try:
-        asked = json.loads(line)
-    except ValueError as error:
-        raise BadQueryError(f"not JSON: {error}; write one object a line") from None
-    if not isinstance(asked, dict):
-        raise BadQueryError('not an object; write {"words": "…"}')
-    unknown = sorted(set(asked) - {"words", "files", "not", "kinds", "limit"})
-    if unknown:
-        raise BadQueryError(f"unknown key {unknown[0]!r}; use words, files, not, kinds, limit")
-    limit = asked.get("limit", DEFAULT_LIMIT)
-    if not isinstance(limit, int) or isinstance(limit, bool):
-        raise BadQueryError(f"limit must be a whole number, not {limit!r}")
-    typed = _asked(" ".join(_texts(asked, "words")), _texts(asked, "kinds"))
-    files = [Path(path) for path in _texts(asked, "files")]
-    return _query(typed, files=files, avoid=_texts(asked, "not"), limit=limit), typed.hints
-
-
-def _texts(asked: dict[str, Any], key: str) -> list[str]:
-    """The value of a key that may be missing, one text, or a list of texts."""
-    value = asked.get(key)
-    values = [] if value is None else value if isinstance(value, list) else [value]
-    if not all(isinstance(text, str) for text in values):
-        raise BadQueryError(f"{key} must be text or a list of texts")
-    return values
-
-
-def _asked(words: str, kinds: Sequence[str]) -> Asked:
-    try:
-        wanted = frozenset(Kind(kind) for kind in kinds)
-    except ValueError as error:
-        raise BadQueryError(f"{error}; kinds are {', '.join(kind.value for kind in Kind)}") from None
-    return understood(words, Filters(kinds=wanted))
-
-
-def _query(asked: Asked, *, files: Sequence[Path], avoid: Sequence[str], limit: int) -> Query:
-    parts: list[Part] = [*asked.parts(), *(FilePart(path.expanduser()) for path in files)]
-    parts += [TextPart(text, NOT_WEIGHT) for text in avoid]
-    if not any(part.weight > 0 for part in parts):
-        raise BadQueryError("nothing to look for; give WORDS or --file PATH")
-    return Query(parts=tuple(parts), then=tuple(map(TextPart, asked.then)), filters=asked.filters, limit=limit)
 
 
 def _print(text: str) -> None:

@@ -14,6 +14,8 @@ from app.box import Question, question, service, set_like
 from app.cards import card
 from app.files import glimpse
 from app.query import Query
+from app.thumbs import Bench
+from app.verdicts import as_question, reranked
 from data.errors import OmniaError
 from data.records import FileState, Kind
 
@@ -70,35 +72,40 @@ def _header(counts: str) -> str:
 
 def _answers(library: Library, asked: Question) -> None:
     shown = st.session_state.setdefault("shown", _PAGE_SIZE)
-    answer = service(library).search(Query(parts=asked.parts, then=asked.then, filters=asked.filters, limit=shown))
+    query = Query(parts=asked.parts, then=asked.then, filters=asked.filters, limit=shown)
+    bench = Bench(library.catalogue(), as_question(query))
+    answer = service(library).search(reranked(query, bench.verdicts))
     if not answer.results:
         _nothing(library)
         return
     likely = [result for result in answer.results if result.score >= _LIKELY]
     far = answer.results[len(likely) :]
     st.html(_summary_line(answer, len(likely)))
-    _cards(likely, asked.words, key="results")
+    _cards(likely, asked.words, key="results", bench=bench)
     if far:
         with st.expander(f"{len(far)} further away", expanded=not likely):
-            _cards(far, asked.words, key="far")
+            _cards(far, asked.words, key="far", bench=bench)
     if len(answer.results) == shown:
         with st.container(key="more", horizontal=True, horizontal_alignment="center"):
             st.button("Show more", on_click=_show_more)
 
 
-def _cards(results: Sequence[Result], words: str = "", *, key: str) -> None:
+def _cards(results: Sequence[Result], words: str = "", *, key: str, bench: Bench | None = None) -> None:
     with st.container(key=f"grid-{key}"):
         for number, result in enumerate(results):
             with st.container(key=f"card-{key}-{number}"):
                 st.html(card(result, words=words))
-                st.button(
-                    "More like this",
-                    key=f"like-{key}-{number}",
-                    icon=":material/auto_awesome_motion:",
-                    type="tertiary",
-                    on_click=set_like,
-                    args=(str(result.moments[0].segment), result.path),
-                )
+                with st.container(key=f"acts-{key}-{number}", horizontal=True, vertical_alignment="center"):
+                    st.button(
+                        "More like this",
+                        key=f"like-{key}-{number}",
+                        icon=":material/auto_awesome_motion:",
+                        type="tertiary",
+                        on_click=set_like,
+                        args=(str(result.moments[0].segment), result.path),
+                    )
+                    if bench is not None:
+                        bench.thumbs(result, key=f"{key}-{number}")
 
 
 def _show_more() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.query import BadQueryError, Part, SegmentPart, TextPart
+from app.query import BadQueryError, JudgedPart, Part, SegmentPart, TextPart
 from app.scoring import pool
 from data.errors import UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence
@@ -71,6 +71,8 @@ class PartReader:
             return self._typed(part.text)
         if isinstance(part, SegmentPart):
             return self._stored(part)
+        if isinstance(part, JudgedPart):
+            return Example("", pool(self._store.fetch(part.ids)[1], _VECTORS_PER_EVIDENCE))
         content = part.content or _sha256(part.path)
         key = f"file/{content}"
         return self._memory.get(key) or self._memory.put(key, self._read(part.path, content))

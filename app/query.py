@@ -48,7 +48,15 @@ class SegmentPart:
     weight: float = 1.0
 
 
-Part: TypeAlias = TextPart | FilePart | SegmentPart
+@dataclass(frozen=True, slots=True)
+class JudgedPart:
+    """Segments that were said to be right, or wrong: being like any of them counts, and they stay among the answers."""
+
+    ids: tuple[UUID, ...]
+    weight: float
+
+
+Part: TypeAlias = TextPart | FilePart | SegmentPart | JudgedPart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +89,14 @@ class Query:
 
     Args:
         then: what follows in the same recording, one after the other; with it only recordings answer.
+        wrong: contents that were said to be no answer: they come last.
         limit: most results to answer with, at least 1.
     """
 
     parts: tuple[Part, ...]
     then: tuple[TextPart, ...] = ()
     filters: Filters = ANYTHING
+    wrong: frozenset[str] = frozenset()
     limit: int = DEFAULT_LIMIT
 
 

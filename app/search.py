@@ -32,6 +32,7 @@ _HITS_PER_RESULT = 4  # asked for each evidence at first: a file answers with se
 _FEWEST_HITS = 40
 _MOST_HITS = 6_400  # asked of the store at last, when most hits belong to few files
 _MORE = 4
+_WRONG = 0.01  # of its chance is left to what was said to be wrong
 _LASTING = frozenset({Kind.VIDEO, Kind.AUDIO})
 _FEW = 2_000  # contents that the store is told by name; of more it is slow, and enough of them are among the hits
 
@@ -82,7 +83,8 @@ class SearchService:
         _check(query)
         began = time.perf_counter()
         asked = [(part, self._parts.example(part)) for part in query.parts]
-        first = _Step(query.parts, fit([PartVectors(example.vectors, part.weight) for part, example in asked]))
+        known = [PartVectors(example.vectors, part.weight) for part, example in asked if len(example.vectors)]
+        first = _Step(query.parts, fit(known))
         steps = [first, *(self._step(part, avoided=first) for part in query.then)]
         embedded = time.perf_counter()
         results = self._results(
@@ -116,6 +118,8 @@ class SearchService:
         while True:
             lists, drained = zip(*(self._hits(step, where, asked) for step in steps), strict=True)
             hits = in_sequence(lists) if len(lists) > 1 else lists[0]
+            if query.wrong:
+                hits = sorted((_sunk(hit, query.wrong) for hit in hits), key=lambda hit: -hit.score)
             by_content: dict[str, list[Hit]] = {}
             for hit in hits:
                 if hit.segment.content not in left_out and (chosen is None or hit.segment.content in chosen):
@@ -192,6 +196,10 @@ def _where(filters: Filters, chosen: set[str] | None) -> Where:
         phrases=filters.phrases,
         without=filters.without,
     )
+
+
+def _sunk(hit: Hit, wrong: frozenset[str]) -> Hit:
+    return Hit(hit.segment, hit.score * _WRONG) if hit.segment.content in wrong else hit
 
 
 def _both(sense: Where, where: Where) -> Where | None:

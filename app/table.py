@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from app.excerpt import excerpt
+from app.judge import Judged
 from app.results import Answer, Moment, Result
 
 _BAR = 8  # columns of a full score bar
@@ -26,6 +28,20 @@ def table(answer: Answer, *, words: str = "", colour: bool = False) -> str:
     count = f"{len(answer.results)} result{'s' if len(answer.results) != 1 else ''}"
     took = f"{count} · embed {answer.embed_ms:.0f} ms · search {answer.search_ms:.0f} ms"
     return "\n".join([*lines, "", _dim(took, colour=colour)])
+
+
+def judged_table(judged: Judged, before: Mapping[str, Mapping[str, float]]) -> str:
+    """Recall and nDCG of each pair of kinds, with what they were before in brackets."""
+    lines = [f"{'asked → found':<22}{'questions':>10}{'recall@10':>20}{'nDCG@10':>20}{'wrong@10':>20}"]
+    for pair, score in judged.pairs.items():
+        cells = [_cell(getattr(score, name), before.get(pair, {}).get(name)) for name in ("recall", "ndcg", "wrong")]
+        lines.append(f"{pair:<22}{score.questions:>10}" + "".join(f"{cell:>20}" for cell in cells))
+    return "\n".join(lines)
+
+
+def _cell(now: float | None, before: float | None) -> str:
+    told = "–" if now is None else f"{now:.2f}"
+    return told if before is None else f"{told} (was {before:.2f})"
 
 
 def moment_label(moment: Moment) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Engine
 
 from data.choosing import chosen_contents
 from data.database import open_database, reading, translated
+from data.judging import drop_verdict, keep_verdict, kept_verdicts
 from data.looking import (
     Known,
     LibrarySummary,
@@ -32,7 +33,7 @@ from data.looking import (
     under,
 )
 from data.recording import Outcome, chunks, record_outcomes
-from data.records import FileChoice, FileRecord, FileState, Kind
+from data.records import FileChoice, FileRecord, FileState, Kind, Verdict
 from data.switching import (
     Filling,
     LibraryModel,
@@ -278,6 +279,24 @@ class Catalogue:
         """The contents, indexed under a fingerprint, of the files that a choice means."""
         with self._reader.connect() as db:
             return chosen_contents(db, choice, fingerprint)
+
+    @translated
+    def judge(self, verdict: Verdict) -> None:
+        """Keep what a person said of a result; the last word counts."""
+        with self._engine.begin() as db:
+            keep_verdict(db, verdict)
+
+    @translated
+    def unjudge(self, question: str, content: str) -> None:
+        """Forget what was said of a content, for one question."""
+        with self._engine.begin() as db:
+            drop_verdict(db, question, content)
+
+    @translated
+    def verdicts(self, question: str | None = None) -> list[Verdict]:
+        """What was said of the results of one question, or of all."""
+        with self._reader.connect() as db:
+            return kept_verdicts(db, question)
 
     @translated
     def failures(self, fingerprint: str | None = None) -> list[FileRecord]:

@@ -65,8 +65,20 @@ def _durations(db: Connection) -> None:
     db.execute(text("ALTER TABLE indexings ADD COLUMN duration_s FLOAT"))
 
 
+def _judgements(db: Connection) -> None:
+    """Version 4: what people said of results."""
+    db.execute(
+        text(
+            """CREATE TABLE judgements (
+                question_id VARCHAR(64) NOT NULL, content VARCHAR(64) NOT NULL, question TEXT NOT NULL,
+                segment VARCHAR(36) NOT NULL, is_right BOOLEAN NOT NULL, made_at FLOAT NOT NULL,
+                PRIMARY KEY (question_id, content))"""
+        )
+    )
+
+
 # Step N takes a catalogue of version N - 1 to version N. Steps only ever are appended.
-STEPS: dict[int, Callable[[Connection], None]] = {2: _two_models, 3: _durations}
+STEPS: dict[int, Callable[[Connection], None]] = {2: _two_models, 3: _durations, 4: _judgements}
 
 
 def migrate(connection: Connection) -> None:

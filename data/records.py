@@ -139,6 +139,22 @@ class FileChoice:
 ANY_FILE = FileChoice()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a person said of one result.
+
+    Args:
+        question: that it answered, as JSON; see app/verdicts.py.
+        segment: of the content's best moment.
+        is_right: thumbs up, or else down.
+    """
+
+    question: str
+    content: str
+    segment: UUID
+    is_right: bool
+
+
 def segment_id(content: str, fingerprint: str, number: int) -> UUID:
     """The id of a content's segment: the same input always gives the same id, so a redo overwrites."""
     return uuid5(_NAMESPACE, f"{content}/{fingerprint}/{number}")

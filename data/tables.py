@@ -118,6 +118,18 @@ class ActiveModel(Base):
     fingerprint: Mapped[str] = mapped_column(String(200))
 
 
+class Judgement(Base):
+    """What a person said of one content as the answer to one question."""
+
+    __tablename__ = "judgements"
+    question_id: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the question
+    content: Mapped[str] = mapped_column(String(64), primary_key=True)
+    question: Mapped[str] = mapped_column(Text)
+    segment: Mapped[str] = mapped_column(String(36))
+    is_right: Mapped[bool]
+    made_at: Mapped[float]  # seconds since the epoch
+
+
 class SchemaVersion(Base):
     """One row: the number of the last migration step applied."""
 

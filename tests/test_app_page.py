@@ -86,6 +86,25 @@ def test_tokens_become_chips_and_a_click_takes_one_away(page, shelf, tmp_path):
     assert len(names(page)) == 4
 
 
+def test_a_thumb_is_kept_filled_and_taken_back(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params["q"] = "dog"
+    page.run()
+    catalogue = shelf.library.catalogue()
+    first = names(page)[0]
+    page.button(key="wrong-results-0").click().run()
+    assert not page.exception
+    (verdict,) = catalogue.verdicts()
+    assert not verdict.is_right
+    assert catalogue.files_of([verdict.content])[verdict.content][0].path.endswith(first)
+    assert names(page)[0] != first
+    place = names(page).index(first)
+    shown = [button.key for button in page.button if button.key.startswith("wrong-")]
+    page.button(key=shown[place]).click().run()
+    assert catalogue.verdicts() == []
+    assert names(page)[0] == first
+
+
 def test_filters_alone_ask_for_words_beside_them(page, shelf, tmp_path):
     fill(shelf, tmp_path)
     page.query_params["q"] = "type:png"

@@ -190,6 +190,21 @@ def test_filter_chips_go_by_a_click_and_the_url_brings_everything_back(page, bro
     assert page.locator(".om-name").count() > 1
 
 
+def test_a_thumb_down_sinks_a_result_and_stays_given(page):
+    ask(page, "dog")
+    first = page.locator(".om-name").first.inner_text()
+    page.locator("[class*='st-key-wrong-results-0'] button").first.click()
+    page.wait_for_function("name => document.querySelector('.om-name').textContent != name", arg=first)
+    settle(page)
+    page.screenshot(path=SCREENSHOTS / "thumbs.png")
+    page.reload()
+    settle(page)
+    assert page.locator(".om-name").first.inner_text() != first
+    page.get_by_text("further away").click()
+    page.locator("[class*='st-key-wrong-'] button[kind=primary]").first.click()
+    page.wait_for_function("name => document.querySelector('.om-name').textContent == name", arg=first)
+
+
 def test_more_like_this_asks_again(page):
     ask(page, "dog")
     page.get_by_text("More like this").first.click()
