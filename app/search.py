@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from embedder.embed import Embedder
     from embedder.media.sandbox import ReaderPool
 
-_HITS_PER_RESULT = 4  # asked for each evidence at first: a file answers with several segments
+_HITS_PER_RESULT = 2  # asked for each evidence at first: a file answers with several segments
 _FEWEST_HITS = 40
 _MOST_HITS = 6_400  # asked of the store at last, when most hits belong to few files
 _MORE = 4
 _WRONG = 0.01  # of its chance is left to what was said to be wrong
 _LASTING = frozenset({Kind.VIDEO, Kind.AUDIO})
-_FEW = 2_000  # contents that the store is told by name; of more it is slow, and enough of them are among the hits
+_FEW = 500  # contents that the store is told by name; more take long, and enough of them are among the hits
 
 
 class SearchService:
