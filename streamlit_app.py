@@ -18,6 +18,6 @@ else:
     server = App(
         __file__,
         routes=[*media_route.routes(wiring.shared), Mount("/api", api.api(wiring.shared))],
-        middleware=guard.middleware(address or "", port=port, hosts=hosts, token=Settings.load().token),
+        middleware=guard.middleware(address or "", port=port, hosts=hosts, token=lambda: Settings.load().token),
         lifespan=wiring.while_serving,
     )

@@ -155,9 +155,7 @@ def _found(
     asked = understood(typed, Filters(kinds=frozenset(kinds)))
     avoided = [TextPart(words, NOT_WEIGHT) for words in unlike]
     parts = (*asked.parts(), *examples, *avoided)
-    answer = library.service().search(
-        Query(parts=parts, then=tuple(map(TextPart, asked.then)), filters=asked.filters, limit=limit)
-    )
+    answer = library.service().search(Query(parts=parts, then=asked.following, filters=asked.filters, limit=limit))
     told: dict[str, Any] = answer.to_json()
     for result, each in zip(answer.results, told["results"], strict=True):
         each |= _addresses(result)

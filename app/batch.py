@@ -109,4 +109,4 @@ def query_of(asked: Asked, *, files: Sequence[Path], avoid: Sequence[str], limit
     parts += [TextPart(text, NOT_WEIGHT) for text in avoid]
     if not any(part.weight > 0 for part in parts):
         raise BadQueryError("nothing to look for; give WORDS or --file PATH")
-    return Query(parts=tuple(parts), then=tuple(map(TextPart, asked.then)), filters=asked.filters, limit=limit)
+    return Query(parts=tuple(parts), then=asked.following, filters=asked.filters, limit=limit)

@@ -95,9 +95,9 @@ def question(library: Library) -> Question:
         st.info("Type what to look for beside the filters, or drop an example.", icon=":material/filter_alt:")
     return Question(
         parts=tuple(parts) if wished else (),
-        then=tuple(map(TextPart, asked.then)),
+        then=asked.following,
         filters=asked.filters,
-        words=" ".join([asked.words, *asked.then]),
+        words=asked.said,
     )
 
 

@@ -162,7 +162,7 @@ def _search(options: argparse.Namespace) -> int:
     else:
         from app.table import table
 
-        _print(table(answer, words=" ".join([asked.words, *asked.then]), colour=sys.stdout.isatty()))
+        _print(table(answer, words=asked.said, colour=sys.stdout.isatty()))
     return 0
 
 

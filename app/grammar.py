@@ -57,6 +57,16 @@ class Asked:
     tokens: tuple[Token, ...]
     hints: tuple[str, ...]
 
+    @property
+    def following(self) -> tuple[TextPart, ...]:
+        """What follows, as parts of a query."""
+        return tuple(TextPart(words) for words in self.then)
+
+    @property
+    def said(self) -> str:
+        """All the words that are looked for, to be marked where they are found."""
+        return " ".join([self.words, *self.then])
+
     def parts(self, weight: float = 1.0) -> tuple[TextPart, ...]:
         """The words as parts of a query, those not wanted after the others."""
         wanted = [TextPart(self.words, weight)] if self.words else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
@@ -22,7 +22,7 @@ _LASTS_S = 30 * 24 * 3600
 _WITHOUT = "this library needs its token: open /?token=TOKEN once, or send the header Authorization: Bearer TOKEN"
 
 
-def middleware(address: str, *, port: int, hosts: Sequence[str], token: str | None) -> list[Middleware]:
+def middleware(address: str, *, port: int, hosts: Sequence[str], token: Callable[[], str | None]) -> list[Middleware]:
     """What stands before a server that is bound to an address.
 
     On this machine alone only its own names are answered to, so that no other site leads a browser here. Elsewhere the
@@ -30,15 +30,17 @@ def middleware(address: str, *, port: int, hosts: Sequence[str], token: str | No
 
     Args:
         hosts: names that this machine is known by.
+        token: gives the one that is set, if any; asked only where one is needed.
     """
     if is_loopback(address):
         return [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
-    if not token:
-        token = secrets.token_urlsafe(32)
+    secret = token()
+    if not secret:
+        secret = secrets.token_urlsafe(32)
         sys.stderr.write(
-            f"Open http://THIS-MACHINE:{port}/?token={token}\n(a new one each time, unless OMNIA_TOKEN is set)\n"
+            f"Open http://THIS-MACHINE:{port}/?token={secret}\n(a new one each time, unless OMNIA_TOKEN is set)\n"
         )
-    return [Middleware(Guard, token=token)]
+    return [Middleware(Guard, token=secret)]
 
 
 class Guard:

@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from fakes import Shelf, text
+from fakes import text
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -18,13 +18,6 @@ from app.media_route import routes
 from app.previews import PreviewCache
 from data.errors import StoreUnavailableError
 from data.records import Evidence, Kind
-
-
-@pytest.fixture
-def shelf(tmp_path):
-    shelf = Shelf(tmp_path / "home")
-    yield shelf
-    shelf.library.close()
 
 
 @pytest.fixture

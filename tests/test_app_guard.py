@@ -29,7 +29,7 @@ async def _socket(socket):
 @pytest.fixture
 def client():
     routes = [Route("/", _page), Route("/api/media/1", _page), WebSocketRoute("/stream", _socket)]
-    app = Starlette(routes=routes, middleware=middleware("0.0.0.0", port=1, hosts=["localhost"], token=TOKEN))
+    app = Starlette(routes=routes, middleware=middleware("0.0.0.0", port=1, hosts=["localhost"], token=lambda: TOKEN))
     with TestClient(app, base_url="http://some.machine", follow_redirects=False) as client:
         yield client
 
@@ -71,9 +71,9 @@ def test_any_other_address_needs_the_token(address):
 
 
 def test_here_only_own_names_are_answered_to_and_elsewhere_a_token_is_made(capsys):
-    (here,) = middleware("127.0.0.1", port=8501, hosts=["localhost"], token=None)
+    (here,) = middleware("127.0.0.1", port=8501, hosts=["localhost"], token=lambda: None)
     assert here.cls is TrustedHostMiddleware
-    (made,) = middleware("0.0.0.0", port=8501, hosts=["localhost"], token=None)
+    (made,) = middleware("0.0.0.0", port=8501, hosts=["localhost"], token=lambda: None)
     assert made.cls is Guard
     assert f"/?token={made.kwargs['token']}" in capsys.readouterr().err
     assert len(made.kwargs["token"]) >= 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fakes import Shelf, text
+from fakes import text
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -13,13 +13,6 @@ from starlette.testclient import TestClient
 from app.media_route import media_url, preview_url, routes
 from app.previews import PreviewCache
 from data.records import Evidence, Kind, Span
-
-
-@pytest.fixture
-def shelf(tmp_path):
-    shelf = Shelf(tmp_path / "home")
-    yield shelf
-    shelf.library.close()
 
 
 @pytest.fixture

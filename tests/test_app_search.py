@@ -17,13 +17,6 @@ from embedder.segment import Segment
 
 
 @pytest.fixture
-def shelf(tmp_path):
-    shelf = Shelf(tmp_path / "home")
-    yield shelf
-    shelf.library.close()
-
-
-@pytest.fixture
 def media(tmp_path: Path) -> Path:
     folder = tmp_path / "media"
     folder.mkdir()
