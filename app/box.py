@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import streamlit as st
 
+from app.asking import Question, joined, segments_of
+from app.examples import dropped, file_parts, first_page, forget_files, recorded
 from app.grammar import Asked, Token, understood, without_token
-from app.query import NOT_WEIGHT, FilePart, Filters, Part, SegmentPart, TextPart
-from data.errors import MediaError
-from data.records import Kind
+from app.query import Filters
+from app.saved import saved_searches
+from app.table import clock
+from data.records import Kind, SegmentRecord
 
 if TYPE_CHECKING:
     from app.wiring import Library
@@ -25,21 +26,8 @@ _ASKING = "a dog on a beach · rain at night · “the meeting moved to Friday�
 _HELP = (
     "Narrow down with `kind:video`, `in:trips/`, `type:pdf`, `after:2024-05`, `before:2024-06-15`, `longer:30s`, "
     '`shorter:5m`, `evidence:said`, `lang:fr`, `"word for word"` and `-not this`. In recordings: `rain then applause`.'
+    "\n\nKeys: `/` ask · arrows walk over the results · `enter` open · `space` play · `x` mark · `m` more like it."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What the box holds.
-
-    Args:
-        words: to be marked where they are found.
-    """
-
-    parts: tuple[Part, ...]
-    then: tuple[TextPart, ...]
-    filters: Filters
-    words: str
 
 
 def question(library: Library) -> Question:
@@ -52,15 +40,10 @@ def question(library: Library) -> Question:
             placeholder=_ASKING,
             label_visibility="collapsed",
             icon=":material/search:",
-            bind="query-params",
             live="400ms",
+            on_change=first_page,
         )
-        files = st.file_uploader(
-            "Drop a photo, a sound, a clip or a document",
-            key=f"files-{st.session_state.setdefault('turn', 0)}",
-            accept_multiple_files=True,
-            label_visibility="collapsed",
-        )
+        files = dropped()
         with st.container(key="filters", horizontal=True, vertical_alignment="center"):
             kinds = st.pills(
                 "Kinds",
@@ -68,37 +51,34 @@ def question(library: Library) -> Question:
                 selection_mode="multi",
                 key="kind",
                 label_visibility="collapsed",
-                bind="query-params",
+                on_change=first_page,
             )
-            with st.popover("Refine", icon=":material/tune:", type="tertiary"):
-                avoid = st.text_input("Not like", key="not", placeholder="rain", bind="query-params")
-                balance = st.slider(
-                    "Words or example?",
-                    0,
-                    100,
-                    50,
-                    key="balance",
-                    help="Left: the example counts more. Right: the words count more.",
-                )
-                st.caption(_HELP)
+            avoid, balance = _refined()
+            files = [*files, *recorded()]
+            corner = st.container(width="content")
         asked = understood(typed or "", Filters(kinds=frozenset(Kind(kind) for kind in kinds)))
         _chips(asked)
-    likeness = _examples(library, files)
-    like = _like()
-    examples: list[Part] = [*likeness, *([like] if like else [])]
-    parts: list[Part] = [*asked.parts(max(balance / 50, 0.02) if examples else 1.0)]
-    parts += [_weighted(part, max(2 - balance / 50, 0.02) if asked.words else 1.0) for part in examples]
-    if avoid and avoid.strip():
-        parts.append(TextPart(avoid, NOT_WEIGHT))
-    wished = any(part.weight > 0 for part in parts)
-    if asked.tokens and not wished:
-        st.info("Type what to look for beside the filters, or drop an example.", icon=":material/filter_alt:")
-    return Question(
-        parts=tuple(parts) if wished else (),
-        then=asked.following,
-        filters=asked.filters,
-        words=asked.said,
-    )
+        like = _like(library)
+    whole = joined(asked, avoid=avoid, like=like, files=file_parts(library, files), balance=balance)
+    with corner:
+        saved_searches(library, whole)
+    return whole
+
+
+def _refined() -> tuple[str, int]:
+    """What it should not be like, and how words and examples are balanced."""
+    with st.popover("Refine", icon=":material/tune:", type="tertiary"):
+        avoid = st.text_input("Not like", key="not", placeholder="rain", on_change=first_page)
+        balance = st.slider(
+            "Words or example?",
+            0,
+            100,
+            key="balance",
+            on_change=first_page,
+            help="Left: the example counts more. Right: the words count more.",
+        )
+        st.caption(_HELP)
+    return avoid or "", balance
 
 
 def _chips(asked: Asked) -> None:
@@ -126,78 +106,52 @@ def _plain(text: str) -> str:
 
 def _drop_token(token: Token) -> None:
     st.session_state["q"] = without_token(st.session_state["q"], token)
+    first_page()
 
 
-def _weighted(part: Part, weight: float) -> Part:
-    if isinstance(part, FilePart):
-        return FilePart(part.path, weight, part.content)
-    return SegmentPart(part.id, weight) if isinstance(part, SegmentPart) else part
+def _like(library: Library) -> tuple[UUID, ...]:
+    """ "More like this": moments of the library that the cards put into a field nobody sees, each with a way out."""
+    with st.container(key="unseen"):
+        asked = st.text_input("More like", key="like", live=True, on_change=_begin_anew, label_visibility="collapsed")
+    segments = segments_of(asked or "")
+    if segments:
+        records, _ = library.store().fetch(segments)
+        names = _names(library, records)
+        with st.container(key="liked", horizontal=True):
+            for segment in segments:
+                st.button(
+                    _plain(f"More like {names.get(segment, 'what is gone')}"),
+                    key=f"like-{segment}",
+                    icon=":material/close:",
+                    icon_position="right",
+                    on_click=_unlike,
+                    args=(segment,),
+                    help="Stop looking for more like this",
+                )
+        segments = tuple(record.id for record in records)
+    return segments
 
 
-def _examples(library: Library, files: Sequence[Any]) -> list[Part]:
-    """The dropped files, each read and embedded once; their bytes are on disk only while they are read."""
-    contents: dict[str, str] = st.session_state.setdefault("contents", {})
-    parts: list[Part] = []
-    for file in files or ():
-        searching = service(library)
-        content = contents.get(file.file_id)
-        if content is None or not searching.knows(content):
-            with (
-                st.spinner(f"Looking at {file.name} …"),
-                tempfile.TemporaryDirectory(prefix="omnia-") as folder,
-            ):
-                path = Path(folder) / (Path(file.name).name or "example")
-                path.write_bytes(file.getbuffer())
-                try:
-                    content = contents[file.file_id] = searching.learn(path)
-                except MediaError as error:
-                    hint = f" ({error.hint})" if error.hint else ""
-                    st.warning(f"{file.name}: {error.reason}{hint}", icon=":material/broken_image:")
-                    continue
-        parts.append(FilePart(Path(file.name), content=content))
-    return parts
+def _names(library: Library, records: Sequence[SegmentRecord]) -> dict[UUID, str]:
+    """What a person calls each segment: its file and where in it."""
+    files = library.catalogue().files_of({record.content for record in records})
+    found: dict[UUID, str] = {}
+    for record in records:
+        name = Path(files[record.content][0].path).name if record.content in files else "a file that is gone"
+        span = record.span
+        place = f" at {clock(span.start_s)}" if span.start_s else f" page {span.page}" if span.page else ""
+        found[record.id] = name + place
+    return found
 
 
-def _like() -> SegmentPart | None:
-    """ "More like this", as the URL holds it, with a way out."""
-    asked = st.query_params.get("like")
-    if not asked:
-        return None
-    try:
-        part = SegmentPart(UUID(asked))
-    except ValueError:
-        del st.query_params["like"]
-        return None
-    name = st.query_params.get("of", "")
-    st.button(
-        f"More like {Path(name).name}" if name else "More like one result",
-        icon=":material/close:",
-        icon_position="right",
-        key="unlike",
-        on_click=_forget_like,
-        help="Stop looking for more like this",
-    )
-    return part
-
-
-def _forget_like() -> None:
-    for key in ("like", "of"):
-        if key in st.query_params:
-            del st.query_params[key]
-
-
-def set_like(segment: str, path: str) -> None:
-    st.query_params["like"] = segment
-    st.query_params["of"] = Path(path).name
+def _begin_anew() -> None:
+    """Another thing to be like is another question; words may be added to it."""
     st.session_state["q"] = ""
-    st.session_state["turn"] += 1  # an empty drop zone
-    st.session_state.pop("shown", None)
+    forget_files()
+    first_page()
 
 
-def service(library: Library) -> Any:
-    """The search service; the first question, and the first after a switch, waits for the model."""
-    made = library.service.made
-    if made:
-        return made
-    with st.spinner("Waking the model, once …"):
-        return library.service()
+def _unlike(segment: UUID) -> None:
+    left = [str(one) for one in segments_of(st.session_state["like"]) if one != segment]
+    st.session_state["like"] = ",".join(left)
+    first_page()

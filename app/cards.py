@@ -16,24 +16,28 @@ from data.records import Evidence, Kind
 _GAPS = re.compile(r"\s*\n\s*")
 _MOST_SHOWN_CHARACTERS = 420
 _ALL_OF_IT = 95  # per cent of a recording: a moment of that length needs no timeline
+_NEW = '<b class="om-new">new</b>'
 _BRIEF = 130  # characters that may be set larger
 
 
-def card(result: Result, *, words: str = "") -> str:
+def card(result: Result, *, words: str = "", new: bool = False) -> str:
     """The HTML of a result; one whose score is 0 was not asked for and shows none.
 
     Args:
         words: of the query; marked where a snippet holds them.
+        new: since a saved search was last looked at.
     """
     name = Path(result.path).name
     return (
-        f'<article class="om-card om-{result.kind.value}">'
+        f'<article class="om-card om-{result.kind.value}" tabindex="0" data-path="{_safe(result.path)}" '
+        f'data-segment="{result.moments[0].segment}">'
         f"{_SHOWN_AS[result.kind](result, words)}"
         '<div class="om-body">'
         f'<div class="om-title"><span class="om-icon om-i-{result.kind.value}"></span>'
         f'<span class="om-name" title="{_safe(result.path)}">{_safe(name)}</span>'
-        f"{_score(result)}</div>"
-        f"{_place(result)}{_moments(result, words)}</div></article>"
+        f"{_NEW * new}{_score(result)}</div>"
+        f"{_place(result)}{_moments(result, words)}"
+        f'<button class="om-more" data-like="{result.moments[0].segment}">More like this</button></div></article>'
     )
 
 
@@ -61,7 +65,9 @@ def _video(result: Result, _words: str) -> str:
         return _picture(result, poster, note="this browser cannot play it")
     return (
         f'<div class="om-media"><video controls playsinline preload="none" poster="{_safe(poster)}" '
-        f'src="{_safe(media_url(result.id, start_s=start_s))}"></video></div>{_timeline(result)}'
+        f'src="{_safe(media_url(result.id, start_s=start_s))}"></video>'
+        '<button class="om-frame" data-frame title="Enlarge this frame, or search by a part of it">frame</button></div>'
+        f"{_timeline(result)}"
     )
 
 
@@ -164,7 +170,9 @@ def _moments(result: Result, words: str) -> str:
         snippet = "" if is_above else _shortened(moment.snippet, words, most=140)
         rows.append(
             f'<li><span class="om-evidence om-{moment.evidence.value}">{_VERBS[moment.evidence]}</span>'
-            f"{_spot(result, moment)}" + (f'<span class="om-snippet">{snippet}</span>' if snippet else "") + "</li>"
+            f"{_spot(result, moment)}{_likewise(moment) if len(result.moments) > 1 else ''}"
+            + (f'<span class="om-snippet">{snippet}</span>' if snippet else "")
+            + "</li>"
         )
     return f'<ul class="om-moments">{"".join(rows)}</ul>'
 
@@ -191,6 +199,10 @@ def _spot(result: Result, moment: Moment) -> str:
         page = preview_url(result.id, page=moment.page)
         return f'<button class="om-page" data-page="{_safe(page)}">page {moment.page}</button>'
     return ""
+
+
+def _likewise(moment: Moment) -> str:
+    return f'<button class="om-like" data-like="{moment.segment}" title="More like this moment">more like it</button>'
 
 
 def _is_passage(result: Result) -> bool:

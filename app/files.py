@@ -7,8 +7,9 @@ from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
 from app.moments import best_moments
+from app.query import Filters
 from app.results import Result
-from data.records import FileRecord, FileState, Hit, Kind
+from data.records import FileRecord, FileState, Hit, Kind, segment_id
 
 if TYPE_CHECKING:
     from data.catalogue import Catalogue
@@ -59,6 +60,16 @@ def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = 
         same=same,
         duration_s=first.duration_s,
     )
+
+
+def newest(
+    store: VectorStore, catalogue: Catalogue, *, fingerprint: str, filters: Filters, count: int
+) -> tuple[Result, ...]:
+    """The files that filters choose, those first that changed last; their score is 0. Needs no model."""
+    contents = catalogue.newest(filters.files, fingerprint, kinds=filters.kinds, limit=count)
+    records, _ = store.fetch([segment_id(content, fingerprint, 0) for content in contents])
+    files = indexed_files(catalogue, contents, fingerprint)
+    return tuple(result_of([Hit(record, 0.0)], files[record.content]) for record in records if record.content in files)
 
 
 def glimpse(store: VectorStore, catalogue: Catalogue, *, fingerprint: str, count: int) -> tuple[Result, ...]:

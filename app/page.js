@@ -1,9 +1,9 @@
-// What the cards do in the browser: play from a moment, turn to a page, enlarge, copy a path.
-// Listens on the document, since the page is drawn anew with every answer.
-if (!window.omniaListens) {
-  window.omniaListens = true;
+// What the cards do in the browser: play from a moment, turn to a page, copy a path, ask for more like one; and files that
+// are dropped or pasted. Listens on the document, since the page is drawn anew with every answer.
+if (!window.omnia) {
+  const omnia = window.omnia = {};
 
-  const playFrom = (player, seconds) => {
+  omnia.playFrom = (player, seconds) => {
     const start = () => { player.currentTime = seconds; player.play().catch(() => {}); };
     if (player.readyState > 0) return start();
     player.addEventListener("loadedmetadata", start, { once: true });
@@ -11,49 +11,25 @@ if (!window.omniaListens) {
     player.load();
   };
 
-  const enlarge = (source, alt) => {
-    const dialog = document.createElement("dialog");
-    dialog.className = "om-lightbox";
-    const image = document.createElement("img");
-    image.src = source;
-    image.alt = alt;
-    dialog.append(image);
-    dialog.addEventListener("click", () => dialog.close());
-    dialog.addEventListener("close", () => dialog.remove());
-    document.body.append(dialog);
-    dialog.showModal();
+  const write = (field, text) => {  // as if it had been typed
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, text);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-seek], [data-page], [data-full], [data-copy]");
-    if (!button) return;
-    const card = button.closest(".om-card");
-    const { seek, page, full, copy } = button.dataset;
-    if (seek !== undefined) {
-      const player = card.querySelector("video, audio");
-      if (player) playFrom(player, Number(seek));
-    } else if (page !== undefined) {
-      const image = card.querySelector(".om-zoom img");
-      if (image) {
-        image.src = page;
-        image.parentElement.dataset.full = page.replace("side=640", "side=2048");
-      }
-    } else if (full !== undefined) {
-      enlarge(full, button.querySelector("img").alt);
-    } else {
-      navigator.clipboard?.writeText(copy).then(() => {
-        button.classList.add("om-copied");
-        setTimeout(() => button.classList.remove("om-copied"), 1200);
-      });
-    }
-  });
+  // Ask for more like some moments: the field that the page reads them from is one that nobody sees.
+  omnia.like = (segments) => {
+    write(document.querySelector(".st-key-unseen input"), segments.join(","));
+    window.scrollTo({ top: 0 });
+  };
 
-  // Files dropped anywhere, or pasted, go to the drop zone.
-  const give = (files, patience = 50) => {
+  omnia.forgetWords = () => write(document.querySelector(".st-key-q input"), "");
+
+  // Files go to the drop zone, which is drawn last.
+  omnia.give = (files, patience = 50) => {
     if (!files.length) return;
     const input = document.querySelector(".st-key-ask input[type=file]");
-    if (!input) {  // the drop zone is drawn last
-      if (patience) setTimeout(() => give(files, patience - 1), 100);
+    if (!input) {
+      if (patience) setTimeout(() => omnia.give(files, patience - 1), 100);
       return;
     }
     const carrier = new DataTransfer();
@@ -61,6 +37,35 @@ if (!window.omniaListens) {
     input.files = carrier.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
   };
+
+  omnia.copy = (text, button) => navigator.clipboard?.writeText(text).then(() => {
+    button.classList.add("om-copied");
+    setTimeout(() => button.classList.remove("om-copied"), 1200);
+  });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-seek], [data-page], [data-copy], [data-like], .om-paths");
+    if (!button) return;
+    const card = button.closest(".om-card");
+    const { seek, page, copy, like } = button.dataset;
+    if (seek !== undefined) {
+      const player = card.querySelector("video, audio");
+      if (player) omnia.playFrom(player, Number(seek));
+    } else if (page !== undefined) {
+      const image = card.querySelector(".om-zoom img");
+      if (image) {
+        image.src = page;
+        image.parentElement.dataset.full = page.replace("side=640", "side=2048");
+      }
+    } else if (like !== undefined) {
+      omnia.like([like]);
+    } else if (copy !== undefined) {
+      omnia.copy(copy, button);
+    } else {
+      omnia.copy([...document.querySelectorAll(".om-card")].map((one) => one.dataset.path).join("\n"), button);
+    }
+  });
+
   const dragging = (event, is) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     document.body.classList.toggle("om-dragging", is);
@@ -70,11 +75,11 @@ if (!window.omniaListens) {
   document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) dragging(event, false); });
   document.addEventListener("drop", (event) => {
     dragging(event, false);
-    if (!event.target.closest?.("[data-testid=stFileUploaderDropzone]")) give([...event.dataTransfer.files]);
+    if (!event.target.closest?.("[data-testid=stFileUploaderDropzone]")) omnia.give([...event.dataTransfer.files]);
   });
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length) { event.preventDefault(); give(files); }
+    if (files.length) { event.preventDefault(); omnia.give(files); }
   });
 
   // One player at a time.

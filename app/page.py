@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.box import Question, question, service, set_like
-from app.cards import card
+from app import address
+from app.answers import answers, browsed, cards
+from app.box import question
 from app.files import glimpse
-from app.query import Query
-from app.thumbs import Bench
-from app.verdicts import as_question, reranked
 from data.errors import OmniaError
 from data.records import FileState, Kind
 
 if TYPE_CHECKING:
-    from app.results import Answer, Result
     from app.wiring import Library
     from data.catalogue import LibrarySummary
 
 _HERE = Path(__file__).parent
-_PAGE_SIZE = 24
-_LIKELY = 0.15  # of relevance: results below it are folded away
+_SCRIPTS = ("page.js", "keys.js", "part.js")
 _GLIMPSE = 9  # files shown before anything is asked
 
 
@@ -34,16 +29,23 @@ def render(library: Library) -> None:
     """Draw the page once, for the state that the browser's widgets and its URL hold."""
     st.set_page_config(page_title="Omnia", page_icon=str(_HERE / "icon.svg"), layout="wide")
     st.html(_HERE / "page.css")
+    address.restore()
     try:
         _counts(library)
         asked = question(library)
-        if asked.parts:
-            _answers(library, asked)
-        else:
+        address.keep()
+        if asked.is_empty:
             _welcome(library)
+        elif not asked.parts and not asked.filters.by_file:
+            st.info("Type what to look for beside the filters, or drop an example.", icon=":material/filter_alt:")
+        else:
+            found = answers(library, asked) if asked.parts else browsed(library, asked)
+            if not found:
+                _nothing(library)
     except OmniaError as error:
         st.error(str(error), icon=":material/error:")
-    st.html(f"<script>{(_HERE / 'page.js').read_text()}</script>", unsafe_allow_javascript=True)
+    scripts = "\n".join((_HERE / name).read_text() for name in _SCRIPTS)
+    st.html(f"<script>{scripts}</script>", unsafe_allow_javascript=True)
 
 
 @st.fragment(run_every=4)
@@ -68,54 +70,6 @@ def _counts(library: Library) -> None:
 def _header(counts: str) -> str:
     brand = '<a class="om-brand" href="/" target="_self">omnia</a>'
     return f'<header class="om-header">{brand}<div class="om-counts">{counts}</div></header>'
-
-
-def _answers(library: Library, asked: Question) -> None:
-    shown = st.session_state.setdefault("shown", _PAGE_SIZE)
-    query = Query(parts=asked.parts, then=asked.then, filters=asked.filters, limit=shown)
-    bench = Bench(library.catalogue(), as_question(query))
-    answer = service(library).search(reranked(query, bench.verdicts))
-    if not answer.results:
-        _nothing(library)
-        return
-    likely = [result for result in answer.results if result.score >= _LIKELY]
-    far = answer.results[len(likely) :]
-    st.html(_summary_line(answer, len(likely)))
-    _cards(likely, asked.words, key="results", bench=bench)
-    if far:
-        with st.expander(f"{len(far)} further away", expanded=not likely):
-            _cards(far, asked.words, key="far", bench=bench)
-    if len(answer.results) == shown:
-        with st.container(key="more", horizontal=True, horizontal_alignment="center"):
-            st.button("Show more", on_click=_show_more)
-
-
-def _cards(results: Sequence[Result], words: str = "", *, key: str, bench: Bench | None = None) -> None:
-    with st.container(key=f"grid-{key}"):
-        for number, result in enumerate(results):
-            with st.container(key=f"card-{key}-{number}"):
-                st.html(card(result, words=words))
-                with st.container(key=f"acts-{key}-{number}", horizontal=True, vertical_alignment="center"):
-                    st.button(
-                        "More like this",
-                        key=f"like-{key}-{number}",
-                        icon=":material/auto_awesome_motion:",
-                        type="tertiary",
-                        on_click=set_like,
-                        args=(str(result.moments[0].segment), result.path),
-                    )
-                    if bench is not None:
-                        bench.thumbs(result, key=f"{key}-{number}")
-
-
-def _show_more() -> None:
-    st.session_state["shown"] += _PAGE_SIZE
-
-
-def _summary_line(answer: Answer, likely: int) -> str:
-    cut = " · only the beginning of the example was used" if answer.cut else ""
-    said = f"{likely} result{'s' if likely != 1 else ''}" if likely else "Nothing stands out; the nearest are below"
-    return f'<p class="om-took">{said} · {answer.embed_ms + answer.search_ms:,.0f} ms{cut}</p>'
 
 
 def _nothing(library: Library) -> None:
@@ -150,7 +104,7 @@ def _welcome(library: Library) -> None:
     )
     space = library.space()
     shown = glimpse(space.store(), library.catalogue(), fingerprint=space.model.fingerprint, count=_GLIMPSE)
-    _cards(shown, key="glimpse")
+    cards(shown, key="grid-glimpse")
     failures = library.catalogue().failures()
     if failures:
         with st.expander(f"{len(failures):,} file{'s' if len(failures) != 1 else ''} could not be read"):

@@ -79,6 +79,11 @@ class Filters:
     without: tuple[str, ...] = ()
     files: FileChoice = ANY_FILE
 
+    @property
+    def by_file(self) -> bool:
+        """Whether only files are chosen, whatever is in them."""
+        return not (self.evidence or self.languages or self.phrases or self.without)
+
 
 ANYTHING = Filters()
 

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from data.records import Evidence, Kind
 
+LIKELY = 0.15  # a score below it is folded away
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.engine import Engine
 
-from data.choosing import chosen_contents
+from data.choosing import chosen_contents, newest_contents
 from data.database import open_database, reading, translated
 from data.judging import drop_verdict, keep_verdict, kept_verdicts
 from data.looking import (
@@ -33,7 +33,8 @@ from data.looking import (
     under,
 )
 from data.recording import Outcome, chunks, record_outcomes
-from data.records import FileChoice, FileRecord, FileState, Kind, Verdict
+from data.records import FileChoice, FileRecord, FileState, Kind, SavedSearch, Verdict
+from data.saving import drop_search, indexed_after, keep_search, kept_searches, look_at
 from data.switching import (
     Filling,
     LibraryModel,
@@ -279,6 +280,44 @@ class Catalogue:
         """The contents, indexed under a fingerprint, of the files that a choice means."""
         with self._reader.connect() as db:
             return chosen_contents(db, choice, fingerprint)
+
+    @translated
+    def newest(self, choice: FileChoice, fingerprint: str, *, kinds: Collection[Kind], limit: int) -> list[str]:
+        """The contents of chosen files of some kinds (none means any), those first that changed last."""
+        with self._reader.connect() as db:
+            return newest_contents(db, choice, fingerprint, kinds=kinds, limit=limit)
+
+    @translated
+    def indexed_after(self, contents: Collection[str], fingerprint: str, *, moment_s: float) -> set[str]:
+        """Those of `contents` that were indexed under a fingerprint after a moment (seconds since the epoch)."""
+        with self._reader.connect() as db:
+            return indexed_after(db, contents, fingerprint, moment_s=moment_s)
+
+    # ── what a person keeps ──
+
+    @translated
+    def keep_search(self, name: str, address: str) -> None:
+        """Keep a search under a name, in the place of one that has it."""
+        with self._engine.begin() as db:
+            keep_search(db, name, address)
+
+    @translated
+    def drop_search(self, number: int) -> None:
+        """Forget a saved search."""
+        with self._engine.begin() as db:
+            drop_search(db, number)
+
+    @translated
+    def searches(self) -> list[SavedSearch]:
+        """The saved searches, by name."""
+        with self._reader.connect() as db:
+            return kept_searches(db)
+
+    @translated
+    def look_at(self, number: int) -> SavedSearch | None:
+        """A saved search as it was before this look, which counts from now on; None where it is gone."""
+        with self._engine.begin() as db:
+            return look_at(db, number)
 
     @translated
     def judge(self, verdict: Verdict) -> None:

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from collections.abc import Collection
 
-from data.records import FileChoice, FileState
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+
+from data.records import FileChoice, FileState, Kind
 from data.switching import is_under
 from data.tables import File, FileOutcome, Indexing, escape_path
 
 
 def chosen_contents(db: Connection, choice: FileChoice, fingerprint: str) -> set[str]:
     """The contents, indexed under a fingerprint, of the files that a choice means."""
+    query = _of_the_chosen(choice, fingerprint)
+    return {content for content in db.execute(query).scalars() if content is not None}
+
+
+def newest_contents(
+    db: Connection, choice: FileChoice, fingerprint: str, *, kinds: Collection[Kind], limit: int
+) -> list[str]:
+    """The contents of chosen files, those first that changed last.
+
+    Args:
+        kinds: of file; none means any.
+    """
+    changed = func.max(FileOutcome.mtime_ns)
+    query = _of_the_chosen(choice, fingerprint).group_by(FileOutcome.content)
+    if kinds:
+        query = query.where(FileOutcome.kind.in_([kind.value for kind in kinds]))
+    found = db.execute(query.order_by(changed.desc(), FileOutcome.content).limit(limit)).scalars()
+    return [content for content in found if content is not None]
+
+
+def _of_the_chosen(choice: FileChoice, fingerprint: str) -> Select[str | None]:
     query = (
         select(FileOutcome.content)
         .join(File, File.id == FileOutcome.file_id)
@@ -20,7 +43,7 @@ def chosen_contents(db: Connection, choice: FileChoice, fingerprint: str) -> set
     if choice.longer_s is not None or choice.shorter_s is not None:
         same = (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == FileOutcome.fingerprint)
         query = query.join(Indexing, same).where(*_lasting(choice))
-    return {content for content in db.execute(query).scalars() if content is not None}
+    return query
 
 
 def _conditions(choice: FileChoice) -> list[ColumnElement[bool]]:

@@ -77,8 +77,20 @@ def _judgements(db: Connection) -> None:
     )
 
 
+def _searches(db: Connection) -> None:
+    """Version 5: saved searches."""
+    key = "INTEGER" if db.dialect.name == "sqlite" else "SERIAL"
+    db.execute(
+        text(
+            f"""CREATE TABLE searches (
+                id {key} NOT NULL PRIMARY KEY, name VARCHAR(200) NOT NULL UNIQUE, address TEXT NOT NULL,
+                seen_at FLOAT NOT NULL)"""
+        )
+    )
+
+
 # Step N takes a catalogue of version N - 1 to version N. Steps only ever are appended.
-STEPS: dict[int, Callable[[Connection], None]] = {2: _two_models, 3: _durations, 4: _judgements}
+STEPS: dict[int, Callable[[Connection], None]] = {2: _two_models, 3: _durations, 4: _judgements, 5: _searches}
 
 
 def migrate(connection: Connection) -> None:

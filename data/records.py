@@ -155,6 +155,21 @@ class Verdict:
     is_right: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedSearch:
+    """A search that is asked again now and then.
+
+    Args:
+        address: of the page that asks it, from its question mark on: "q=dog&kind=video".
+        seen_s: when it was last looked at, in seconds since the epoch.
+    """
+
+    id: int
+    name: str
+    address: str
+    seen_s: float
+
+
 def segment_id(content: str, fingerprint: str, number: int) -> UUID:
     """The id of a content's segment: the same input always gives the same id, so a redo overwrites."""
     return uuid5(_NAMESPACE, f"{content}/{fingerprint}/{number}")

@@ -130,6 +130,16 @@ class Judgement(Base):
     made_at: Mapped[float]  # seconds since the epoch
 
 
+class Saved(Base):
+    """A search that is asked again now and then."""
+
+    __tablename__ = "searches"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    address: Mapped[str] = mapped_column(Text)  # the page's, from its question mark on
+    seen_at: Mapped[float]  # when it was last looked at, in seconds since the epoch
+
+
 class SchemaVersion(Base):
     """One row: the number of the last migration step applied."""
 

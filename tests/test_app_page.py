@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_a_thumb_is_kept_filled_and_taken_back(page, shelf, tmp_path):
     page.run()
     catalogue = shelf.library.catalogue()
     first = names(page)[0]
-    page.button(key="wrong-results-0").click().run()
+    page.button(key="wrong-grid-results-0").click().run()
     assert not page.exception
     (verdict,) = catalogue.verdicts()
     assert not verdict.is_right
@@ -105,9 +106,21 @@ def test_a_thumb_is_kept_filled_and_taken_back(page, shelf, tmp_path):
     assert names(page)[0] == first
 
 
-def test_filters_alone_ask_for_words_beside_them(page, shelf, tmp_path):
+def test_filters_by_file_alone_show_the_newest(page, shelf, tmp_path):
     fill(shelf, tmp_path)
-    page.query_params["q"] = "type:png"
+    os.utime(tmp_path / "wet.txt", ns=(2_000_000_000_000_000_000,) * 2)
+    shelf.put(tmp_path / "wet.txt")
+    page.query_params["q"] = "type:txt"
+    page.run()
+    assert not page.exception
+    assert names(page)[0] == "wet.txt"
+    assert set(names(page)) == {"dog.txt", "wet.txt", "city.txt"}
+    assert shelf.library.service.made is None, "no model is needed"
+
+
+def test_filters_by_what_is_said_ask_for_words_beside_them(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params["q"] = "evidence:said"
     page.run()
     assert not page.exception
     assert "beside the filters" in page.info[0].value
@@ -120,13 +133,78 @@ def test_typing_finds_and_more_like_this_goes_on(page, shelf, tmp_path):
     assert names(page)[0] in ("dog.txt", "red.png")
     assert len(names(page)) == 4
     before = names(page)[0]
-    page.button(key="like-results-0").click().run()
+    segment = html(page).split('data-like="')[1].split('"')[0]
+    page.text_input(key="like").set_value(segment).run()
     assert not page.exception
     assert page.text_input(key="q").value == ""
     assert before not in names(page)
-    assert "like" in page.query_params
-    page.button(key="unlike").click().run()
-    assert "like" not in page.query_params
+    assert page.query_params == {"like": segment}
+    assert before.replace(".", "") in page.button(key=f"like-{segment}").label.replace(".", "")
+    page.button(key=f"like-{segment}").click().run()
+    assert page.query_params == {}
+
+
+def test_the_second_page_shows_what_the_first_does_not(page, shelf, tmp_path):
+    for number in range(30):
+        (tmp_path / f"{number}.txt").write_text("dog " * (1 + number % 3) + f"city {number}")
+        shelf.put(tmp_path / f"{number}.txt")
+    page.query_params["q"] = "dog"
+    page.run()
+    first = names(page)
+    page.get("pagination")[0].set_value(2).run()
+    second = names(page)
+    assert (len(first), len(second)) == (24, 6)
+    assert not set(first) & set(second)
+    assert page.query_params["page"] == "2"
+    page.text_input(key="q").set_value("city").run()
+    assert "page" not in page.query_params, "another question begins with its first page"
+    assert len(names(page)) == 24
+
+
+def test_lanes_show_each_kind_by_itself(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params.update({"q": "dog", "view": "lanes"})
+    page.run()
+    assert not page.exception
+    lanes = [lane.split("<")[0] for lane in html(page).split('class="om-icon om-i-image"></i>')[1:]]
+    assert "image" in lanes
+    assert names(page)[-1] == "red.png", "pictures after texts"
+    assert len(names(page)) == 4
+
+
+def test_a_saved_search_tells_what_is_new_since_it_was_looked_at(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    catalogue = shelf.library.catalogue()
+    catalogue.keep_search("dogs & wolves", "q=dog&kind=text")
+    page.query_params["q"] = "dog"
+    page.session_state["saved"] = True  # the popover is open
+    page.run()
+    assert not page.exception
+    assert "dogs &amp; wolves</a>" in html(page)
+    (tmp_path / "new.txt").write_text("dog dog city")
+    shelf.put(tmp_path / "new.txt")
+    page.run()
+    assert 'dogs &amp; wolves<b class="om-new">1 new</b>' in html(page)
+    [search] = catalogue.searches()
+    opened = AppTest.from_file(str(SCRIPT), default_timeout=90)
+    opened.query_params.update({"q": "dog", "kind": "text", "saved": str(search.id)})
+    opened.run()
+    assert html(opened).count('<b class="om-new">new</b>') == 1
+    assert "saved" not in opened.query_params
+    page.run()
+    assert "1 new" not in html(page)
+
+
+def test_the_question_of_the_page_is_saved_with_its_filters(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params.update({"q": "dog type:png", "kind": "image", "view": "list"})
+    page.session_state["saved"] = True
+    page.run()
+    assert not page.exception
+    next(field for field in page.text_input if field.label == "Save this search as").set_value("red ones")
+    next(button for button in page.button if button.label == "Save").click().run()
+    [search] = shelf.library.catalogue().searches()
+    assert (search.name, search.address) == ("red ones", "q=dog+type%3Apng&kind=image")
 
 
 def test_a_dropped_file_finds_what_it_is_like(page, shelf, tmp_path):

@@ -368,3 +368,16 @@ def test_a_catalogue_of_the_first_version_becomes_a_new_one(url: str, tmp_path: 
     open_catalogue(url).close()
     assert migrated == shape(engine)
     engine.dispose()
+
+
+def test_a_saved_search_is_kept_looked_at_and_dropped(catalogue: Catalogue) -> None:
+    catalogue.keep_search("dogs", "q=dog")
+    catalogue.keep_search("dogs", "q=dogs")
+    [kept] = catalogue.searches()
+    assert (kept.name, kept.address) == ("dogs", "q=dogs")
+    before = catalogue.look_at(kept.id)
+    assert before == kept
+    assert catalogue.searches()[0].seen_s > kept.seen_s
+    catalogue.drop_search(kept.id)
+    assert catalogue.searches() == []
+    assert catalogue.look_at(kept.id) is None

@@ -1,0 +1,169 @@
+"""Answers: what was found, as a grid, a list or a lane for each kind, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app.address import VIEWS
+from app.asking import Question
+from app.cards import card
+from app.examples import service
+from app.export import as_csv, as_json
+from app.files import newest
+from app.query import Query
+from app.results import LIKELY, Result
+from app.saved import looked_at, new_contents
+from app.thumbs import Bench
+from app.verdicts import as_question, reranked
+from data.records import Kind
+
+if TYPE_CHECKING:
+    from app.wiring import Library
+
+_PAGE = 24  # results
+_MOST_PAGES = 20
+_IN_A_LANE = 12
+_EXPORTED = 500
+_ICONS = dict(zip(VIEWS, (":material/grid_view:", ":material/view_list:", ":material/view_agenda:"), strict=True))
+
+
+def answers(library: Library, asked: Question) -> bool:
+    """Draw what a question finds; False where that is nothing."""
+    bench = Bench(library.catalogue(), as_question(asked.query(limit=1)))
+    query = reranked(asked.query(limit=_EXPORTED), bench.verdicts)
+    with st.container(key="bar", horizontal=True, vertical_alignment="center"):
+        summary = st.empty()
+        _export(library, query)
+        st.session_state.setdefault("view", VIEWS[0])
+        view = st.segmented_control(
+            "View",
+            VIEWS,
+            required=True,
+            format_func=_ICONS.__getitem__,
+            key="view",
+            label_visibility="collapsed",
+        )
+    if view == "lanes":
+        summary.html('<p class="om-took">The best of each kind</p>')
+        return _lanes(library, query, words=asked.words, bench=bench)
+    wanted = _wanted_page()
+    answer = service(library).search(replace(query, limit=wanted * _PAGE + 1))
+    if not answer.results:
+        return False
+    number, shown = _page_of(answer.results, wanted)
+    likely = [result for result in shown if result.score >= LIKELY]
+    found = sum(result.score >= LIKELY for result in answer.results)
+    cut = " · only the beginning of the example was used" if answer.cut else ""
+    count = f"{_many(found)}{'+' * (found > number * _PAGE)}" if found else "Nothing stands out; the nearest are below"
+    summary.html(f'<p class="om-took">{count} · {answer.embed_ms + answer.search_ms:,.0f} ms{cut}</p>')
+    opened = looked_at(library)
+    new = new_contents(library, shown, since_s=opened.seen_s) if opened else set()
+    cards(likely, asked.words, key=f"{view}-results", bench=bench, new=new)
+    if far := shown[len(likely) :]:
+        with st.expander(f"{len(far)} further away", expanded=not likely):
+            cards(far, asked.words, key=f"{view}-far", bench=bench, new=new)
+    _pages(number, len(answer.results))
+    return True
+
+
+def browsed(library: Library, asked: Question) -> bool:
+    """Draw the files that filters alone leave, those first that changed last; False where there are none."""
+    wanted = _wanted_page()
+    space = library.space()
+    results = newest(
+        space.store(),
+        library.catalogue(),
+        fingerprint=space.model.fingerprint,
+        filters=asked.filters,
+        count=wanted * _PAGE + 1,
+    )
+    if results:
+        number, shown = _page_of(results, wanted)
+        st.html('<p class="om-took">The newest first. Add words, or an example, to look closer.</p>')
+        cards(shown, key="grid-newest")
+        _pages(number, len(results))
+    return bool(results)
+
+
+def cards(
+    results: Sequence[Result],
+    words: str = "",
+    *,
+    key: str,
+    bench: Bench | None = None,
+    new: Collection[str] = (),
+) -> None:
+    """Draw results.
+
+    Args:
+        key: begins with the view, which the style sheet goes by.
+        new: contents that are marked so.
+    """
+    with st.container(key=f"view-{key}"):
+        for number, result in enumerate(results):
+            with st.container(key=f"card-{key}-{number}"):
+                st.html(card(result, words=words, new=result.content in new))
+                if bench is not None:
+                    with st.container(key=f"acts-{key}-{number}", horizontal=True, vertical_alignment="center"):
+                        bench.thumbs(result, key=f"{key}-{number}")
+
+
+def _lanes(library: Library, query: Query, *, words: str, bench: Bench) -> bool:
+    """The best of each kind beside each other: none drowns another."""
+    found = False
+    for kind in Kind:
+        if query.filters.kinds and kind not in query.filters.kinds:
+            continue
+        only = replace(query.filters, kinds=frozenset({kind}))
+        results = service(library).search(replace(query, filters=only, limit=_IN_A_LANE)).results
+        if results:
+            found = True
+            st.html(f'<h3 class="om-lane"><i class="om-icon om-i-{kind.value}"></i>{kind.value}</h3>')
+            cards(results, words, key=f"lanes-{kind.value}", bench=bench)
+    return found
+
+
+def _export(library: Library, query: Query) -> None:
+    """What was found, for other programs; asked once more when it is wanted."""
+
+    def found() -> tuple[Result, ...]:
+        return library.service().search(query).results
+
+    with st.popover("Export", icon=":material/ios_share:", type="tertiary"):
+        st.html('<button class="om-paths">Copy the paths on this page</button>')
+        for label, name, mime, data in (
+            ("CSV, a row for each moment", "omnia.csv", "text/csv", lambda: as_csv(found())),
+            ("JSON", "omnia.json", "application/json", lambda: as_json(library.service().search(query))),
+        ):
+            st.download_button(label, data, file_name=name, mime=mime, on_click="ignore", type="tertiary")
+
+
+def _wanted_page() -> int:
+    return min(max(st.session_state.get("page", 1), 1), _MOST_PAGES)
+
+
+def _page_of(results: Sequence[Result], wanted: int) -> tuple[int, Sequence[Result]]:
+    """The number of the wanted page, or of the last one there is, and what is on it."""
+    number = min(wanted, -(-len(results) // _PAGE))
+    return number, results[(number - 1) * _PAGE : number * _PAGE]
+
+
+def _pages(number: int, found: int) -> None:
+    """The pages there are, as far as it is known."""
+    pages = min(-(-found // _PAGE), _MOST_PAGES)
+    if pages > 1:
+        key = f"page-{number}"
+        with st.container(key="pages", horizontal_alignment="center"):
+            st.pagination(pages, default=number, key=key, width="stretch", on_change=_turn_to, args=(key,))
+
+
+def _turn_to(key: str) -> None:
+    st.session_state["page"] = st.session_state[key]
+
+
+def _many(number: int) -> str:
+    return f"{number} result{'s' if number != 1 else ''}"

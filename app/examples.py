@@ -1,0 +1,83 @@
+"""Examples: files that were dropped or recorded, each read and embedded once, as parts of a question."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from app.query import FilePart
+from data.errors import MediaError
+
+if TYPE_CHECKING:
+    from app.search import SearchService
+    from app.wiring import Library
+
+
+def dropped() -> Sequence[Any]:
+    """The drop zone, and what lies in it."""
+    found = st.file_uploader(
+        "Drop a photo, a sound, a clip or a document",
+        key=f"files-{st.session_state.setdefault('turn', 0)}",
+        accept_multiple_files=True,
+        label_visibility="collapsed",
+        on_change=first_page,
+    )
+    return found or ()
+
+
+def recorded() -> Sequence[Any]:
+    """The microphone, and what it heard."""
+    with st.popover("Hum, play or say it", icon=":material/mic:", type="tertiary"):
+        found = st.audio_input(
+            "Find what sounds like this, or where it is said",
+            key=f"recording-{st.session_state.setdefault('turn', 0)}",
+            on_change=first_page,
+        )
+    return [found] if found else []
+
+
+def forget_files() -> None:
+    """An empty drop zone and no recording, from the next run on."""
+    st.session_state["turn"] = st.session_state.get("turn", 0) + 1
+
+
+def first_page() -> None:
+    """Another question is read from its first page on."""
+    st.session_state["page"] = 1
+
+
+def file_parts(library: Library, files: Sequence[Any]) -> list[FilePart]:
+    """Files as examples; their bytes are on disk only while they are read. One that cannot be read is said."""
+    contents: dict[str, str] = st.session_state.setdefault("contents", {})
+    parts: list[FilePart] = []
+    for file in files:
+        searching = service(library)
+        content = contents.get(file.file_id)
+        if content is None or not searching.knows(content):
+            with (
+                st.spinner(f"Looking at {file.name} …"),
+                tempfile.TemporaryDirectory(prefix="omnia-") as folder,
+            ):
+                path = Path(folder) / (Path(file.name).name or "example")
+                path.write_bytes(file.getbuffer())
+                try:
+                    content = contents[file.file_id] = searching.learn(path)
+                except MediaError as error:
+                    hint = f" ({error.hint})" if error.hint else ""
+                    st.warning(f"{file.name}: {error.reason}{hint}", icon=":material/broken_image:")
+                    continue
+        parts.append(FilePart(Path(file.name), content=content))
+    return parts
+
+
+def service(library: Library) -> SearchService:
+    """The search service; the first question, and the first after a switch, waits for the model."""
+    made = library.service.made
+    if made:
+        return made
+    with st.spinner("Waking the model, once …"):
+        return library.service()

@@ -1,0 +1,76 @@
+// A picture, a page or a frame of a film, enlarged; a rectangle drawn on it becomes an example to search by.
+if (!window.omnia.enlarge) {
+  const SMALLEST = 12;  // pixels of a rectangle that is meant as one
+
+  const rectangle = (from, to, box) => {
+    const clamp = (value, most) => Math.min(Math.max(value, 0), most);
+    const xs = [from.x, to.x].map((x) => clamp(x - box.left, box.width)).sort((a, b) => a - b);
+    const ys = [from.y, to.y].map((y) => clamp(y - box.top, box.height)).sort((a, b) => a - b);
+    return { left: xs[0], top: ys[0], width: xs[1] - xs[0], height: ys[1] - ys[0] };
+  };
+
+  const cutOut = (image, part, name) => {
+    const scale = image.naturalWidth / image.clientWidth;
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.max(1, Math.round(part.width * scale));
+    canvas.height = Math.max(1, Math.round(part.height * scale));
+    canvas.getContext("2d").drawImage(image, part.left * scale, part.top * scale, canvas.width, canvas.height,
+      0, 0, canvas.width, canvas.height);
+    canvas.toBlob((blob) => window.omnia.give([new File([blob], name, { type: "image/png" })]), "image/png");
+  };
+
+  window.omnia.enlarge = (source, name) => {
+    const dialog = document.createElement("dialog");
+    dialog.className = "om-lightbox";
+    const image = Object.assign(document.createElement("img"), { src: source, alt: name, draggable: false });
+    const frame = Object.assign(document.createElement("div"), { className: "om-part", hidden: true });
+    const search = Object.assign(document.createElement("button"), { textContent: "More like this part" });
+    const hint = Object.assign(document.createElement("p"), { textContent: "Draw a rectangle to search by a part of it" });
+    frame.append(search);
+    dialog.append(image, frame, hint);
+    let from = null, part = null;
+    dialog.addEventListener("pointerdown", (event) => {
+      if (event.target === search) return;
+      from = { x: event.clientX, y: event.clientY };
+      part = null;
+      frame.hidden = true;
+      event.preventDefault();
+    });
+    dialog.addEventListener("pointermove", (event) => {
+      if (!from) return;
+      const now = rectangle(from, { x: event.clientX, y: event.clientY }, image.getBoundingClientRect());
+      if (now.width < SMALLEST || now.height < SMALLEST) return;
+      part = now;
+      for (const side of ["left", "top", "width", "height"]) frame.style[side] = `${now[side]}px`;
+      frame.hidden = false;
+    });
+    dialog.addEventListener("pointerup", (event) => {
+      const clicked = from && !part;
+      from = null;
+      if (clicked && event.target !== search) dialog.close();
+    });
+    search.addEventListener("click", () => {
+      cutOut(image, part, `part of ${name}.png`);
+      window.omnia.forgetWords();
+      dialog.close();
+    });
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-full], [data-frame]");
+    if (!button) return;
+    const name = button.closest(".om-card")?.querySelector(".om-name").textContent ?? "picture";
+    if (button.dataset.full !== undefined) return window.omnia.enlarge(button.dataset.full, name);
+    const player = button.parentElement.querySelector("video");
+    if (player.readyState < 2) return window.omnia.enlarge(player.poster.replace("side=640", "side=2048"), name);
+    player.pause();
+    const canvas = Object.assign(document.createElement("canvas"), {
+      width: player.videoWidth, height: player.videoHeight,
+    });
+    canvas.getContext("2d").drawImage(player, 0, 0);
+    window.omnia.enlarge(canvas.toDataURL("image/jpeg", 0.92), name);
+  });
+}
