@@ -143,7 +143,8 @@ def _export(library: Library, query: Query) -> None:
 
 
 def _wanted_page() -> int:
-    return min(max(st.session_state.get("page", 1), 1), _MOST_PAGES)
+    page: int = st.session_state.get("page", 1)
+    return min(max(page, 1), _MOST_PAGES)
 
 
 def _page_of(results: Sequence[Result], wanted: int) -> tuple[int, Sequence[Result]]:

@@ -32,6 +32,7 @@ from data.looking import (
     summarised,
     under,
 )
+from data.naming import named_contents
 from data.recording import Outcome, chunks, record_outcomes
 from data.records import FileChoice, FileRecord, FileState, Kind, SavedSearch, Verdict
 from data.saving import drop_search, indexed_after, keep_search, kept_searches, look_at
@@ -280,6 +281,12 @@ class Catalogue:
         """The contents, indexed under a fingerprint, of the files that a choice means."""
         with self._reader.connect() as db:
             return chosen_contents(db, choice, fingerprint)
+
+    @translated
+    def named(self, words: Sequence[str], fingerprint: str, *, limit: int) -> dict[str, float]:
+        """The contents whose files' names hold some of the words, best first, with the sum of the words' rarities."""
+        with self._reader.connect() as db:
+            return named_contents(db, words, fingerprint, limit=limit)
 
     @translated
     def newest(self, choice: FileChoice, fingerprint: str, *, kinds: Collection[Kind], limit: int) -> list[str]:

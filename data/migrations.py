@@ -7,7 +7,8 @@ from collections.abc import Callable
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from data.errors import StoreUnavailableError
-from data.tables import Base, SchemaVersion
+from data.naming import keep_names
+from data.tables import Base, File, Root, SchemaVersion
 
 FIRST_VERSION = 1
 
@@ -89,8 +90,30 @@ def _searches(db: Connection) -> None:
     )
 
 
+def _names(db: Connection) -> None:
+    """Version 6: the words of files' names."""
+    rowid = " WITHOUT ROWID" if db.dialect.name == "sqlite" else ""
+    db.execute(
+        text(
+            f"""CREATE TABLE name_words (
+                word VARCHAR(60) NOT NULL, file_id INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+                PRIMARY KEY (word, file_id)){rowid}"""
+        )
+    )
+    db.execute(text("CREATE INDEX ix_name_words_file_id ON name_words (file_id)"))
+    for root, root_id in db.execute(select(Root.path, Root.id)).all():
+        files = db.execute(select(File.id, File.path).where(File.root_id == root_id)).all()
+        keep_names(db, ((number, path) for number, path in files), root)
+
+
 # Step N takes a catalogue of version N - 1 to version N. Steps only ever are appended.
-STEPS: dict[int, Callable[[Connection], None]] = {2: _two_models, 3: _durations, 4: _judgements, 5: _searches}
+STEPS: dict[int, Callable[[Connection], None]] = {
+    2: _two_models,
+    3: _durations,
+    4: _judgements,
+    5: _searches,
+    6: _names,
+}
 
 
 def migrate(connection: Connection) -> None:

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from data.naming import keep_names
 from data.records import FileState, Kind
-from data.tables import File, FileOutcome, Indexing
+from data.tables import File, FileOutcome, Indexing, Root
 
 T = TypeVar("T")
 
@@ -116,8 +117,11 @@ def _seen_files(db: Connection, paths: Sequence[str], *, run: int, root_id: int)
         db.execute(update(File).where(File.id.in_(list(ids.values()))).values(root_id=root_id, seen_run=run))
     new = [{"path": path, "root_id": root_id, "seen_run": run} for path in paths if path not in ids]
     if new:
+        known = set(ids)
         db.execute(insert(File), new)
         ids = {row.path: row.id for row in db.execute(columns)}
+        root = db.execute(select(Root.path).where(Root.id == root_id)).scalar_one()
+        keep_names(db, ((number, path) for path, number in ids.items() if path not in known), root)
     return ids
 
 

@@ -70,6 +70,15 @@ class File(Base):
     seen_run: Mapped[int] = mapped_column(Integer, default=0)
 
 
+class NameWord(Base):
+    """A word of a file's name, or of a folder it lies in."""
+
+    __tablename__ = "name_words"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    word: Mapped[str] = mapped_column(String(60), primary_key=True)
+    file_id: Mapped[int] = mapped_column(ForeignKey("files.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
 class FileOutcome(Base):
     """How the last attempt at a file ended under one fingerprint; two models know a file side by side."""
 
