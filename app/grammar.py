@@ -26,6 +26,7 @@ _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 _LENGTH = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+(?:\.\d+)?)s?)?")
 _ALIKE = 0.7  # of a key that was mistyped
 _THEN = "then"
+_NOT_BEFORE_THEN = frozenset("back since until till by from".split())  # "back then" is a time, not an order
 _MANY = ","  # between values of which any will do
 
 
@@ -111,7 +112,8 @@ def understood(text: str, filters: Filters = ANYTHING) -> Asked:
             avoided.append(said)
             filters = replace(filters, without=(*filters.without, said))
         else:
-            if said == _THEN and found["phrase"] is None:
+            is_time = bool(words[-1]) and words[-1][-1].lower() in _NOT_BEFORE_THEN
+            if said == _THEN and found["phrase"] is None and not is_time:
                 thens.append(Token(said, *found.span()))
                 words.append([])
             else:

@@ -14,47 +14,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tests.bench_line import MODEL, STORE_LIMIT_MS, Line, Size
+from tests.bench_search import bench_page, bench_search
 from tests.life_process import ROOT, Page, environment, report_of, start_ingest
 from tests.make_folder import mixed_folder, photo_folder, words_of
 
-MODEL = "omnia-mini"
-STORE_LIMIT_MS = 50.0
 HELP_LIMIT_S = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One measurement; the peer is what it is held against."""
-
-    name: str
-    value: float
-    unit: str
-    peer_name: str
-    peer: float
-
-    def __str__(self) -> str:
-        peer = f"{self.peer_name} {self.peer:,.4g}"
-        return f"{self.name:<44} {self.value:>10,.4g} {self.unit:<8} {peer:<34} ratio {self.value / self.peer:.3g}"
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much of everything."""
-
-    pictures: int
-    rescanned: int
-    segments: int
-    queries: int
-    beside: int
 
 
 FULL = Size(pictures=500, rescanned=20_000, segments=100_000, queries=300, beside=2_000)
@@ -250,106 +221,6 @@ def bench_store(folder: Path, size: Size) -> Iterator[Line]:
     yield Line(f"recall@{limit} {where}", right / (limit * len(queries)), "", "exact", 1.0)
 
 
-def bench_search(folder: Path, size: Size) -> Iterator[Line]:
-    """Questions to the whole search service but for the model: vectors and words, with filters and without."""
-    from app.query import Filters, Query, TextPart
-    from app.search import SearchService
-    from data.catalogue import open_catalogue
-    from data.edge import EdgeStore
-    from data.records import FileChoice, Kind
-
-    random = np.random.default_rng(0)
-    vocabulary = [f"w{number:x}" for number in range(40_000)]
-    common = 1 / np.arange(1, len(vocabulary) + 1)
-    common /= common.sum()
-    catalogue = open_catalogue(f"sqlite:///{folder / 'catalogue.sqlite'}")
-    _fill(EdgeStore(folder / "store", fingerprint="bench", dim=_DIM), catalogue, size, random, vocabulary, common)
-    began = time.perf_counter()
-    store = EdgeStore(folder / "store", fingerprint="bench", dim=_DIM)
-    opened_s = time.perf_counter() - began
-    service = SearchService(_Random(), store, catalogue=catalogue, readers=None)  # type: ignore[arg-type]
-    narrow = {
-        "anywhere": Filters(),
-        "in two kinds": Filters(kinds=frozenset({Kind.TEXT, Kind.VIDEO})),
-        "in a folder": Filters(files=FileChoice(folders=("folder7",))),
-        "in files of a type": Filters(files=FileChoice(suffixes=("jpg",))),
-    }
-    where = f"at {size.segments:,} segments"
-    for name, filters in narrow.items():
-        taken = []
-        for _ in range(size.queries):
-            words = " ".join(random.choice(vocabulary, 5, p=common))
-            taken.append(service.search(Query(parts=(TextPart(words),), filters=filters)).search_ms)
-        for share in (50, 95):
-            value = float(np.percentile(taken, share))
-            yield Line(f"search p{share} {name} {where}", value, "ms", "limit, ms", STORE_LIMIT_MS)
-    yield Line(f"opening the store {where}", opened_s, "s", "limit, s", 2.0)
-    resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9
-    yield Line(f"resident {where}, without a model", resident, "GB", "limit, GB", 1.5)
-    store.close()
-    catalogue.close()
-
-
-_DIM = 384
-_OF_A_FILE = 20  # segments
-
-
-class _Random:
-    """A model of random vectors, the same for the same words."""
-
-    row = SimpleNamespace(name="bench", fingerprint="bench", dim=_DIM)
-
-    def embed(self, segments: Sequence[Any], role: object) -> NDArray[np.float32]:
-        seeds = (int.from_bytes(hashlib.sha256(one.text.encode()).digest()[:8]) for one in segments)
-        rows = np.stack([np.random.default_rng(seed).standard_normal(_DIM, np.float32) for seed in seeds])
-        unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        return unit
-
-
-def _fill(
-    store: Any, catalogue: Any, size: Size, random: np.random.Generator, vocabulary: list[str], common: Any
-) -> None:
-    """Files of all kinds in 40 folders; a third of their segments says or writes a hundred words."""
-    from data.catalogue import Outcome
-    from data.records import Evidence, FileState, Kind, SegmentRecord, Span, segment_id
-
-    kinds, senses = list(Kind), list(Evidence)
-    suffixes = {Kind.TEXT: "txt", Kind.IMAGE: "jpg", Kind.VIDEO: "mp4", Kind.AUDIO: "mp3", Kind.DOCUMENT: "pdf"}
-    outcomes = []
-    for start in range(0, size.segments, _OF_A_FILE):
-        content = hashlib.sha256(b"%d" % start).hexdigest()
-        kind = kinds[start // _OF_A_FILE % len(kinds)]
-        records = [
-            SegmentRecord(
-                id=segment_id(content, "bench", number),
-                content=content,
-                number=number,
-                kind=kind,
-                evidence=senses[number % len(senses)],
-                span=Span(start_s=number * 5.0, end_s=number * 5.0 + 5),
-                snippet=" ".join(random.choice(vocabulary, 100, p=common)) if number % 3 == 0 else "",
-            )
-            for number in range(_OF_A_FILE)
-        ]
-        rows = random.standard_normal((_OF_A_FILE, _DIM), np.float32)
-        store.upsert(records, rows / np.linalg.norm(rows, axis=1, keepdims=True))
-        path = f"/media/folder{start // _OF_A_FILE % 40}/{start}.{suffixes[kind]}"
-        outcomes.append(
-            Outcome(
-                path=path,
-                size_bytes=1,
-                mtime_ns=1,
-                state=FileState.INDEXED,
-                kind=kind,
-                content=content,
-                segments=_OF_A_FILE,
-                duration_s=100.0,
-            )
-        )
-    store.close()
-    catalogue.record(catalogue.begin_run("/media", "bench"), "bench", outcomes)
-
-
 def bench_beside(folder: Path, size: Size) -> Iterator[Line]:
     """Searches through the page's service while an ingest runs, whichever started first."""
     for first in ("page", "ingest"):
@@ -399,6 +270,7 @@ BENCHES: dict[str, Callable[[Path, Size], Iterator[Line]]] = {
     "rescan": bench_rescan,
     "store": bench_store,
     "search": bench_search,
+    "page": bench_page,
     "images": bench_images,
     "embed": bench_embed,
     "beside": bench_beside,

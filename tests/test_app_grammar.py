@@ -113,7 +113,10 @@ def test_what_follows_in_a_recording_is_told_apart():
     assert without_token("rain then sun", understood("rain then sun").tokens[0]) == "rain sun"
 
 
-@pytest.mark.parametrize("typed", ["then", "what came then", "then it rained", "rain Then sun", "rain then then sun"])
+@pytest.mark.parametrize(
+    "typed",
+    ["then", "what came then", "then it rained", "rain Then sun", "rain then then sun", "back then we had snow"],
+)
 def test_then_without_something_on_both_sides_is_a_word(typed):
     asked = understood(typed)
     assert (asked.words, asked.then, asked.tokens) == (typed, (), ())
