@@ -66,13 +66,18 @@ def question(library: Library) -> Question:
 
 
 def _refined() -> tuple[str, int]:
-    """What it should not be like, and how words and examples are balanced."""
+    """What it should not be like, and how words and examples are balanced.
+
+    The browser draws a popover when it is opened, and shows as value what the page gives as such just then.
+    """
+    state = st.session_state
     with st.popover("Refine", icon=":material/tune:", type="tertiary"):
-        avoid = st.text_input("Not like", key="not", placeholder="rain", on_change=first_page)
+        avoid = st.text_input("Not like", state["not"], key="not", placeholder="rain", on_change=first_page)
         balance = st.slider(
             "Words or example?",
             0,
             100,
+            state["balance"],
             key="balance",
             on_change=first_page,
             help="Left: the example counts more. Right: the words count more.",

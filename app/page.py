@@ -29,6 +29,8 @@ def render(library: Library) -> None:
     """Draw the page once, for the state that the browser's widgets and its URL hold."""
     st.set_page_config(page_title="Omnia", page_icon=str(_HERE / "icon.svg"), layout="wide")
     st.html(_HERE / "page.css")
+    scripts = "\n".join((_HERE / name).read_text() for name in _SCRIPTS)
+    st.html(f"<script>{scripts}</script>", unsafe_allow_javascript=True)
     address.restore()
     try:
         _counts(library)
@@ -44,8 +46,6 @@ def render(library: Library) -> None:
                 _nothing(library)
     except OmniaError as error:
         st.error(str(error), icon=":material/error:")
-    scripts = "\n".join((_HERE / name).read_text() for name in _SCRIPTS)
-    st.html(f"<script>{scripts}</script>", unsafe_allow_javascript=True)
 
 
 @st.fragment(run_every=4)

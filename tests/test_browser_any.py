@@ -1,0 +1,172 @@
+"""Anything finds anything in a real browser, with the shipped model on a few of the samples."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browsing import BROWSER, FLAGS, HERE, MARKS, SCREENSHOTS, ask, drop, opened, serving, settle
+from make_media import silence, speech, wav
+
+pytestmark = MARKS
+
+SAMPLES = HERE.parent / "data" / "samples"
+SHELF = (
+    "animals/dog walk.mp4",
+    "animals/Rex in the field.jpg",
+    "animals/hens in the garden.jpg",
+    "holiday/waves at the beach.jpg",
+    "music/Girls at the Piano (Renoir).jpg",
+    "recipes/pizza dough.txt",
+    "recipes/espresso.jpg",
+    "talks/rocket on the launch pad.jpg",
+    "town/church at Auvers.tif",
+    "town/fire engine passes.mp4",
+    "town/parish newsletter.md",
+    "trains/how a steam engine works.rst",
+    "trains/museum railway.mp4",
+)
+SPOKEN = "The meeting about the new harbour was moved to Friday afternoon."
+ASKED = "Which meeting was moved to Friday?"
+LEAD_S = 6.0  # of another sentence and silence before it
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    home = tmp_path_factory.mktemp("any")
+    media = home / "media"
+    for name in SHELF:
+        place = media / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(SAMPLES / name, place)
+    lead = speech("My grandmother planted three apple trees behind the old barn.")
+    sound = [lead, silence(LEAD_S - len(lead) / 16_000), speech(SPOKEN), silence(1.0)]
+    wav(media / "memo.wav", np.concatenate(sound))
+    environment = os.environ | {"OMNIA_HOME": str(home / "library"), "OMNIA_DEVICE": "cpu"}
+    ingest = [sys.executable, "-m", "indexer", "ingest", str(media)]
+    done = subprocess.run(ingest, env=environment, cwd=HERE.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with serving(["-m", "app", "serve", "--port"], log=home / "log", environment=environment) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser, address):
+    with opened(browser, address) as page:
+        yield page
+
+
+def names(page) -> list[str]:
+    return page.locator(".om-name").all_inner_texts()
+
+
+def percent(page, name: str) -> int:
+    card = page.locator(".om-card", has=page.locator(".om-name", has_text=name))
+    return int(card.locator(".om-score b").text_content() or 0)
+
+
+def shot(page, name: str) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def drop_sample(page, name: str, kind: str) -> None:
+    drop(page, Path(name).name, (SAMPLES / name).read_bytes(), kind)
+    page.locator(".om-took", has_text=" ms").wait_for()  # before it, the newest files are shown
+    settle(page)
+
+
+def test_a_dropped_sound_finds_the_video_in_which_it_is_heard(page):
+    page.locator(".st-key-filters").get_by_text("video").click()
+    drop_sample(page, "town/siren.mp3", "audio/mpeg")
+    assert names(page)[0] == "fire engine passes.mp4"
+    assert page.locator(".om-card").first.locator(".om-moments li").first.inner_text().startswith("heard")
+    shot(page, "sound-finds-video")
+
+
+def test_a_dropped_document_finds_the_text_that_is_about_the_same(page):
+    page.locator(".st-key-filters").get_by_text("text").click()
+    drop_sample(page, "recipes/tomato pasta.pdf", "application/pdf")
+    assert names(page)[0] == "pizza dough.txt"
+    shot(page, "document-finds-text")
+
+
+def test_a_photo_and_words_and_what_it_should_not_be_like(page):
+    page.locator(".st-key-filters").get_by_text("image").click()
+    drop_sample(page, "town/church at Auvers.tif", "image/tiff")
+    ask(page, "at night")
+    assert names(page)[0] == "church at Auvers.tif"
+    before = percent(page, "Girls at the Piano")
+    assert before > 0
+    page.get_by_text("Refine").click()
+    page.get_by_label("Not like").fill("people")
+    page.get_by_label("Not like").press("Enter")
+    page.wait_for_function("new URL(location).searchParams.get('not') == 'people'")
+    settle(page)
+    page.keyboard.press("Escape")
+    assert names(page)[0] == "church at Auvers.tif"
+    assert percent(page, "Girls at the Piano") < before
+    shot(page, "photo-words-not")
+
+
+def test_what_is_said_into_the_microphone_finds_where_it_is_said(tmp_path, browser, address):
+    said = wav(tmp_path / "said.wav", np.concatenate([speech(ASKED), silence(3.0)]))
+    microphone = [
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={said}",
+    ]
+    listening = browser.browser_type.launch(executable_path=BROWSER, args=[*FLAGS, *microphone])
+    with opened(listening, address) as page:
+        page.get_by_text("Hum, play or say it").click()
+        page.get_by_label("Record").click()
+        page.wait_for_timeout(4_500)
+        page.get_by_label("Stop recording").click()
+        settle(page)
+        page.keyboard.press("Escape")
+        card = page.locator(".om-card", has=page.locator(".om-name", has_text="memo.wav")).first
+        moment = card.locator(".om-moments li", has_text="said").first
+        moment.wait_for()
+        start_s = float(moment.locator(".om-seek").get_attribute("data-seek"))
+        assert abs(start_s - LEAD_S) < 1.5
+        shot(page, "microphone")
+    listening.close()
+
+
+def test_more_like_this_moment_and_the_way_back(page):
+    ask(page, "a steam train")
+    first = names(page)[0]
+    before = page.url
+    page.locator(".om-more").first.click()
+    page.locator(".st-key-liked").get_by_text(first.split(".")[0]).first.wait_for()
+    settle(page)
+    assert first not in names(page)
+    assert "q=" not in page.url
+    shot(page, "more-like-this")
+    page.go_back()
+    page.wait_for_function("name => document.querySelector('.om-name')?.textContent == name", arg=first)
+    assert page.url == before
+    assert page.get_by_placeholder("a dog on a beach").input_value() == "a steam train"
+
+
+def test_a_part_of_a_picture_finds_what_is_in_it(page):
+    ask(page, "a dog in a field kind:image")
+    page.locator(".om-zoom").first.click()
+    picture = page.locator("dialog img")
+    page.wait_for_function("document.querySelector('dialog img')?.naturalWidth > 0")
+    box = picture.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.05)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + box["height"] * 0.9, steps=5)
+    page.mouse.up()
+    shot(page, "part")
+    page.get_by_text("More like this part").click()
+    page.locator(".st-key-ask").get_by_text("part of").first.wait_for()
+    page.wait_for_function("!new URL(location).searchParams.get('q')")
+    settle(page)
+    assert set(names(page)[:2]) == {"Rex in the field.jpg", "dog walk.mp4"}
