@@ -77,8 +77,20 @@ def _judgements(db: Connection) -> None:
     )
 
 
+def _progress(db: Connection) -> None:
+    """Version 5: how far a running ingest has come."""
+    db.execute(
+        text(
+            """CREATE TABLE progress (
+                run INTEGER NOT NULL PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE, files_done INTEGER NOT NULL,
+                bytes_done BIGINT NOT NULL, files INTEGER, size_bytes BIGINT, failed INTEGER NOT NULL,
+                at TEXT NOT NULL, left_s FLOAT)"""
+        )
+    )
+
+
 # Step N takes a catalogue of version N - 1 to version N. Steps only ever are appended.
-STEPS: dict[int, Callable[[Connection], None]] = {2: _two_models, 3: _durations, 4: _judgements}
+STEPS: dict[int, Callable[[Connection], None]] = {2: _two_models, 3: _durations, 4: _judgements, 5: _progress}
 
 
 def migrate(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from browsing import BROWSER, FLAGS
 from fakes import Shelf
 
 
@@ -11,3 +12,13 @@ def shelf(tmp_path):
     shelf = Shelf(tmp_path / "home")
     yield shelf
     shelf.library.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield browser
+        browser.close()

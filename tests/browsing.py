@@ -1,0 +1,114 @@
+"""A real browser and the servers it looks at: what the tests of the page share."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+SCREENSHOTS = HERE / "screenshots"
+BROWSER = next(
+    (
+        path
+        for path in (
+            "/usr/lib/chromium/chromium",
+            *map(shutil.which, ("chromium", "chromium-browser", "google-chrome")),
+        )
+        if path and Path(path).exists()
+    ),
+    None,
+)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--mute-audio"]
+MARKS = [
+    pytest.mark.browser,
+    pytest.mark.skipif(BROWSER is None, reason="no chromium here; apt-get install chromium"),
+]
+
+
+@contextmanager
+def serving(command: Sequence[str | Path], *, log: Path, environment: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """The address of a page server: a Python file with its arguments, the last of which will be the port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    with log.open("wb") as said:
+        server = subprocess.Popen(
+            [sys.executable, *map(str, command), str(port)], stdout=said, stderr=said, env=dict(environment)
+        )
+        try:
+            for _ in range(240):
+                assert server.poll() is None, log.read_text()
+                try:
+                    urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+                    break
+                except OSError:
+                    time.sleep(0.25)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+@contextmanager
+def opened(browser, address: str) -> Iterator:
+    """The page in a tab of its own, which may ask this machine only."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(30_000)
+    outside: list[str] = []
+    page.on("request", lambda request: outside.append(request.url))
+    page.goto(address)
+    page.wait_for_selector(".om-welcome")
+    yield page
+    outside = [url for url in outside if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))]
+    assert outside == [], "the page may ask this machine only"
+    page.close()
+
+
+def ask(page, words: str) -> None:
+    """Type a question and wait for its results."""
+    typed(page, words)
+    settle(page)
+
+
+def typed(page, words: str) -> None:
+    """Type a question and wait until the page has dealt with it, whatever it found."""
+    box = page.get_by_placeholder("a dog on a beach")
+    box.fill(words)
+    box.press("Enter")
+    page.wait_for_function("words => new URL(location).searchParams.get('q') == words", arg=words)
+    page.wait_for_timeout(300)  # the server is told a moment later
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def settle(page) -> None:
+    """Wait for the answer, and until nothing on the page is left from what was asked before."""
+    page.wait_for_selector(".om-took")
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def drop(page, name: str, content: bytes, kind: str) -> None:
+    """Drop a file somewhere on the page, away from the drop zone."""
+    encoded = base64.b64encode(content).decode()
+    page.evaluate(
+        """([name, encoded, kind]) => {
+            const bytes = Uint8Array.from(atob(encoded), letter => letter.charCodeAt(0));
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([bytes], name, { type: kind }));
+            for (const type of ["dragover", "drop"])
+                document.querySelector(".om-header").dispatchEvent(
+                    new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer }));
+        }""",
+        [name, encoded, kind],
+    )
