@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from html import escape
 from pathlib import Path
 
+from app.escaping import safe as _safe
 from app.excerpt import WORD, excerpt, wanted_words
 from app.media_route import media_url, preview_url, shown_in_browser
 from app.results import Moment, Result
@@ -217,7 +217,3 @@ def _start(result: Result) -> float | None:
 def _shortened(text: str, words: str, *, most: int = _MOST_SHOWN_CHARACTERS) -> str:
     text = _GAPS.sub("\n", text.strip())
     return marked(excerpt(text, words, most=most), words)
-
-
-def _safe(text: str) -> str:
-    return escape("".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from app import address
 from app.answers import answers, browsed, cards
 from app.box import question
 from app.files import glimpse
+from app.panel import badge, failures_line, panel
 from data.errors import OmniaError
 from data.records import FileState, Kind
 
@@ -48,7 +48,7 @@ def render(library: Library) -> None:
         st.error(str(error), icon=":material/error:")
 
 
-@st.fragment(run_every=4)
+@st.fragment(run_every=2)
 def _counts(library: Library) -> None:
     """The header; it counts on while another process ingests."""
     try:
@@ -63,8 +63,9 @@ def _counts(library: Library) -> None:
         for kind, number in numbers.items()
         if number
     )
-    busy = '<span class="om-busy">ingesting</span>' if _is_running(summary) else ""
-    st.html(_header(f"{busy}<b>{total:,} file{'s' if total != 1 else ''}</b>{kinds}"))
+    with st.container(key="header", horizontal=True, vertical_alignment="center"):
+        st.html(_header(f"{badge(library, summary)}<b>{total:,} file{'s' if total != 1 else ''}</b>{kinds}"))
+        panel(library, summary)
 
 
 def _header(counts: str) -> str:
@@ -105,24 +106,8 @@ def _welcome(library: Library) -> None:
     space = library.space()
     shown = glimpse(space.store(), library.catalogue(), fingerprint=space.model.fingerprint, count=_GLIMPSE)
     cards(shown, key="grid-glimpse")
-    failures = library.catalogue().failures()
-    if failures:
-        with st.expander(f"{len(failures):,} file{'s' if len(failures) != 1 else ''} could not be read"):
-            st.html(
-                '<ul class="om-failures">'
-                + "".join(
-                    f"<li><b>{escape(file.path)}</b> {escape(file.reason)} <em>{escape(file.hint)}</em></li>"
-                    for file in failures[:200]
-                )
-                + "</ul>"
-            )
-            st.caption("Try them again with: python -m indexer retry")
+    failures_line(summary)
 
 
 def _indexed(summary: LibrarySummary) -> dict[Kind, int]:
     return {kind: summary.counts.get((kind, FileState.INDEXED), 0) for kind in Kind}
-
-
-def _is_running(summary: LibrarySummary) -> bool:
-    """Whether an ingest seems to be at work; one that was killed long ago is not."""
-    return any(time.time() - began_s < 24 * 3600 for began_s in summary.running.values())

@@ -3,15 +3,14 @@ disk."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import tempfile
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from data.records import FileRecord, Span
+from embedder.media.kept import keep_picture, kept_picture
 
 if TYPE_CHECKING:
     from embedder.media.sandbox import ReaderPool
@@ -45,7 +44,7 @@ class PreviewCache:
         Raises:
             MediaError: nothing can be drawn of the file.
         """
-        place = self._folder / _name(file, span, max_side)
+        place = kept_picture(self._folder, file.content or "", span, max_side=max_side)
         try:
             picture = place.read_bytes()
             os.utime(place)  # used just now, so trimmed last
@@ -53,16 +52,13 @@ class PreviewCache:
         except FileNotFoundError:
             picture = self._readers.still(Path(file.path), span, max_side=max_side)
         try:
-            self._keep(place, picture)
+            keep_picture(place, picture)
+            self._count()
         except OSError as error:  # a full disk costs the cache, not the picture
             log.warning("preview not kept in %s: %s", self._folder, error)
         return picture
 
-    def _keep(self, place: Path, picture: bytes) -> None:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=place.parent, suffix=".part", delete=False) as part:
-            part.write(picture)
-        Path(part.name).replace(place)
+    def _count(self) -> None:
         with self._lock:
             self._drawn += 1
             if self._drawn % _TRIM_EVERY == 1:
@@ -81,9 +77,3 @@ class PreviewCache:
                 break
             path.unlink(missing_ok=True)
             size -= size_bytes
-
-
-def _name(file: FileRecord, span: Span, max_side: int) -> str:
-    key = f"{file.content}/{span.start_s}/{span.page}/{max_side}"
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    return f"{digest[:2]}/{digest[2:40]}.jpg"

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from app.ingests import Ingests
 from app.once import Once
 from app.space import Current, Space, Spaces
 from data.errors import ModelMismatchError, OmniaError
@@ -36,6 +37,7 @@ class Library:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.ingests = Ingests(settings)
         self.catalogue: Once[Catalogue] = Once(self._open_catalogue)
         self.readers: Once[ReaderPool] = Once(self._start_readers)
         self.previews: Once[PreviewCache] = Once(self._open_previews)
@@ -103,8 +105,9 @@ class Library:
 
     def _open_previews(self) -> PreviewCache:
         from app.previews import PreviewCache
+        from embedder.media.kept import previews_folder
 
-        return PreviewCache(self.settings.home / "cache" / "previews", readers=self.readers())
+        return PreviewCache(previews_folder(self.settings.home), readers=self.readers())
 
     def _join_service(self, model: LibraryModel, embedder: Embedder, store: VectorStore) -> SearchService:
         from app.search import SearchService

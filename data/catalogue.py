@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
-from sqlalchemy.engine import Engine
 
 from data.choosing import chosen_contents, newest_contents
-from data.database import open_database, reading, translated
+from data.database import open_database, translated
+from data.failing import FailureGroup, failure_groups
 from data.judging import drop_verdict, keep_verdict, kept_verdicts
 from data.looking import (
     Known,
@@ -32,34 +31,26 @@ from data.looking import (
     summarised,
     under,
 )
+from data.models import Models
 from data.naming import named_contents
 from data.recording import Outcome, chunks, record_outcomes
 from data.records import FileChoice, FileRecord, FileState, Kind, SavedSearch, Verdict
+from data.running import Progress, Running, end_runs, note_progress
 from data.saving import drop_search, indexed_after, keep_search, kept_searches, look_at
-from data.switching import (
-    Filling,
-    LibraryModel,
-    Waiting,
-    activate,
-    active_model,
-    adopt,
-    filling,
-    forget_outcomes,
-    is_under,
-    known_models,
-    meet,
-    waiting,
-)
-from data.tables import File, FileOutcome, Indexing, KnownModel, Root, Run
+from data.switching import Filling, LibraryModel, Waiting, is_under, meet
+from data.tables import File, FileOutcome, Indexing, Root, Run
 
 __all__ = [
     "Catalogue",
+    "FailureGroup",
     "Filling",
     "Known",
     "LibraryModel",
     "LibrarySummary",
     "Outcome",
+    "Progress",
     "RootSummary",
+    "Running",
     "Waiting",
     "open_catalogue",
 ]
@@ -76,12 +67,8 @@ def open_catalogue(url: str) -> Catalogue:
     return Catalogue(open_database(url))
 
 
-class Catalogue:
+class Catalogue(Models):
     """Every question to the tables and every change of them; safe from several threads and processes."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._reader = reading(engine)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -89,19 +76,23 @@ class Catalogue:
     # ── one crawl of a root ──
 
     @translated
-    def begin_run(self, root: str, fingerprint: str, *, model: str = "") -> int:
+    def begin_run(self, root: str, fingerprint: str, *, model: str = "", progress: Progress | None = None) -> int:
         """Note that a crawl of `root` begins; returns the run's number.
 
         Args:
             model: the name of the model with this fingerprint. While no other has indexed anything, it becomes the
                 active one.
+            progress: of the ingest that it belongs to.
         """
         with self._engine.begin() as db:
             meet(db, LibraryModel(model or fingerprint, fingerprint))
             root_id = db.execute(select(Root.id).where(Root.path == root)).scalar_one_or_none()
             if root_id is None:
                 root_id = _new_id(db, insert(Root).values(path=root, offline_reason=""))
-            return _new_id(db, insert(Run).values(root_id=root_id, fingerprint=fingerprint, started_at=time.time()))
+            run = _new_id(db, insert(Run).values(root_id=root_id, fingerprint=fingerprint, started_at=time.time()))
+            if progress is not None:
+                note_progress(db, run, progress)
+            return run
 
     @translated
     def known(self, paths: Sequence[str], fingerprint: str) -> dict[str, Known]:
@@ -123,9 +114,17 @@ class Catalogue:
             return indexed_kind(db, content, fingerprint)
 
     @translated
-    def record(self, run: int, fingerprint: str, outcomes: Sequence[Outcome]) -> None:
-        """Record outcomes in one transaction; the vectors of indexed ones must be durable by now."""
+    def record(
+        self, run: int, fingerprint: str, outcomes: Sequence[Outcome], *, progress: Progress | None = None
+    ) -> None:
+        """Record outcomes in one transaction; the vectors of indexed ones must be durable by now.
+
+        Args:
+            progress: how far the ingest has come, for whoever watches.
+        """
         with self._engine.begin() as db:
+            if progress is not None:
+                note_progress(db, run, progress)
             root_id = db.execute(select(Run.root_id).where(Run.id == run)).scalar_one()
             record_outcomes(db, outcomes, run=run, root_id=root_id, fingerprint=fingerprint)
 
@@ -143,9 +142,13 @@ class Catalogue:
                 removed = db.execute(delete(File).where(gone)).rowcount
             db.execute(update(Root).where(Root.path == root).values(offline_reason=offline_reason))
             db.execute(update(Run).where(Run.id == run).values(finished_at=time.time()))
-            # Runs that were killed are over too: only one ingest runs at a time.
-            db.execute(update(Run).where(Run.id < run, Run.finished_at.is_(None)).values(finished_at=time.time()))
             return removed
+
+    @translated
+    def end_runs(self) -> None:
+        """End what was left by an ingest that was killed; the caller holds the lock, so that none is under way."""
+        with self._engine.begin() as db:
+            end_runs(db)
 
     # ── cleaning up ──
 
@@ -187,69 +190,6 @@ class Catalogue:
             found = list(db.execute(roots.where(failed)).scalars())
             db.execute(update(FileOutcome).where(failed).values(is_final=False))
             return found
-
-    # ── the models ──
-
-    @translated
-    def active(self) -> LibraryModel | None:
-        """The model whose collection answers; None before the first ingest."""
-        with self._reader.connect() as db:
-            return active_model(db)
-
-    @translated
-    def models(self) -> list[LibraryModel]:
-        """Every model that an ingest has begun with and that was not forgotten."""
-        with self._reader.connect() as db:
-            return known_models(db)
-
-    @translated
-    def has_indexed(self, fingerprint: str) -> bool:
-        """Whether any content is indexed under a fingerprint."""
-        with self._reader.connect() as db:
-            found = select(Indexing.content).where(Indexing.fingerprint == fingerprint).limit(1)
-            return db.execute(found).first() is not None
-
-    @translated
-    def fillings(self) -> list[Filling]:
-        """How far every model has come."""
-        with self._reader.connect() as db:
-            return [filling(db, model) for model in known_models(db)]
-
-    @translated
-    def waiting(self, fingerprint: str, roots: Sequence[str]) -> list[Waiting]:
-        """What the active model has indexed under these roots and `fingerprint` is still to embed, by kind."""
-        with self._reader.connect() as db:
-            return waiting(db, fingerprint, roots)
-
-    @translated
-    def switch(self, model: LibraryModel, *, force: bool = False) -> Filling:
-        """Make a model the active one, in one transaction, if it lacks nothing or with `force`.
-
-        Returns:
-            How far it had come; `is_active` tells whether it answers now.
-        """
-        with self._engine.begin() as db:
-            found = filling(db, model)
-            if not found.is_active and (force or not found.missing):
-                adopt(db, model)
-                activate(db, model)
-                found = replace(found, is_active=True)
-            return found
-
-    @translated
-    def forget_model(self, fingerprint: str) -> int:
-        """Drop what became of files under a fingerprint; returns how many contents were indexed.
-
-        The model stays in `models` until `forget_name`, so that a crash before its vectors are gone can be mended.
-        """
-        with self._engine.begin() as db:
-            return forget_outcomes(db, fingerprint)
-
-    @translated
-    def forget_name(self, fingerprint: str) -> None:
-        """The last step of forgetting a model."""
-        with self._engine.begin() as db:
-            db.execute(delete(KnownModel).where(KnownModel.fingerprint == fingerprint))
 
     # ── looking ──
 
@@ -349,6 +289,12 @@ class Catalogue:
         """The files whose last attempt failed, by path."""
         with self._reader.connect() as db:
             return file_records(db, (FileOutcome.state == FileState.FAILED.value) & under(fingerprint))
+
+    @translated
+    def failure_groups(self, *, offset: int = 0, limit: int = 20) -> tuple[FailureGroup, ...]:
+        """A page of those under the active model, grouped by why, the commonest reason first."""
+        with self._reader.connect() as db:
+            return failure_groups(db, offset=offset, limit=limit)
 
     @translated
     def notes(self, fingerprint: str | None = None) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 _PATIENCE_S = 1.0  # outlasts those who only look
+_LOOK_S = 0.05  # outlasts another who looks
 
 
 def ingest_lock(home: Path) -> FileLock:
@@ -18,9 +19,9 @@ def is_ingesting(home: Path) -> bool:
     """Whether a process holds the lock now: one that was killed does not."""
     if not home.is_dir():
         return False
-    lock = FileLock(home / "ingest.lock", timeout=0)
+    lock = FileLock(home / "ingest.lock", timeout=_LOOK_S)
     try:
-        with lock:
+        with lock.acquire(poll_interval=_LOOK_S / 5):
             return False
     except Timeout:
         return True

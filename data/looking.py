@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, selec
 
 from data.recording import chunks
 from data.records import FileRecord, FileState, Kind
+from data.running import Running, running
 from data.switching import active_model
-from data.tables import ActiveModel, File, FileOutcome, Indexing, Root, Run
+from data.tables import ActiveModel, File, FileOutcome, Indexing, Root
 
 _KINDS = {None: None} | {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in FileState}
@@ -62,13 +63,13 @@ class LibrarySummary:
     Args:
         counts: files by kind and state under the active model; kind None for files whose kind is not known.
         segments: by fingerprint, over the contents indexed under it.
-        running: roots that a run has begun and not finished, with the time it began (seconds since the epoch).
+        running: crawls that have not ended; whether their ingest lives, `data.locks.is_ingesting` tells.
     """
 
     roots: tuple[RootSummary, ...]
     counts: dict[tuple[Kind | None, FileState], int]
     segments: dict[str, int]
-    running: dict[str, float]
+    running: tuple[Running, ...]
 
 
 def known_files(db: Connection, paths: Sequence[str], fingerprint: str) -> dict[str, Known]:
@@ -164,14 +165,11 @@ def summarised(db: Connection) -> LibrarySummary:
     counts = db.execute(counted.group_by(FileOutcome.kind, FileOutcome.state)).all()
     summed = select(Indexing.fingerprint, func.sum(Indexing.segments)).group_by(Indexing.fingerprint)
     segments = db.execute(summed).all()
-    running = db.execute(
-        select(Root.path, Run.started_at).join(Root, Root.id == Run.root_id).where(Run.finished_at.is_(None))
-    ).all()
     return LibrarySummary(
         roots=tuple(RootSummary(path=p, offline_reason=why, files=n) for p, why, n in roots),
         counts={(_KINDS[kind], _STATES[state]): number for kind, state, number in counts},
         segments={fingerprint: int(number) for fingerprint, number in segments},
-        running=dict(running),
+        running=running(db),
     )
 
 

@@ -106,6 +106,18 @@ def _names(db: Connection) -> None:
         keep_names(db, ((number, path) for number, path in files), root)
 
 
+def _progress(db: Connection) -> None:
+    """Version 7: how far a running ingest has come."""
+    db.execute(
+        text(
+            """CREATE TABLE progress (
+                run INTEGER NOT NULL PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE, files_done INTEGER NOT NULL,
+                bytes_done BIGINT NOT NULL, files INTEGER, size_bytes BIGINT, failed INTEGER NOT NULL,
+                at TEXT NOT NULL, left_s FLOAT)"""
+        )
+    )
+
+
 # Step N takes a catalogue of version N - 1 to version N. Steps only ever are appended.
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _two_models,
@@ -113,6 +125,7 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     4: _judgements,
     5: _searches,
     6: _names,
+    7: _progress,
 }
 
 

@@ -60,6 +60,20 @@ class Run(Base):
     finished_at: Mapped[float | None]
 
 
+class RunProgress(Base):
+    """One row: how far the ingest has come that is under way; see `data.running.Progress`."""
+
+    __tablename__ = "progress"
+    run: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    files_done: Mapped[int]
+    bytes_done: Mapped[int] = mapped_column(BigInteger)
+    files: Mapped[int | None]
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    failed: Mapped[int]
+    at: Mapped[str] = mapped_column(PathText)
+    left_s: Mapped[float | None]
+
+
 class File(Base):
     """A path that the last complete crawl of its root saw."""
 

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.catalogue import Catalogue, Outcome
+from data.catalogue import Catalogue, Outcome, Progress
 from data.errors import BadSettingsError, MediaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import FileState, Kind
 from indexer.changes import Changed, Settled, Unusable, changes
@@ -21,8 +21,9 @@ from indexer.crawl import Crawl, Found
 from indexer.estimate import estimate
 from indexer.keep import Keeper
 from indexer.library import Library
+from indexer.meter import Meter
 from indexer.pipeline import Embedded, Finished, GivenUp, Pool, embed_files
-from indexer.report import Progress, Report
+from indexer.report import Report
 from indexer.switch import switch
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ def ingest(paths: Sequence[Path], library: Library, *, say: Callable[[str], None
     report = Report()
     started = time.monotonic()
     with ExitStack() as stack:
-        progress = Progress(lambda: _measure(roots, library.home))
-        run = _Ingest(library, report, stack, progress)
+        meter = Meter(lambda: _sizes(roots, library.home))
+        run = _Ingest(library, report, stack, meter)
         run.foretell(roots, say)
-        stack.enter_context(progress)
+        stack.enter_context(meter)
         for root in roots:
             run.crawl(root)
         run.drop_orphans()
@@ -75,14 +76,9 @@ def _roots(paths: Sequence[Path], catalogue: Catalogue) -> list[Path]:
     return roots
 
 
-def _measure(roots: Sequence[Path], home: Path) -> tuple[int, int]:
-    """Files and bytes that crawls of the roots will find."""
-    files = size_bytes = 0
-    for root in roots:
-        for found in Crawl(root, exclude=home):
-            files += 1
-            size_bytes += found.size_bytes
-    return files, size_bytes
+def _sizes(roots: Sequence[Path], home: Path) -> Iterator[int]:
+    """Of every file that crawls of the roots will find, in bytes."""
+    return (found.size_bytes for root in roots for found in Crawl(root, exclude=home))
 
 
 def _switch(library: Library, report: Report) -> None:
@@ -108,7 +104,7 @@ class _Ingest:
     library: Library
     report: Report
     stack: ExitStack
-    progress: Progress
+    meter: Meter
     run: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     at_work: dict[str, list[Found]] = field(default_factory=dict)  # by content: its first path, then copies of it
@@ -132,7 +128,8 @@ class _Ingest:
     def crawl(self, root: Path) -> None:
         """One root: settle what is known, embed the rest, let go of what is gone."""
         catalogue = self.library.catalogue
-        self.run = catalogue.begin_run(str(root), self.library.fingerprint, model=self.library.model.name)
+        model = self.library.model
+        self.run = catalogue.begin_run(str(root), model.fingerprint, model=model.name, progress=self._progress())
         if not os.path.lexists(root):
             self._offline(root, "is not there (a drive that is not mounted?)")
             return
@@ -184,8 +181,10 @@ class _Ingest:
                     self.at_work[change.content] = [change.found]
             if isinstance(change, Changed) and self.at_work.get(change.content) == [change.found]:
                 yield change.content, Path(change.found.path)
-            if len(settled) >= _RECORD_FILES:
-                self.library.catalogue.record(self.run, self.library.fingerprint, settled)
+            is_due = self.meter.is_due
+            if is_due or len(settled) >= _RECORD_FILES:
+                progress = self._progress() if is_due else None
+                self.library.catalogue.record(self.run, self.library.fingerprint, settled, progress=progress)
                 settled = []
         self.library.catalogue.record(self.run, self.library.fingerprint, settled)
 
@@ -218,7 +217,7 @@ class _Ingest:
                 case GivenUp():
                     self._give_up(step)
             if self.keeper.is_due:
-                self.keeper.commit(self.run)
+                self.keeper.commit(self.run, progress=self._progress())
 
     def _finish(self, step: Finished) -> None:
         first = self.at_work[step.content][0]
@@ -249,7 +248,12 @@ class _Ingest:
 
     def _account(self, found: Found, state: FileState, *, embedded: bool = False) -> None:
         self.report.count(state, embedded=embedded)
-        self.progress.advance(found.size_bytes)
+        self.meter.advance(found.path, found.size_bytes, failed=state is FileState.FAILED)
+
+    def _progress(self) -> Progress:
+        with self.lock:
+            oldest = next(iter(self.at_work.values()), None)
+            return self.meter.told(at=oldest[0].path if oldest else "")
 
     def _open(self) -> tuple[Embedder, Pool]:
         self.keeper.store()  # first, so that nothing is decoded for a store that cannot be reached

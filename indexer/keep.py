@@ -11,12 +11,14 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from data.catalogue import Outcome
+from data.catalogue import Outcome, Progress
 from data.records import Kind, SegmentRecord, segment_id
 from data.vectors import Vectors, VectorStore
+from embedder.media.kept import previews_folder
 from embedder.segment import Modality, Segment
 from indexer.library import Library
 from indexer.pipeline import Embedded
+from indexer.tiles import Tiles
 
 _UPSERT_SEGMENTS = 64  # together: each call waits for whoever else uses the store
 _COMMIT_SEGMENTS = 1_000  # vectors between two flushes at most
@@ -44,6 +46,7 @@ class Keeper:
         self._stack = stack
         self._lock = lock
         self._store: VectorStore | None = None
+        self._tiles: Tiles | None = None
         self._embedded: list[tuple[list[SegmentRecord], Vectors]] = []  # to be upserted together
         self._begun: dict[str, float] = {}  # contents of which some segments are embedded, with where the last one ends
         self._unsaved = 0  # segments upserted since the last flush
@@ -77,6 +80,7 @@ class Keeper:
             for number, segment in zip(step.numbers, step.segments, strict=True)
         ]
         self._embedded.append((records, step.vectors))
+        self._draw(step)
         ends = (segment.span.end_s or 0.0 for segment in step.segments)
         self._begun[step.content] = max([self._begun.get(step.content, 0.0), *ends])
         if sum(len(some) for some, _ in self._embedded) >= _UPSERT_SEGMENTS:
@@ -98,7 +102,7 @@ class Keeper:
             self._upsert()
             self.store().delete({content})
 
-    def commit(self, run: int) -> None:
+    def commit(self, run: int, *, progress: Progress | None = None) -> None:
         """Make all that was taken durable, then record the outcomes under a run's number."""
         self._upsert()
         if self._unsaved:
@@ -106,10 +110,16 @@ class Keeper:
             self._unsaved = 0
         with self._lock:
             outcomes, self.outcomes = self.outcomes, []
-        self._library.catalogue.record(run, self._library.fingerprint, outcomes)
+        self._library.catalogue.record(run, self._library.fingerprint, outcomes, progress=progress)
         with self._lock:
             self.promised.clear()
         self._committed_at = time.monotonic()
+
+    def _draw(self, step: Embedded) -> None:
+        if self._tiles is None:
+            self._tiles = Tiles(previews_folder(self._library.home))
+            self._stack.callback(self._tiles.close)
+        self._tiles.take(step.content, step.segments)
 
     def _upsert(self) -> None:
         records = [record for some, _ in self._embedded for record in some]

@@ -83,6 +83,7 @@ def open_library(settings: Settings) -> Iterator[Library]:
         ) from error
     try:
         catalogue = open_catalogue(settings.catalogue_url)
+        catalogue.end_runs()
         active = catalogue.active()
         name = settings.model_for(active.name if active else None)
         row = model_row(name)

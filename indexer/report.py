@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 from data.records import FileState
@@ -98,41 +94,3 @@ class Report:
         if self.switch:
             lines.append(self.switch)
         return "\n".join(lines)
-
-
-class Progress:
-    """A progress bar of files and bytes on stderr; silent when stderr is not a terminal.
-
-    Args:
-        measure: walks ahead and returns (files, bytes) to come; called only when the bar is shown.
-    """
-
-    def __init__(self, measure: Callable[[], tuple[int, int]]) -> None:
-        self._measure = measure
-        self._bar: Any = None
-        self._files = 0
-        self._total = 0
-
-    def __enter__(self) -> Progress:
-        if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            self._total, total_bytes = self._measure()
-            self._bar = tqdm(total=total_bytes, unit="B", unit_scale=True, file=sys.stderr, dynamic_ncols=True)
-            self._started = time.monotonic()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def advance(self, size_bytes: int) -> None:
-        """One more file is accounted for."""
-        if self._bar is None:
-            return
-        self._files += 1
-        rate = self._files / max(time.monotonic() - self._started, 1e-3)
-        self._bar.set_postfix_str(f"{self._files:,}/{self._total:,} files, {rate:.1f}/s", refresh=False)
-        self._bar.update(size_bytes)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data.catalogue import Filling, LibrarySummary
+from data.catalogue import Filling, LibrarySummary, Running
 from data.records import FileState, Kind
 
 
@@ -14,7 +14,7 @@ def status_as_json(
     summary: LibrarySummary, notes: Mapping[str, Sequence[str]], *, models: Sequence[Filling], is_ingesting: bool
 ) -> dict[str, Any]:
     """Roots, files by kind and state, segments by fingerprint, models, runs under way, what was left out."""
-    running = summary.running if is_ingesting else {}
+    running = summary.running if is_ingesting else ()
     kinds: dict[str, dict[str, int]] = {}
     for (kind, state), number in summary.counts.items():
         kinds.setdefault(kind or "unknown", {})[state] = number
@@ -33,7 +33,7 @@ def status_as_json(
             }
             for one in models
         ],
-        "running": [{"root": root, "seconds": round(time.time() - at, 1)} for root, at in running.items()],
+        "running": [_running(one) for one in running],
         "notes": {path: list(lines) for path, lines in notes.items()},
     }
 
@@ -57,11 +57,30 @@ def status_as_text(
     lines.append("models")
     lines.extend(f"  {_model(one)}" for one in models)
     if is_ingesting:
-        lines.extend(f"being ingested for {time.time() - at:.0f} s: {root!r}" for root, at in summary.running.items())
+        lines.extend(
+            f"being ingested for {time.time() - one.started_at:.0f} s: {one.root!r}; {one.progress.as_text()}"
+            for one in summary.running
+        )
     if notes:
         lines.append("left out")
         lines.extend(f"  {path!r}: {line}" for path, told in notes.items() for line in told)
     return "\n".join(lines)
+
+
+def _running(one: Running) -> dict[str, Any]:
+    """A crawl under way, with the numbers of its whole ingest."""
+    progress = one.progress
+    return {
+        "root": one.root,
+        "seconds": round(time.time() - one.started_at, 1),
+        "files_done": progress.files_done,
+        "files": progress.files,
+        "bytes_done": progress.bytes_done,
+        "bytes": progress.size_bytes,
+        "failed": progress.failed,
+        "at": progress.at,
+        "seconds_left": None if progress.left_s is None else round(progress.left_s),
+    }
 
 
 def _model(filling: Filling) -> str:

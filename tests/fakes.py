@@ -32,7 +32,7 @@ class FakeEmbedder:
     """
 
     def __init__(self, fingerprint: str = "fake-1") -> None:
-        self.row = SimpleNamespace(name=fingerprint, fingerprint=fingerprint, dim=len(AXES), hub=None)
+        self.row = SimpleNamespace(name=fingerprint, fingerprint=fingerprint, dim=len(AXES), licence="none", hub=None)
         self.calls: list[int] = []
 
     def embed(self, segments: Sequence[Segment], role: Role = Role.DOCUMENT) -> Vectors:

@@ -1,7 +1,8 @@
 """The two lives of a library as processes of their own, by default with a model that is a hash.
 
 `python tests/life_process.py indexer ingest PATH` runs a command of the indexer; `python tests/life_process.py page`
-builds the page's service as the page does and answers one JSON query a line with one JSON answer a line.
+builds the page's service as the page does and answers one JSON query a line with one JSON answer a line;
+`python tests/life_process.py serve PORT` is the server of the page.
 OMNIA_MODEL=hash gives each text, picture and sound a vector of its own, in microseconds; any other name is that model.
 """
 
@@ -151,6 +152,17 @@ def _serve_page() -> None:
     library.close()
 
 
+def _serve_browsers(port: int) -> None:
+    from app import wiring
+    from app.ingests import Ingests
+
+    library = wiring.shared()
+    library.ingests = Ingests(library.settings, command=(sys.executable, __file__, "indexer"))
+    import streamlit_app
+
+    streamlit_app.server.run(config={"server.port": port, "logger.level": "error"})
+
+
 def _say(answer: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
@@ -160,6 +172,8 @@ if __name__ == "__main__":
     add_hash_model()
     if sys.argv[1] == "page":
         _serve_page()
+    elif sys.argv[1] == "serve":
+        _serve_browsers(int(sys.argv[2]))
     else:
         from indexer.cli import main
 

@@ -2,121 +2,28 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import shutil
-import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
+from browsing import HERE, MARKS, SCREENSHOTS, ask, drop, opened, serving, settle
 from PIL import Image
 
-HERE = Path(__file__).parent
-SCREENSHOTS = HERE / "screenshots"
-BROWSER = next(
-    (
-        path
-        for path in (
-            "/usr/lib/chromium/chromium",
-            *map(shutil.which, ("chromium", "chromium-browser", "google-chrome")),
-        )
-        if path and Path(path).exists()
-    ),
-    None,
-)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--mute-audio"]
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(BROWSER is None, reason="no chromium here; apt-get install chromium"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     home = tmp_path_factory.mktemp("page")
-    log = (home / "log").open("wb")
-    command = [sys.executable, str(HERE / "page_process.py"), str(home), str(port)]
-    server = subprocess.Popen(command, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            assert server.poll() is None, (home / "log").read_text()
-            try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.25)
+    with serving([HERE / "page_process.py", home], log=home / "log") as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait(20)
-        log.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
 def page(browser, address):
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(30_000)
-    page.outside = []
-    page.on("request", lambda request: _note_outside(page, request.url))
-    page.goto(address)
-    page.wait_for_selector(".om-welcome")
-    yield page
-    assert page.outside == [], "the page may ask this machine only"
-    page.close()
-
-
-def _note_outside(page, url: str) -> None:
-    if not url.startswith(("http://127.0.0.1:", "data:", "blob:")):
-        page.outside.append(url)
-
-
-def ask(page, words: str) -> None:
-    box = page.get_by_placeholder("a dog on a beach")
-    box.fill(words)
-    box.press("Enter")
-    settle(page)
-
-
-def settle(page) -> None:
-    """Wait for the answer, and until nothing on the page is left from what was asked before."""
-    page.wait_for_selector(".om-took")
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-
-
-def drop(page, name: str, content: bytes, kind: str) -> None:
-    """Drop a file somewhere on the page, away from the drop zone."""
-    encoded = base64.b64encode(content).decode()
-    page.evaluate(
-        """([name, encoded, kind]) => {
-            const bytes = Uint8Array.from(atob(encoded), letter => letter.charCodeAt(0));
-            const dataTransfer = new DataTransfer();
-            dataTransfer.items.add(new File([bytes], name, { type: kind }));
-            for (const type of ["dragover", "drop"])
-                document.querySelector(".om-header").dispatchEvent(
-                    new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer }));
-        }""",
-        [name, encoded, kind],
-    )
+    with opened(browser, address) as page:
+        yield page
 
 
 def test_another_name_for_this_machine_is_refused(address):

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import Engine
 
-from data.catalogue import Catalogue, LibraryModel, Outcome, open_catalogue
+from data.catalogue import Catalogue, LibraryModel, Outcome, Progress, open_catalogue
 from data.errors import StoreUnavailableError
 from data.records import FileChoice, FileState, Kind
 from data.tables import Base
@@ -307,6 +307,46 @@ def test_a_forgotten_model_takes_what_only_it_knew_along(catalogue: Catalogue) -
     catalogue.forget_name(NEW.fingerprint)
     assert catalogue.models() == [OLD]
     assert catalogue.known(["/m/a", "/m/new"], NEW.fingerprint).keys() == {"/m/a"}
+
+
+def test_progress_is_kept_with_the_run_and_goes_with_it(catalogue: Catalogue) -> None:
+    run = catalogue.begin_run("/m", "fp", progress=Progress())
+    catalogue.record(run, "fp", [], progress=Progress(files_done=3, bytes_done=5_000_000_000, at="/m/\udce4.mp4"))
+    told = Progress(files_done=4, bytes_done=6, files=8, size_bytes=8, failed=1, at="/m/b", left_s=150.0)
+    (running,) = catalogue.summary().running
+    assert (running.root, running.progress.at, running.progress.share) == ("/m", "/m/\udce4.mp4", None)
+    catalogue.record(run, "fp", [], progress=told)
+    (running,) = catalogue.summary().running
+    assert running.progress == told
+    assert told.share == (4 / 8 + 6 / 8) / 2
+    assert told.as_text() == "4 of 8 files, 1 failed, about 2 min left"
+    catalogue.finish_run(run, "/m", sweep=False)
+    assert catalogue.summary().running == ()
+
+
+def test_what_was_killed_ends_when_the_next_one_begins(catalogue: Catalogue) -> None:
+    catalogue.begin_run("/m", "fp", progress=Progress(files_done=3))
+    catalogue.end_runs()
+    assert catalogue.summary().running == ()
+    catalogue.begin_run("/m", "fp")
+    (running,) = catalogue.summary().running
+    assert running.progress == Progress()
+
+
+def test_failures_come_grouped_the_commonest_first_a_page_at_a_time(catalogue: Catalogue) -> None:
+    run = catalogue.begin_run("/m", "fp", model="m")
+    torn = [replace(failed(f"/m/torn{number}"), reason="torn") for number in range(3)]
+    locked = [replace(failed("/m/locked"), reason="locked")]
+    catalogue.record(run, "fp", [*locked, *torn, indexed("/m/fine")])
+    catalogue.record(run, "fp", torn[:1])
+    first, second = catalogue.failure_groups(limit=20)
+    assert [(one.path, one.attempts) for one in first.shown] == [("/m/torn0", 2), ("/m/torn1", 1), ("/m/torn2", 1)]
+    assert (first.reason, first.files, second.reason, second.files) == ("torn", 3, "locked", 1)
+    rest = catalogue.failure_groups(offset=2, limit=20)
+    assert [(group.files, [one.path for one in group.shown]) for group in rest] == [
+        (3, ["/m/torn2"]),
+        (1, ["/m/locked"]),
+    ]
 
 
 FIRST_SCHEMA = (

@@ -351,11 +351,12 @@ def test_killed_in_the_middle_of_the_switch_it_has_not_happened(filled: Town, mo
     monkeypatch.setattr(ingest_module, "_switch", lambda *_: None)
     filled.ingest("new", "a", "b", "c")
     dying = (
-        "import os, signal, sys, data.catalogue as catalogue\n"
+        "import os, signal, sys\n"
+        "from data import catalogue, models\n"
         "def activate(db, model):\n"
         "    real(db, model)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "real, catalogue.activate = catalogue.activate, activate\n"
+        "real, models.activate = models.activate, activate\n"
         "catalogue.open_catalogue(sys.argv[1]).switch(catalogue.LibraryModel('new', 'new-1'))\n"
     )
     done = subprocess.run([sys.executable, "-c", dying, filled.settings.catalogue_url], cwd=ROOT, check=False)

@@ -1,0 +1,93 @@
+"""Models: the questions to the catalogue, and the changes of it, that are about its models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import delete, select
+from sqlalchemy.engine import Engine
+
+from data.database import reading, translated
+from data.switching import (
+    Filling,
+    LibraryModel,
+    Waiting,
+    activate,
+    active_model,
+    adopt,
+    filling,
+    forget_outcomes,
+    known_models,
+    waiting,
+)
+from data.tables import Indexing, KnownModel
+
+
+class Models:
+    """The part of `Catalogue` that knows which model answers, and how far every other has come."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reader = reading(engine)
+
+    @translated
+    def active(self) -> LibraryModel | None:
+        """The model whose collection answers; None before the first ingest."""
+        with self._reader.connect() as db:
+            return active_model(db)
+
+    @translated
+    def models(self) -> list[LibraryModel]:
+        """Every model that an ingest has begun with and that was not forgotten."""
+        with self._reader.connect() as db:
+            return known_models(db)
+
+    @translated
+    def has_indexed(self, fingerprint: str) -> bool:
+        """Whether any content is indexed under a fingerprint."""
+        with self._reader.connect() as db:
+            found = select(Indexing.content).where(Indexing.fingerprint == fingerprint).limit(1)
+            return db.execute(found).first() is not None
+
+    @translated
+    def fillings(self) -> list[Filling]:
+        """How far every model has come."""
+        with self._reader.connect() as db:
+            return [filling(db, model) for model in known_models(db)]
+
+    @translated
+    def waiting(self, fingerprint: str, roots: Sequence[str]) -> list[Waiting]:
+        """What the active model has indexed under these roots and `fingerprint` is still to embed, by kind."""
+        with self._reader.connect() as db:
+            return waiting(db, fingerprint, roots)
+
+    @translated
+    def switch(self, model: LibraryModel, *, force: bool = False) -> Filling:
+        """Make a model the active one, in one transaction, if it lacks nothing or with `force`.
+
+        Returns:
+            How far it had come; `is_active` tells whether it answers now.
+        """
+        with self._engine.begin() as db:
+            found = filling(db, model)
+            if not found.is_active and (force or not found.missing):
+                adopt(db, model)
+                activate(db, model)
+                found = replace(found, is_active=True)
+            return found
+
+    @translated
+    def forget_model(self, fingerprint: str) -> int:
+        """Drop what became of files under a fingerprint; returns how many contents were indexed.
+
+        The model stays in `models` until `forget_name`, so that a crash before its vectors are gone can be mended.
+        """
+        with self._engine.begin() as db:
+            return forget_outcomes(db, fingerprint)
+
+    @translated
+    def forget_name(self, fingerprint: str) -> None:
+        """The last step of forgetting a model."""
+        with self._engine.begin() as db:
+            db.execute(delete(KnownModel).where(KnownModel.fingerprint == fingerprint))

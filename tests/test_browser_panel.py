@@ -1,0 +1,99 @@
+"""The library panel in a real browser, over a real library that ingests of their own fill while it is looked at."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from browsing import MARKS, SCREENSHOTS, ask, opened, serving, typed
+
+from tests import life_process, make_media
+from tests.life_process import environment, report_of, start_ingest
+from tests.make_folder import mixed_folder, text_path, words_of
+
+pytestmark = MARKS
+
+BESIDE = 48  # files
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def address(home, tmp_path):
+    with serving([life_process.__file__, "serve"], log=tmp_path / "log", environment=environment(home)) as url:
+        yield url
+
+
+def names(page) -> list[str]:
+    return page.locator(".om-name").all_inner_texts()
+
+
+def errors(page) -> list[str]:
+    return page.locator("[data-testid=stException], [data-testid=stAlertContentError]").all_inner_texts()
+
+
+def test_a_mended_file_is_tried_again_by_a_click_and_found(browser, address, tmp_path):
+    media = tmp_path / "media"
+    media.mkdir()
+    (media / "note.txt").write_text("a lantern in the harbour")
+    letter = media / "letter.pdf"
+    letter.write_bytes(b"%PDF-1.7\n1 0 obj\nthis is torn")
+    with opened(browser, address) as page:
+        page.get_by_role("button", name="Library").click()
+        page.get_by_label("Add a folder of this machine").fill(str(media / "no such"))
+        page.get_by_role("button", name="Add", exact=True).click()
+        page.locator(".om-wrong", has_text="no folder of this machine").wait_for()
+        folder = page.get_by_label("Add a folder of this machine")
+        folder.fill(str(media))
+        time.sleep(2.5)  # the panel is drawn anew each two seconds, around what is being typed
+        assert folder.input_value() == str(media)
+        page.get_by_role("button", name="Add", exact=True).click()
+        failure = page.locator(".om-failures")
+        failure.wait_for()
+        shown = failure.inner_text()
+        assert "broken PDF" in shown
+        assert "whole copy" in shown, "the hint"
+        assert str(letter) in shown
+        page.locator(".om-table", has_text="failed").wait_for()
+        SCREENSHOTS.mkdir(exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / "failure.png")
+        assert "hash-1" in page.locator(".om-model").inner_text()
+
+        make_media.pdf(letter, ["The keeper of the lighthouse counts ships and writes their names in a book."])
+        page.get_by_role("button", name="Try again").click()
+        failure.wait_for(state="detached")
+        page.keyboard.press("Escape")
+        ask(page, "keeper of the lighthouse")
+        page.locator(".om-name", has_text="letter.pdf").wait_for()
+        assert names(page)[0] == "letter.pdf"
+        assert errors(page) == []
+
+
+def test_two_browsers_search_while_an_ingest_of_another_process_fills_the_library(browser, address, home, tmp_path):
+    media = tmp_path / "media"
+    texts = sorted(mixed_folder(media, BESIDE, pictures=4, sounds=2), key=lambda number: text_path(media, number))
+    make_media.pdf(media / "9" / "last and long.pdf", [make_media.STORY] * 50)
+    with opened(browser, address) as one, opened(browser, address) as other:
+        ingest = start_ingest(media, home)
+        pages, early, seen_busy = (one, other), 0, False
+        for asked, number in enumerate(texts):
+            if ingest.poll() is not None:
+                break
+            page = pages[asked % 2]
+            typed(page, words_of(number))
+            early += f"note-{number:05}.txt" in names(page) and ingest.poll() is None
+            seen_busy |= page.locator(".om-busy").count() > 0
+            assert errors(page) == []
+        report = report_of(ingest)
+        assert report["indexed"] == BESIDE + 1
+        assert early, "new files are found while the ingest goes on"
+        assert seen_busy
+        for page in pages:
+            ask(page, f"{words_of(texts[-1])} please")  # other words than before: the same are not asked twice
+            page.locator(".om-name", has_text=f"note-{texts[-1]:05}.txt").first.wait_for()
+            page.wait_for_function("!document.querySelector('.om-busy')")
+            assert errors(page) == []
