@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from app.grammar import understood
 from app.media_route import from_elsewhere, media_url, preview_url
 from app.query import DEFAULT_LIMIT, NOT_WEIGHT, BadQueryError, FilePart, Filters, Part, Query, SegmentPart, TextPart
+from app.results import Band
 from data.errors import MediaError, OmniaError
 from data.records import Evidence, Kind
 
@@ -43,12 +44,13 @@ class MomentFound(BaseModel):
 
 
 class FileFound(BaseModel):
-    """A file that matched. `score` estimates, from 0 to 1, how likely it is what was asked for."""
+    """A file that matched. `score` estimates, from 0 to 1, how likely it is what was asked for; `band` names it."""
 
     id: int
     path: str
     kind: Kind
     score: float
+    band: Band
     moments: list[MomentFound]
     other_paths: list[str]
     same: bool

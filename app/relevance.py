@@ -4,24 +4,21 @@ The cosine of a sentence with a picture is not the cosine of two sentences: soun
 passages far apart, and some questions are near to everything. So each query vector is first compared with a sample
 of the library, sense by sense, and a cosine counts by its distance from that background:
 
-    z = (cos - mean) / (spread + FLOOR),    relevance = 1 / (1 + exp(-(SLOPE · (z - HALF) + WORDS · bm25)))
+    z = (cos - mean) / (spread + FLOOR)
 
 PRIOR_COUNT imagined cosines of unrelated things join the sample, so that a library of three pictures has a
 background too; FLOOR keeps a question that is equally far from everything from finding wonders. Over all kinds at
 once this raised the average precision of the first 10, among the 77 sample files, from 0.36 to 0.54 for files as
-queries and from 0.57 to 0.68 for single words, against plain cosines
-(with omnia-zero; LOG.md has omnia-mini). SLOPE and HALF say how often a z of that size
-was right there (1.4: 1 in 7, 2.0: every second, 2.6: 9 in 10); in a much larger library it is right less often.
-A segment that holds the very words of the question is likelier still. BM25 is itself an estimate of log-odds, up to a
-scale and a constant (Robertson and Zaragoza 2009), so it is added to them, and one scale holds for all: fused by
-rank instead, the order loses what both knew of how sure they were (LOG.md has both).
+queries and from 0.57 to 0.68 for single words, against plain cosines (with omnia-zero; LOG.md has omnia-mini, and
+what did worse: medians, and tails fitted to the background). How likely a z of some size is right is another
+question, of app/chance.py.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock, Thread
@@ -42,15 +39,11 @@ PRIOR_COUNT = 10.0
 PRIOR_MEAN = 0.10
 PRIOR_SPREAD = 0.12
 FLOOR = 0.05
-SLOPE = 2.8
-HALF = 2.0
-WORDS = 0.3
 SENSES = (  # each has a background of its own: pages are seen as pictures are, but the model reads them, too
     Where(evidence=frozenset({Evidence.SEEN}), kinds=frozenset(Kind) - {Kind.DOCUMENT}),
     Where(evidence=frozenset({Evidence.SEEN}), kinds=frozenset({Kind.DOCUMENT})),
     *(Where(evidence=frozenset({one}), kinds=frozenset(Kind)) for one in Evidence if one is not Evidence.SEEN),
 )
-_SURE = 30.0  # log-odds past which a chance is no longer told from 1
 _SAMPLE = 2_000  # segments; ids are hashes, so the first of them are a fair draw
 _STEP = 100  # of them in one question to the store, which answers nothing else meanwhile
 _PAUSE_S = 0.002
@@ -80,22 +73,30 @@ def levels(vectors: Vectors, sample: Vectors) -> Levels:
     return Levels(means.astype(np.float32), np.broadcast_to(spreads, means.shape).astype(np.float32))
 
 
-def log_odds(z: Vectors, bm25: Vectors) -> Vectors:
-    """The log-odds that something standing out by z (N,) and holding the words by bm25 (N,) is what was asked for.
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A fair draw of the library.
 
-    Being far from the question speaks against a segment, but not against one that holds its words.
+    Args:
+        vectors: (S, D) of each of SENSES, S may be 0.
+        counts: the segments of the whole library by kind and evidence, estimated from the draw; exact where it is all
+            of the library.
     """
-    odds: Vectors = SLOPE * (np.where(bm25 > 0, np.maximum(z, 0), z) - HALF) + WORDS * bm25
-    return odds
 
+    vectors: Mapping[Where, Vectors]
+    counts: Mapping[tuple[Kind, Evidence], float]
 
-def relevance(odds: float) -> float:
-    """The chance, in (0, 1), that log-odds stand for."""
-    return 1 / (1 + math.exp(-min(max(odds, -_SURE), _SURE)))
+    def count(self, where: Where) -> float:
+        """How many segments there are of these kinds and this evidence, about."""
+        return sum(
+            number
+            for (kind, evidence), number in self.counts.items()
+            if (where.kinds is None or kind in where.kinds) and (where.evidence is None or evidence in where.evidence)
+        )
 
 
 class Background:
-    """A sample of the library's vectors for each of SENSES, drawn anew while the library grows.
+    """A sample of the library, drawn anew while the library grows.
 
     A query never waits for a new sample but for the first.
     """
@@ -104,15 +105,15 @@ class Background:
         self._store = store
         self._lock = Lock()
         self._drawn_s = 0.0
-        self._sample: Mapping[Where, Vectors] = {}
+        self._sample = Sample({}, {})
 
-    def sample(self) -> Mapping[Where, Vectors]:
-        """The vectors (S, D) drawn for each of SENSES, S may be 0.
+    def sample(self) -> Sample:
+        """The latest sample.
 
         Raises:
             StoreUnavailableError: the first sample cannot be drawn.
         """
-        if not any(len(vectors) for vectors in self._sample.values()):
+        if not self._sample.counts:
             self._draw()
         elif time.monotonic() - self._drawn_s > _FRESH_S:
             self._drawn_s = time.monotonic()
@@ -122,15 +123,21 @@ class Background:
     def _draw(self) -> None:
         with self._lock:
             drawn: list[Vectors] = [np.empty((0, self._store.dim), np.float32)]
-            senses: list[int] = []
+            known: list[SegmentRecord] = []
             for records, vectors in self._store.scan(batch_size=_STEP):
                 drawn.append(vectors)
-                senses += [SENSES.index(sense_of(record)) for record in records]
-                if len(senses) >= _SAMPLE:
+                known += records
+                if len(known) >= _SAMPLE:
                     break
                 time.sleep(_PAUSE_S)
-            rows, of = np.concatenate(drawn), np.array(senses, np.int64)
-            self._sample = {sense: rows[of == number] for number, sense in enumerate(SENSES)}
+            rows, of = np.concatenate(drawn), np.array([SENSES.index(sense_of(one)) for one in known], np.int64)
+            each = self._store.count() / max(1, len(known))  # segments that one of the sample stands for
+            self._sample = Sample(
+                vectors={sense: rows[of == number] for number, sense in enumerate(SENSES)},
+                counts={
+                    group: number * each for group, number in Counter((one.kind, one.evidence) for one in known).items()
+                },
+            )
             self._drawn_s = time.monotonic()
 
     def _draw_again(self) -> None:

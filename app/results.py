@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from data.records import Evidence, Kind
 
-LIKELY = 0.15  # a score below it is folded away
+STRONG, LIKELY = 0.5, 0.15  # least scores
+
+
+class Band(StrEnum):
+    """What a score means to a person."""
+
+    STRONG = "strong"  # right more often than not
+    LIKELY = "likely"  # worth a look
+    WEAK = "weak"  # no more than what any question finds by chance
+
+    @classmethod
+    def of(cls, score: float) -> Band:
+        return cls.STRONG if score >= STRONG else cls.LIKELY if score >= LIKELY else cls.WEAK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +34,7 @@ class Moment:
         end_s: end in seconds.
         page: page, slide or sheet from 1, None where there are none.
         snippet: the words of a said or written moment, else "".
-        score: estimated chance in (0, 1) that it is what was asked for; see app/relevance.py.
+        score: estimated chance in (0, 1) that it is what was asked for; see app/chance.py.
     """
 
     segment: UUID
@@ -58,6 +71,10 @@ class Result:
     same: bool = False
     duration_s: float | None = None
 
+    @property
+    def band(self) -> Band:
+        return Band.of(self.score)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -88,6 +105,7 @@ def _result_json(result: Result) -> dict[str, Any]:
         "path": result.path,
         "kind": result.kind.value,
         "score": round(result.score, 4),
+        "band": result.band.value,
         "moments": [_moment_json(moment) for moment in result.moments],
         "id": result.id,
         "other_paths": list(result.other_paths),

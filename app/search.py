@@ -11,10 +11,11 @@ from uuid import UUID
 
 import numpy as np
 
+from app.chance import at_the_bar, bar, chance, standings
 from app.files import first_files, result_of
 from app.parts import PartReader
 from app.query import BadQueryError, FilePart, Filters, Part, Query, SegmentPart, TextPart
-from app.relevance import Background, Levels, levels, log_odds, relevance, sense_of
+from app.relevance import Background, Levels, levels, sense_of
 from app.results import Answer, Result
 from app.scoring import Combinations, PartVectors, combinations, fit, scores
 from app.sequence import in_sequence
@@ -133,10 +134,10 @@ class SearchService:
     def _hits(self, step: _Step, where: Where, asked: int) -> tuple[list[Hit], bool]:
         """The segments that are likeliest meant, best first, and whether there are no more than these."""
         parts = step.vectors
-        samples = self._background.sample()
+        drawn = self._background.sample()
         against = {
             sense: [levels(part.vectors, sample) for part in parts]
-            for sense, sample in samples.items()
+            for sense, sample in drawn.vectors.items()
             if _both(sense, where)
         }
         if not against:
@@ -147,18 +148,26 @@ class SearchService:
         asked_in = [sense for sense, those in wanted.items() for _ in those.vectors]
         lists = self._store.search(vectors, limit=asked, where=[_both(sense, where) or where for sense in asked_in])
         words = words_found(self._store, step.parts, where=where, limit=asked)
+        words_bar = at_the_bar((hit.segment.content, hit.score) for hit in words.values())
+        if words_bar is None:  # few contents hold them, unless those are the first of more
+            words_bar = min(hit.score for hit in words.values()) if len(words) >= asked else 0.0
         found: list[tuple[float, SegmentRecord]] = []
         for sense, those in wanted.items():
             near = [hits for hits, its in zip(lists, asked_in, strict=True) if its is sense]
             also = [hit.segment.id for hit in words.values() if sense_of(hit.segment) is sense]
-            segments, z = self._standing(near, also, parts, against[sense], those)
+            segments, z = self._standing_out(near, also, parts, against[sense], those)
             bm25 = np.array([words[one.id].score if one.id in words else 0.0 for one in segments], np.float32)
-            found += zip(log_odds(z, bm25).tolist(), segments, strict=True)
+            crowd = drawn.count(_both(sense, where) or where)
+            found += zip(standings(z, bm25, crowd=crowd, words_bar=words_bar).tolist(), segments, strict=True)
         found.sort(key=lambda one: -one[0])  # before they are chances: many of those are as good as 1
-        hits = [Hit(segment, relevance(odds)) for odds, segment in found]
-        return hits, all(len(some) < asked for some in (*lists, words))
+        drained = all(len(some) < asked for some in (*lists, words))
+        by_chance = bar(
+            ((segment.content, standing) for standing, segment in found),
+            segments=len(found) if drained else drawn.count(where),
+        )
+        return [Hit(segment, chance(standing, by_chance)) for standing, segment in found], drained
 
-    def _standing(
+    def _standing_out(
         self,
         near: Sequence[Sequence[Hit]],
         also: Sequence[UUID],

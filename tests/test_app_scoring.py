@@ -1,4 +1,4 @@
-"""Scoring and relevance, against their definitions worked out the slow way."""
+"""Scoring against a background, against their definitions worked out the slow way."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ import pytest
 
 from app.relevance import (
     FLOOR,
-    HALF,
     PRIOR_COUNT,
     PRIOR_MEAN,
     PRIOR_SPREAD,
     SENSES,
     Levels,
     levels,
-    log_odds,
-    relevance,
 )
 from app.scoring import MAX_COMBINATIONS, PartVectors, combinations, fit, pool, scores
 from data.records import Evidence, Kind
@@ -73,21 +70,6 @@ def test_levels_by_hand():
     level = levels(query, sample)
     assert level.means[0] == pytest.approx(mean)
     assert level.spreads[0] == pytest.approx(math.sqrt(square) + FLOOR)
-
-
-def test_relevance_rises_from_0_to_1_and_is_a_half_at_half():
-    z = np.array([-100, 0, HALF, 4, 100], np.float32)
-    odds = log_odds(z, np.zeros_like(z))
-    chances = [relevance(each) for each in odds.tolist()]
-    assert (np.diff(chances) > 0).all()
-    assert chances[0] == pytest.approx(0, abs=1e-6)
-    assert chances[2] == pytest.approx(0.5)
-    assert chances[4] == pytest.approx(1)
-
-
-def test_words_that_are_held_make_what_stands_out_likelier():
-    odds = log_odds(np.array([1, 1, 2], np.float32), np.array([0, 5, 5], np.float32))
-    assert odds[0] < odds[1] < odds[2]
 
 
 @pytest.mark.parametrize("wishes", [1, 2, 3, 7])

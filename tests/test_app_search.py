@@ -49,6 +49,7 @@ def test_words_find_the_file_that_says_them_first(shelf, media):
     results = ask(shelf, TextPart("dog"))
     assert names(results)[0] == "dog.txt"
     assert results[0].score > 0.5 > results[1].score
+    assert results[0].band == "strong"
 
 
 def test_words_find_a_picture_and_a_picture_finds_words(shelf, media):
@@ -84,6 +85,30 @@ def test_words_are_found_where_the_model_would_not_look(shelf, media):
     shelf.put(written(media, "dogs.txt", "dog dog dog 4711"))
     assert "dogs.txt" not in names(ask(shelf, TextPart("other"), limit=10))
     assert names(ask(shelf, TextPart("4711"), limit=10))[0] == "dogs.txt"
+
+
+def test_the_same_cosine_is_less_likely_right_where_more_is_like_it(shelf, media):
+    shelf.put(written(media, "found.txt", "dog dog night"))
+    for number in range(5):
+        shelf.put(written(media, f"{number}.txt", f"city {number}"))
+    alone = ask(shelf, TextPart("dog"))[0]
+    for number in range(60):
+        shelf.put(written(media, f"more {number}.txt", "dog dog beach rain" + " music" * (number % 4)))
+    shelf.library.service()._background._draw()
+    among = next(result for result in ask(shelf, TextPart("dog")) if result.path == alone.path)
+    assert 1 - among.score > 5 * (1 - alone.score)
+
+
+def test_a_filter_that_leaves_few_judges_by_those_few(shelf, media):
+    folder = media / "trip"
+    folder.mkdir()
+    shelf.put(written(folder, "dog.txt", "dog dog beach"))
+    for number in range(300):
+        shelf.put(written(media, f"{number}.txt", f"dog city night {number}"))
+    everywhere = ask(shelf, TextPart("dog"))[0]
+    (here,) = ask(shelf, TextPart("dog"), files=FileChoice(folders=("trip",)))
+    assert here.path == everywhere.path
+    assert here.score > everywhere.score
 
 
 def recording(media: Path, name: str, *moments: tuple[str, float]) -> tuple[Path, list[Segment]]:
@@ -148,7 +173,7 @@ def test_not_like_this_pushes_down(shelf, media):
     shelf.put(written(media, "dry.txt", "dog beach"))
     results = ask(shelf, TextPart("dog"), TextPart("rain", -0.5))
     assert names(results) == ["dry.txt", "wet.txt"]
-    assert results[1].score < results[0].score / 2
+    assert 1 - results[1].score > 5 * (1 - results[0].score)
 
 
 def test_being_unlike_what_is_not_wanted_earns_nothing(shelf, media):
@@ -278,7 +303,7 @@ def test_the_answer_as_json_has_the_promised_keys(shelf, media):
     answer = service.search(Query(parts=(TextPart("dog"),))).to_json()
     assert set(answer["took_ms"]) == {"embed", "search"}
     (result,) = answer["results"]
-    assert {"path", "kind", "score", "moments"} <= set(result)
+    assert {"path", "kind", "score", "band", "moments"} <= set(result)
     (moment,) = result["moments"]
     assert {"evidence", "start_s", "end_s", "page", "snippet", "score"} <= set(moment)
     assert (moment["evidence"], moment["start_s"], moment["page"], moment["snippet"]) == (
