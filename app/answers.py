@@ -15,7 +15,7 @@ from app.examples import service
 from app.export import as_csv, as_json
 from app.files import newest
 from app.query import Query
-from app.results import LIKELY, Result
+from app.results import Band, Result
 from app.saved import looked_at, new_contents
 from app.thumbs import Bench
 from app.verdicts import as_question, reranked
@@ -55,17 +55,17 @@ def answers(library: Library, asked: Question) -> bool:
     if not answer.results:
         return False
     number, shown = _page_of(answer.results, wanted)
-    likely = [result for result in shown if result.score >= LIKELY]
-    found = sum(result.score >= LIKELY for result in answer.results)
+    likely = [result for result in shown if result.band is not Band.WEAK]
+    found = sum(result.band is not Band.WEAK for result in answer.results)
     cut = " · only the beginning of the example was used" if answer.cut else ""
     count = f"{_many(found)}{'+' * (found > number * _PAGE)}" if found else "Nothing stands out; the nearest are below"
     summary.html(f'<p class="om-took">{count} · {answer.embed_ms + answer.search_ms:,.0f} ms{cut}</p>')
     opened = looked_at(library)
     new = new_contents(library, shown, since_s=opened.seen_s) if opened else set()
     cards(likely, asked.words, key=f"{view}-results", bench=bench, new=new)
-    if far := shown[len(likely) :]:
-        with st.expander(f"{len(far)} further away", expanded=not likely):
-            cards(far, asked.words, key=f"{view}-far", bench=bench, new=new)
+    if weak := shown[len(likely) :]:
+        with st.expander(f"{_many(len(weak), 'weaker result')} hidden", expanded=not likely):
+            cards(weak, asked.words, key=f"{view}-weak", bench=bench, new=new)
     _pages(number, len(answer.results))
     return True
 
@@ -166,5 +166,5 @@ def _turn_to(key: str) -> None:
     st.session_state["page"] = st.session_state[key]
 
 
-def _many(number: int) -> str:
-    return f"{number} result{'s' if number != 1 else ''}"
+def _many(number: int, what: str = "result") -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

@@ -139,8 +139,9 @@ def _score(result: Result) -> str:
         return ""
     percent = f"{result.score * 100:.0f}"
     return (
-        f'<span class="om-score" title="{percent} % likely to be what you asked for, by an estimate">'
-        f'<i style="width:{percent}%"></i><b>{percent}</b></span>'
+        f'<span class="om-score om-{result.band}" data-percent="{percent}" '
+        f'title="{percent} % likely to be what you asked for, by an estimate">'
+        f'<i style="width:{percent}%"></i><b>{result.band}</b></span>'
     )
 
 

@@ -5,10 +5,11 @@ further than for others. Nobody has said which answers are right, but hardly a q
 ones: what the best content after those reaches is what this question reaches here by chance. An answer counts by how
 far it stands above that bar:
 
-    standing = z - CROWD · ln(segments of its sense) + WORDS · (bm25 - bm25 of the content at the bar)
+    standing = z - CROWD · ln(segments of its sense) + WORDS · (bm25 - bm25 of the content at the bar) + NAMES · rarity
     chance   = 1 / (1 + exp(-SLOPE · (standing - bar - HALF)))
 
-where what is below the bar by its words has no part of WORDS. The bar is the same for all answers of one question, so
+where what is below the bar by its words has no part of WORDS, and the rarity is that of the question's words in the
+name of the file. The bar is the same for all answers of one question, so
 it changes no order. CROWD does: the prior that something of a sense is meant grows with how much of it there is, but
 more slowly than the number of accidents.
 
@@ -33,6 +34,7 @@ SLOPE = 2.4
 HALF = 1.5
 CROWD = 0.1
 WORDS = 0.25
+NAMES = 0.3
 BESIDE = 10
 TYPICAL = (0.31, -1.07)  # · ln(segments), and a constant
 BELOW, ABOVE = 0.5, 0.3
@@ -40,8 +42,8 @@ _FEWEST = 20.0  # segments; in fewer the average is not known
 _SURE = 30.0  # log-odds past which a chance is no longer told from 1
 
 
-def standings(z: Vectors, bm25: Vectors, *, crowd: float, words_bar: float = 0.0) -> Vectors:
-    """How far segments of one sense (N,) stand out, by their z (N,) and the words they hold (N,).
+def standings(z: Vectors, bm25: Vectors, names: Vectors, *, crowd: float, words_bar: float = 0.0) -> Vectors:
+    """How far segments of one sense (N,) stand out: by z, by the words they hold, by their files' names, (N,) each.
 
     Being far from the question speaks against a segment, but not against one that holds its words.
 
@@ -49,8 +51,9 @@ def standings(z: Vectors, bm25: Vectors, *, crowd: float, words_bar: float = 0.0
         crowd: segments of the sense in the library.
         words_bar: BM25 that the content at the bar reaches.
     """
-    z = np.where(bm25 > 0, np.maximum(z, 0), z)
-    standing: Vectors = z - CROWD * math.log(max(1.0, crowd)) + WORDS * np.maximum(bm25 - words_bar, 0)
+    z = np.where((bm25 > 0) | (names > 0), np.maximum(z, 0), z)
+    held = WORDS * np.maximum(bm25 - words_bar, 0) + NAMES * names
+    standing: Vectors = z - CROWD * math.log(max(1.0, crowd)) + held
     return standing
 
 

@@ -6,14 +6,14 @@ import re
 
 WORD = re.compile(r"\w+")
 _SHORTEST = 3  # letters of a word worth marking
-_SMALL_WORDS = frozenset("the and for with from that this are was you not but all his her its our out".split())
+SMALL_WORDS = frozenset("the and for with from that this are was you not but all his her its our out".split())
 _LEAD = 30  # characters before the first word that matched
 
 
 def wanted_words(question: str) -> frozenset[str]:
     """The words of a question worth marking, in lower case."""
     found = {word.lower() for word in WORD.findall(question)}
-    return frozenset(word for word in found if len(word) >= _SHORTEST) - _SMALL_WORDS
+    return frozenset(word for word in found if len(word) >= _SHORTEST) - SMALL_WORDS
 
 
 def excerpt(text: str, question: str, *, most: int) -> str:

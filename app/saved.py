@@ -12,7 +12,7 @@ from app.address import asking
 from app.asking import Question, asked_by
 from app.examples import service
 from app.query import FilePart
-from app.results import LIKELY, Result
+from app.results import Band, Result
 from data.errors import OmniaError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _new(library: Library, search: SavedSearch) -> int:
         results = service(library).search(asked.query(limit=_LOOKED_AT)).results
     except OmniaError:  # it is said where the search is opened
         return 0
-    return len(new_contents(library, [one for one in results if one.score >= LIKELY], since_s=search.seen_s))
+    return len(new_contents(library, [one for one in results if one.band is not Band.WEAK], since_s=search.seen_s))
 
 
 def _link(search: SavedSearch, new: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +19,8 @@ from app.relevance import Background, Levels, levels, sense_of
 from app.results import Answer, Result
 from app.scoring import Combinations, PartVectors, combinations, fit, scores
 from app.sequence import in_sequence
-from app.words import words_found
-from data.records import ANY_FILE, Hit, Kind, SegmentRecord
+from app.words import fits, names_found, words_found
+from data.records import ANY_FILE, Hit, Kind, SegmentRecord, segment_id
 from data.vectors import Vectors, Where
 
 if TYPE_CHECKING:
@@ -151,21 +151,30 @@ class SearchService:
         words_bar = at_the_bar((hit.segment.content, hit.score) for hit in words.values())
         if words_bar is None:  # few contents hold them, unless those are the first of more
             words_bar = min(hit.score for hit in words.values()) if len(words) >= asked else 0.0
+        names = names_found(self._catalogue, step.parts, fingerprint=self._fingerprint, limit=asked)
+        also_found = [*(hit.segment for hit in words.values()), *self._first_segments(names, where)]
         found: list[tuple[float, SegmentRecord]] = []
         for sense, those in wanted.items():
             near = [hits for hits, its in zip(lists, asked_in, strict=True) if its is sense]
-            also = [hit.segment.id for hit in words.values() if sense_of(hit.segment) is sense]
+            also = [segment.id for segment in also_found if sense_of(segment) is sense]
             segments, z = self._standing_out(near, also, parts, against[sense], those)
             bm25 = np.array([words[one.id].score if one.id in words else 0.0 for one in segments], np.float32)
+            named = np.array([names.get(one.content, 0.0) for one in segments], np.float32)
             crowd = drawn.count(_both(sense, where) or where)
-            found += zip(standings(z, bm25, crowd=crowd, words_bar=words_bar).tolist(), segments, strict=True)
+            stand = standings(z, bm25, named, crowd=crowd, words_bar=words_bar)
+            found += zip(stand.tolist(), segments, strict=True)
         found.sort(key=lambda one: -one[0])  # before they are chances: many of those are as good as 1
-        drained = all(len(some) < asked for some in (*lists, words))
+        drained = all(len(some) < asked for some in (*lists, words, names))
         by_chance = bar(
             ((segment.content, standing) for standing, segment in found),
             segments=len(found) if drained else drawn.count(where),
         )
         return [Hit(segment, chance(standing, by_chance)) for standing, segment in found], drained
+
+    def _first_segments(self, contents: Iterable[str], where: Where) -> list[SegmentRecord]:
+        """The first segment of each content, as far as it is there and a filter wants it."""
+        ids = [segment_id(content, self._fingerprint, 0) for content in contents]
+        return [record for record in self._store.fetch(ids)[0] if fits(record, where)] if ids else []
 
     def _standing_out(
         self,

@@ -43,13 +43,13 @@ def test_a_question_near_to_nothing_does_not_make_everything_stand_out():
 def test_in_a_larger_library_the_same_stands_out_less():
     assert chance(3.0, bar([], segments=100)) > chance(3.0, bar([], segments=100_000))
     z, nothing = np.array([2.0], np.float32), np.zeros(1, np.float32)
-    few, many = (standings(z, nothing, crowd=crowd)[0] for crowd in (10, 1_000))
+    few, many = (standings(z, nothing, nothing, crowd=crowd)[0] for crowd in (10, 1_000))
     assert few - many == pytest.approx(CROWD * math.log(100))
 
 
 def test_words_count_as_far_as_they_are_rarer_than_at_the_bar():
     z, bm25 = np.array([1, 1, 1, -5], np.float32), np.array([0, 4, 9, 9], np.float32)
-    without, common, rare, far = standings(z, bm25, crowd=1, words_bar=5.0)
+    without, common, rare, far = standings(z, bm25, np.zeros(4, np.float32), crowd=1, words_bar=5.0)
     assert without == common == pytest.approx(1)
     assert rare == pytest.approx(1 + 4 * WORDS)
     assert far == pytest.approx(4 * WORDS)  # being unlike the question does not speak against what holds its words

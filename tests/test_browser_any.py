@@ -67,7 +67,7 @@ def names(page) -> list[str]:
 
 def percent(page, name: str) -> int:
     card = page.locator(".om-card", has=page.locator(".om-name", has_text=name))
-    return int(card.locator(".om-score b").text_content() or 0)
+    return int(card.locator(".om-score").get_attribute("data-percent"))
 
 
 def shot(page, name: str) -> None:
