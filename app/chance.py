@@ -15,7 +15,8 @@ more slowly than the number of accidents.
 
 A question may have many right ones after all (an album of one dog), or fewer contents than BESIDE to be compared
 with. So the bar is kept between BELOW and ABOVE of where it lies on the average in a library of that many segments,
-TYPICAL. All constants were chosen on one half of the held-out media and tried on the other; LOG.md has the numbers.
+TYPICAL. SLOPE and HALF were fitted on one half of held-out media and tried on the other; LOG.md has the numbers, and
+how the other constants were chosen.
 
 BM25 is itself an estimate of log-odds, up to a scale and a constant (Robertson and Zaragoza 2009), so it is added
 to them; less what the content at the bar has, since every long passage holds the small words of a sentence.

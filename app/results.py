@@ -15,7 +15,7 @@ STRONG, LIKELY = 0.5, 0.15  # least scores
 class Band(StrEnum):
     """What a score means to a person."""
 
-    STRONG = "strong"  # right more often than not
+    STRONG = "strong"  # by estimate right more often than not
     LIKELY = "likely"  # worth a look
     WEAK = "weak"  # no more than what any question finds by chance
 
