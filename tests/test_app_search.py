@@ -11,6 +11,7 @@ from fakes import Shelf, text
 from PIL import Image
 
 from app.query import BadQueryError, FilePart, Filters, Query, SegmentPart, TextPart
+from app.results import Band
 from data.errors import UnreadableMediaError
 from data.records import Evidence, FileChoice, Kind
 from embedder.segment import Segment
@@ -317,3 +318,26 @@ def test_the_answer_as_json_has_the_promised_keys(shelf, media):
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_file_is_found_by_its_name(shelf, tmp_path):
+    for name in ("IMG_2041.txt", "beach walk.txt", "IMG_7.txt"):
+        (tmp_path / name).write_text(f"city {name[:3]}x")
+        shelf.put(tmp_path / name)
+    for typed in ("img 2041", "IMG_2041.txt", "2041"):
+        first = shelf.library.service().search(Query(parts=(TextPart(typed),))).results[0]
+        assert Path(first.path).name == "IMG_2041.txt"
+        assert first.band is not Band.WEAK
+
+
+def test_a_name_does_not_get_around_a_filter(shelf, tmp_path):
+    (tmp_path / "walk.txt").write_text("city")
+    shelf.put(tmp_path / "walk.txt")
+    for filters in (
+        Filters(kinds=frozenset({Kind.IMAGE})),
+        Filters(evidence=frozenset({Evidence.SAID})),
+        Filters(phrases=("walk",)),
+        Filters(without=("city",)),
+        Filters(languages=frozenset({"fr"})),
+    ):
+        assert shelf.library.service().search(Query(parts=(TextPart("walk"),), filters=filters)).results == ()
