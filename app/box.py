@@ -59,6 +59,7 @@ def question(library: Library) -> Question:
             "Drop a photo, a sound, a clip or a document",
             key=f"files-{st.session_state.setdefault('turn', 0)}",
             accept_multiple_files=True,
+            max_upload_size=library.settings.max_upload_mb,
             label_visibility="collapsed",
         )
         with st.container(key="filters", horizontal=True, vertical_alignment="center"):

@@ -3,15 +3,13 @@ disk."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
-import tempfile
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
-from data.records import FileRecord, Span
+from app.file_cache import FileCache
+from app.on_disk import OnDisk
+from data.records import Span
 
 if TYPE_CHECKING:
     from embedder.media.sandbox import ReaderPool
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 500_000_000
-_TRIM_TO = 0.8  # of MOST_BYTES, so that trimming is rare
-_TRIM_EVERY = 200  # new previews
 
 
 class PreviewCache:
@@ -32,58 +28,27 @@ class PreviewCache:
     """
 
     def __init__(self, folder: Path, *, readers: ReaderPool, most_bytes: int = MOST_BYTES) -> None:
-        self._folder = folder
+        self._kept = FileCache(folder, suffix=".jpg", most_bytes=most_bytes)
         self._readers = readers
-        self._most_bytes = most_bytes
-        self._lock = Lock()
-        self._drawn = 0
 
-    def picture(self, file: FileRecord, span: Span, *, max_side: int) -> bytes:
-        """A JPEG of the file at `span` (an image itself, a frame at start_s, a page), at most max_side wide
-        or high.
+    def picture(self, file: OnDisk, span: Span, *, max_side: int) -> bytes:
+        """A JPEG of the file at `span` (an image itself, a frame at start_s, a page with the passage of its characters
+        highlighted), at most max_side wide or high.
 
         Raises:
             MediaError: nothing can be drawn of the file.
         """
-        place = self._folder / _name(file, span, max_side)
+        drawn = b""
+
+        def draw(part: Path) -> None:
+            nonlocal drawn
+            drawn = self._readers.still(file.path, span, max_side=max_side)
+            part.write_bytes(drawn)
+
+        passage = "" if span.char_start is None else f"/{span.char_start}-{span.char_end}"
         try:
-            picture = place.read_bytes()
-            os.utime(place)  # used just now, so trimmed last
-            return picture
-        except FileNotFoundError:
-            picture = self._readers.still(Path(file.path), span, max_side=max_side)
-        try:
-            self._keep(place, picture)
+            key = f"{file.version}/{span.start_s}/{span.page}/{max_side}{passage}"
+            return self._kept.path(key, draw).read_bytes()
         except OSError as error:  # a full disk costs the cache, not the picture
-            log.warning("preview not kept in %s: %s", self._folder, error)
-        return picture
-
-    def _keep(self, place: Path, picture: bytes) -> None:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=place.parent, suffix=".part", delete=False) as part:
-            part.write(picture)
-        Path(part.name).replace(place)
-        with self._lock:
-            self._drawn += 1
-            if self._drawn % _TRIM_EVERY == 1:
-                self._trim()
-
-    def _trim(self) -> None:
-        kept = []
-        for path in self._folder.glob("*/*"):
-            stat = path.stat()
-            kept.append((stat.st_mtime_ns, stat.st_size, path))
-        size = sum(size_bytes for _, size_bytes, _ in kept)
-        if size <= self._most_bytes:
-            return
-        for _, size_bytes, path in sorted(kept):
-            if size <= self._most_bytes * _TRIM_TO:
-                break
-            path.unlink(missing_ok=True)
-            size -= size_bytes
-
-
-def _name(file: FileRecord, span: Span, max_side: int) -> str:
-    key = f"{file.content}/{span.start_s}/{span.page}/{max_side}"
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    return f"{digest[:2]}/{digest[2:40]}.jpg"
+            log.warning("preview not kept: %s", error)
+            return drawn or self._readers.still(file.path, span, max_side=max_side)
