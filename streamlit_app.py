@@ -7,17 +7,18 @@ from starlette.routing import Mount
 from streamlit import config
 from streamlit.starlette import App
 
-from app import api, guard, media_route, page, wiring
+from app import api, guard, page, wiring
 from data.settings import Settings
 
 if __name__ == "__main__":
     page.render(wiring.shared())
 else:
     address, port = config.get_option("server.address"), config.get_option("server.port")
+    config.set_option("server.maxUploadSize", Settings.load().max_upload_mb)  # as the API's
     hosts = config.get_option("server.allowedHosts") or ["*"]  # another name for this machine is a trap
     server = App(
         __file__,
-        routes=[*media_route.routes(wiring.shared), Mount("/api", api.api(wiring.shared))],
+        routes=[Mount("/api", api.api(wiring.shared))],
         middleware=guard.middleware(address or "", port=port, hosts=hosts, token=lambda: Settings.load().token),
         lifespan=wiring.while_serving,
     )

@@ -1,7 +1,4 @@
-"""API: the library over HTTP for other programs, described by /api/openapi.json.
-
-Media and thumbnails have routes of their own (`app/media_route.py`).
-"""
+"""API: the library over HTTP for other programs, described by /api/openapi.json; its media are `app/media_route.py`."""
 
 from __future__ import annotations
 
@@ -11,15 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, FastAPI, File, Form, HTTPException, Request, UploadFile
+from fastapi import APIRouter, Depends, FastAPI, File, Form, HTTPException, Request, UploadFile
 from fastapi import Query as Asked
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException as Refusal
 
+from app import media_route
 from app.grammar import understood
-from app.media_route import from_elsewhere, media_url, preview_url
+from app.media_route import media_url, preview_url
 from app.query import DEFAULT_LIMIT, NOT_WEIGHT, BadQueryError, FilePart, Filters, Part, Query, SegmentPart, TextPart
+from app.refused import Refused
 from app.results import Band
+from app.uploads import MOST_FILES, kept, limited
 from data.errors import MediaError, OmniaError
 from data.records import Evidence, Kind
 
@@ -28,16 +30,17 @@ if TYPE_CHECKING:
     from app.wiring import Library
 
 _MOST_RESULTS = 500
-_MOST_FILES = 8
 
 
 class MomentFound(BaseModel):
-    """A place in a file that matched, best first; seconds, pages from 1."""
+    """A place in a file that matched, best first; seconds, pages from 1, characters of the page or the file."""
 
     evidence: Evidence
     start_s: float | None
     end_s: float | None
     page: int | None
+    char_start: int | None
+    char_end: int | None
     snippet: str
     score: float
     segment: UUID
@@ -68,12 +71,6 @@ class Found(BaseModel):
     hints: list[str] = []
 
 
-class Refused(BaseModel):
-    """Why a question has no answer, one line with the next step."""
-
-    error: str
-
-
 Words = Annotated[str, Asked(description="words and tokens, as in the page's box")]
 Kinds = Annotated[list[Kind], Asked(description="kinds of file; any by default")]
 Unlike = Annotated[list[str], Asked(description="words for what it should not be like")]
@@ -90,27 +87,25 @@ def api(library: Callable[[], Library]) -> FastAPI:
         title="Omnia",
         summary="Find anything in a folder of mixed media by anything.",
         description=(
-            "Beside what is listed here, `GET /api/media/{id}` gives a file's bytes (with Range) and "
-            "`GET /api/thumb/{id}?t=SECONDS&page=N&side=PIXELS` a JPEG of its moment. "
             "Where the server is bound to more than this machine, every request brings its token: "
             "`Authorization: Bearer TOKEN`."
         ),
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
         dependencies=[Depends(_asked_by_us)],
-        responses={400: {"model": Refused}, 503: {"model": Refused}},
+        responses={status: {"model": Refused} for status in (400, 403, 422, 503)},
     )
+    app.include_router(media_route.router(library))
+    uploading = APIRouter(route_class=limited(lambda: library().settings.max_upload_mb))
 
     @app.get("/search")
     def search(q: Words = "", kind: Kinds = [], unlike: Unlike = [], limit: Limit = DEFAULT_LIMIT) -> Found:  # noqa: B006
         """The files that words find."""
         return _found(library(), q, kinds=kind, unlike=unlike, limit=limit)
 
-    @app.post("/search")
+    @uploading.post("/search", responses={413: {"model": Refused}})
     def search_by_example(
-        files: Annotated[
-            list[UploadFile], File(description="photos, sounds, clips, documents", max_length=_MOST_FILES)
-        ],
+        files: Annotated[list[UploadFile], File(description="photos, sounds, clips, documents", max_length=MOST_FILES)],
         q: Annotated[str, Form()] = "",
         kind: Annotated[list[Kind], Form()] = [],  # noqa: B006
         unlike: Annotated[list[str], Form()] = [],  # noqa: B006
@@ -118,16 +113,10 @@ def api(library: Callable[[], Library]) -> FastAPI:
     ) -> Found:
         """The files that examples find, with words or without; an example is forgotten once it is answered."""
         with tempfile.TemporaryDirectory(prefix="omnia-") as folder:
-            examples: list[Part] = []
-            for number, file in enumerate(files):
-                home = Path(folder) / str(number)
-                home.mkdir()
-                path = home / (Path(file.filename or "").name or "example")
-                with path.open("wb") as kept:
-                    while block := file.file.read(1 << 20):
-                        kept.write(block)
-                examples.append(FilePart(path))
+            examples = [FilePart(path) for path in kept(files, Path(folder))]
             return _found(library(), q, kinds=kind, unlike=unlike, limit=limit, examples=examples)
+
+    app.include_router(uploading)
 
     @app.get("/similar/{segment}")
     def similar(segment: UUID, kind: Kinds = [], limit: Limit = DEFAULT_LIMIT) -> Found:  # noqa: B006
@@ -141,6 +130,16 @@ def api(library: Callable[[], Library]) -> FastAPI:
         if isinstance(error, MediaError):  # its path is one of ours, which tells nobody anything
             line = f"{Path(error.path).name}: {error.reason}" + (f" ({error.hint})" if error.hint else "")
         return JSONResponse({"error": line}, status_code=status)
+
+    @app.exception_handler(Refusal)
+    def tell(request: Request, refusal: Refusal) -> JSONResponse:
+        return JSONResponse({"error": refusal.detail}, status_code=refusal.status_code, headers=refusal.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def correct(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"][1:])
+        return JSONResponse({"error": f"{where}: {first['msg']}"}, status_code=422)
 
     return app
 
@@ -169,11 +168,11 @@ def _addresses(result: Result) -> dict[str, str]:
     best = result.moments[0]
     return {
         "media": media_url(result.id, start_s=best.start_s),
-        "thumb": preview_url(result.id, start_s=best.start_s, page=best.page),
+        "thumb": preview_url(result.id, start_s=best.start_s, page=best.page, passage=best.passage),
     }
 
 
 def _asked_by_us(request: Request) -> None:
-    """Refuse what another site makes a browser ask."""
-    if from_elsewhere(request):
+    """Refuse what a browser says that another site makes it ask."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise HTTPException(403, "another site may not ask here")

@@ -43,7 +43,7 @@ def question(library: Library) -> Question:
             live="400ms",
             on_change=first_page,
         )
-        files = dropped()
+        files = dropped(library.settings.max_upload_mb)
         with st.container(key="filters", horizontal=True, vertical_alignment="center"):
             kinds = st.pills(
                 "Kinds",

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from app.clips import LEAD_S
 from app.escaping import safe as _safe
 from app.excerpt import WORD, excerpt, wanted_words
-from app.media_route import media_url, preview_url, shown_in_browser
+from app.media_route import cut_url, media_url, play_url, preview_url, shown_in_browser
 from app.results import Moment, Result
 from app.table import clock
 from data.records import Evidence, Kind
@@ -61,11 +62,9 @@ def _image(result: Result, _words: str) -> str:
 def _video(result: Result, _words: str) -> str:
     start_s = _start(result)
     poster = preview_url(result.id, start_s=start_s or 0.0)
-    if not shown_in_browser(result.path):
-        return _picture(result, poster, note="this browser cannot play it")
     return (
         f'<div class="om-media"><video controls playsinline preload="none" poster="{_safe(poster)}" '
-        f'src="{_safe(media_url(result.id, start_s=start_s))}"></video>'
+        f"{_source(result)}></video>"
         '<button class="om-frame" data-frame title="Enlarge this frame, or search by a part of it">frame</button></div>'
         f"{_timeline(result)}"
     )
@@ -74,17 +73,32 @@ def _video(result: Result, _words: str) -> str:
 def _audio(result: Result, words: str) -> str:
     moment = result.moments[0]
     said = f"<q>{_shortened(moment.snippet, words)}</q>" if moment.snippet else '<span class="om-wave"></span>'
-    player = (
-        f'<audio controls preload="metadata" src="{_safe(media_url(result.id, start_s=_start(result)))}"></audio>'
-        if shown_in_browser(result.path)
-        else '<span class="om-note">this browser cannot play it</span>'
-    )
+    preload = "metadata" if shown_in_browser(result.path) else "none"  # a clip is made when it is to be heard
+    player = f'<audio controls preload="{preload}" {_source(result)}></audio>'
     return f'<div class="om-media om-sound"><div class="om-said">{said}</div>{player}</div>{_timeline(result)}'
+
+
+def _source(result: Result) -> str:
+    """What a player plays, the file or, where no browser plays such files, a clip; and where further clips are."""
+    moment = next((moment for moment in result.moments if moment.start_s is not None), result.moments[0])
+    start_s, end_s = moment.start_s or 0.0, moment.end_s
+    if shown_in_browser(result.path):
+        source = f'src="{_safe(media_url(result.id, start_s=moment.start_s))}"'
+    else:
+        clip = play_url(result.id, start_s=start_s, end_s=end_s)
+        source = f'src="{_safe(clip)}" data-begin="{max(0.0, start_s - LEAD_S):.2f}"'
+    return f'{source} data-play="/api/play/{result.id}" data-lead="{LEAD_S:g}" {_seek(start_s, end_s)}'
+
+
+def _seek(start_s: float, end_s: float | None) -> str:
+    """The moment to play from, as page.js reads it."""
+    end = f' data-end="{end_s:.2f}"' if end_s is not None and end_s > start_s else ""
+    return f'data-seek="{start_s:.2f}"{end}'
 
 
 def _timeline(result: Result) -> str:
     """The whole recording as a line with its moments on it, each a way to play from there."""
-    if not result.duration_s or not shown_in_browser(result.path):
+    if not result.duration_s:
         return ""
     marks = []
     for moment in result.moments:
@@ -95,7 +109,7 @@ def _timeline(result: Result) -> str:
         if width > _ALL_OF_IT:
             continue
         marks.append(
-            f'<button class="om-mark om-{moment.evidence.value}" data-seek="{moment.start_s:.2f}" '
+            f'<button class="om-mark om-{moment.evidence.value}" {_seek(moment.start_s, moment.end_s)} '
             f'style="left:{left:.2f}%;width:{width:.2f}%;opacity:{0.35 + 0.65 * moment.score:.2f}" '
             f'title="{_VERBS[moment.evidence]} {clock(moment.start_s)}, play from here"></button>'
         )
@@ -106,7 +120,7 @@ def _document(result: Result, words: str) -> str:
     moment = result.moments[0]
     if _is_passage(result):
         return _text(result, words)
-    return _picture(result, preview_url(result.id, page=moment.page or 1))  # its words stand below
+    return _picture(result, preview_url(result.id, page=moment.page or 1, passage=moment.passage))
 
 
 def _text(result: Result, words: str) -> str:
@@ -124,13 +138,11 @@ _SHOWN_AS: Mapping[Kind, Callable[[Result, str], str]] = {
 }
 
 
-def _picture(result: Result, source: str, *, note: str = "") -> str:
+def _picture(result: Result, source: str) -> str:
     whole = source.replace("side=640", "side=2048")
     return (
         f'<div class="om-media"><button class="om-zoom" data-full="{_safe(whole)}" aria-label="Enlarge">'
-        f'<img loading="lazy" src="{_safe(source)}" alt="{_safe(Path(result.path).name)}"></button>'
-        + (f'<span class="om-note">{_safe(note)}</span>' if note else "")
-        + "</div>"
+        f'<img loading="lazy" src="{_safe(source)}" alt="{_safe(Path(result.path).name)}"></button></div>'
     )
 
 
@@ -169,11 +181,11 @@ def _moments(result: Result, words: str) -> str:
     for number, moment in enumerate(result.moments):
         is_above = number == 0 and (result.kind in (Kind.TEXT, Kind.AUDIO) or _is_passage(result))
         snippet = "" if is_above else _shortened(moment.snippet, words, most=140)
+        said = f'<span class="om-snippet">{snippet}</span>' if snippet else ""
         rows.append(
             f'<li><span class="om-evidence om-{moment.evidence.value}">{_VERBS[moment.evidence]}</span>'
-            f"{_spot(result, moment)}{_likewise(moment) if len(result.moments) > 1 else ''}"
-            + (f'<span class="om-snippet">{snippet}</span>' if snippet else "")
-            + "</li>"
+            f"{_spot(result, moment)}{_cut(result, moment)}{_likewise(moment) if len(result.moments) > 1 else ''}"
+            f"{said}</li>"
         )
     return f'<ul class="om-moments">{"".join(rows)}</ul>'
 
@@ -188,22 +200,27 @@ _VERBS: Mapping[Evidence, str] = {
 
 def _spot(result: Result, moment: Moment) -> str:
     if moment.start_s is not None:
-        if not shown_in_browser(result.path):
-            frame = preview_url(result.id, start_s=moment.start_s)
-            return f'<button class="om-page" data-page="{_safe(frame)}">{clock(moment.start_s)}</button>'
         end = f"–{clock(moment.end_s)}" if moment.end_s and moment.end_s - moment.start_s >= 1 else ""
         return (
-            f'<button class="om-seek" data-seek="{moment.start_s:.2f}" title="Play from here">'
+            f'<button class="om-seek" {_seek(moment.start_s, moment.end_s)} title="Play from here">'
             f"{clock(moment.start_s)}{end}</button>"
         )
     if moment.page is not None:
-        page = preview_url(result.id, page=moment.page)
+        page = preview_url(result.id, page=moment.page, passage=moment.passage)
         return f'<button class="om-page" data-page="{_safe(page)}">page {moment.page}</button>'
     return ""
 
 
 def _likewise(moment: Moment) -> str:
     return f'<button class="om-like" data-like="{moment.segment}" title="More like this moment">more like it</button>'
+
+
+def _cut(result: Result, moment: Moment) -> str:
+    """A link that takes the moment, or the page of a PDF, as a file of its own."""
+    page = None if _is_passage(result) or result.kind is not Kind.DOCUMENT else moment.page
+    url = cut_url(result.id, start_s=moment.start_s, end_s=moment.end_s, page=page)
+    what = f"page {page} as a PDF" if page else "these seconds as a file"
+    return f'<a class="om-cut" href="{_safe(url)}" download title="Take {what}">cut</a>' if url else ""
 
 
 def _is_passage(result: Result) -> bool:

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from app.wiring import Library
 
 
-def dropped() -> Sequence[Any]:
+def dropped(most_mb: int) -> Sequence[Any]:
     """The drop zone, and what lies in it."""
     found = st.file_uploader(
         "Drop a photo, a sound, a clip or a document",
         key=f"files-{st.session_state.setdefault('turn', 0)}",
         accept_multiple_files=True,
+        max_upload_size=most_mb,
         label_visibility="collapsed",
         on_change=first_page,
     )

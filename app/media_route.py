@@ -1,20 +1,24 @@
-"""Media route: files and previews of the library over HTTP, by catalogue number and never by path."""
+"""Media route: files, previews and clips of the library over HTTP, by catalogue number and never by path."""
 
 from __future__ import annotations
 
-import math
-import stat
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import Path as InPath
+from starlette.responses import Response
 
+from app.clips import LEAD_S, MOST_CUT_S, MOST_PLAYED_S
+from app.on_disk import OnDisk, on_disk
+from app.query import BadQueryError
+from app.refused import Refused
+from app.sending import GUARDED, GUARDED_PDF, KEPT, content, described, sent
 from data.errors import MediaError
-from data.records import FileRecord, FileState, Span
+from data.records import FileState, Kind, Span
 
 if TYPE_CHECKING:
     from app.wiring import Library
@@ -51,65 +55,110 @@ _SHOWN = {
     ".srt": "text/plain; charset=utf-8",
     ".vtt": "text/plain; charset=utf-8",
 }
-_GUARDED = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; media-src 'self'; sandbox",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-}
-_GUARDED_PDF = {key: value for key, value in _GUARDED.items() if key != "Content-Security-Policy"}  # else no viewer
-_BIGGEST = 2**63  # numbers of files are smaller, and no database takes larger ones
+_UNSHOWN = "application/octet-stream"
 _SIDES = (320, 640, 1280, 2048)  # of previews: few, so that nobody can fill the cache with every size
+_WAITING = 16  # requests that hold a thread while their clip is made; more wait without one
+_DIGITS = 18  # of a file's number: no database takes larger ones
+_CLIP_TYPES = {Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mp4"}
+
+_TYPES = sorted({*_SHOWN.values(), _UNSHOWN})
+_MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Refused, "description": "no such file, or it is away"}}
+_PLAYED = (
+    "A small MP4 (H.264 and AAC) of a moment, for players that cannot play the file itself. It begins "
+    f"{LEAD_S:g} seconds before the moment, or where the file does, and lasts at most {MOST_PLAYED_S:g} seconds."
+)
+
+Number = Annotated[str, InPath(description="the file's id in an answer", json_schema_extra={"type": "integer"})]
+Seconds = Annotated[float, Query(ge=0, le=1e7, allow_inf_nan=False)]
+PageNumber = Annotated[int, Query(ge=1, lt=1_000_000)]
+Character = Annotated[int, Query(ge=0, lt=2**31)]
 
 
-def routes(library: Callable[[], Library]) -> list[Route]:
-    """The routes to mount beside the page.
-
-    `GET /api/media/{id}` gives a file's bytes (with Range, so that players seek);
-    `GET /api/thumb/{id}?t=SECONDS&page=N&side=PIXELS` gives a JPEG of its moment.
+def router(library: Callable[[], Library]) -> APIRouter:
+    """What lies below /api beside the questions: bytes, previews, and clips to play or to keep.
 
     Args:
         library: gives the library when the first request comes.
     """
+    routes = APIRouter(tags=["media"], default_response_class=Response)
+    limiter = CapacityLimiter(_WAITING)
 
-    async def media(request: Request) -> Response:
-        file = await run_in_threadpool(_file, library(), request)
-        if file is None:
-            return _missing()
-        path = Path(file.path)
-        try:
-            found = await run_in_threadpool(path.stat)
-        except OSError:
-            return _missing("the file is not there at the moment")
-        if not stat.S_ISREG(found.st_mode):
-            return _missing("not a plain file")
-        shown = _SHOWN.get(path.suffix.lower())
-        download = shown is None or "download" in request.query_params
-        return FileResponse(
-            path,
-            headers=_GUARDED if path.suffix.lower() != ".pdf" else _GUARDED_PDF,
-            media_type=shown or "application/octet-stream",
-            filename=path.name.encode("utf-8", "replace").decode(),
-            content_disposition_type="attachment" if download else "inline",
-            stat_result=found,
+    def indexed(id: Number) -> OnDisk:
+        return _indexed(library(), id)
+
+    asked: Any = Depends(indexed)
+
+    @routes.head("/media/{id}", include_in_schema=False)
+    @routes.get("/media/{id}", responses=_MISSING | described("the file", *_TYPES))
+    def media(
+        request: Request,
+        file: OnDisk = asked,
+        download: Annotated[str | None, Query(description="where given, it is offered as a download")] = None,
+    ) -> Response:
+        """A file's bytes, also in part (Range), so that players seek; what could carry scripts is always a download."""
+        suffix = file.path.suffix.lower()
+        shown = _SHOWN.get(suffix)
+        return sent(
+            request,
+            file.path,
+            file.status,
+            media_type=shown or _UNSHOWN,
+            headers=GUARDED_PDF if suffix == ".pdf" else GUARDED,
+            name=file.path.name,
+            download=shown is None or download is not None,
         )
 
-    async def preview(request: Request) -> Response:
-        file = await run_in_threadpool(_file, library(), request)
-        if file is None:
-            return _missing()
+    @routes.head("/thumb/{id}", include_in_schema=False)
+    @routes.get("/thumb/{id}", responses=_MISSING | {200: content("a picture", "image/jpeg")})
+    def preview(
+        file: OnDisk = asked,
+        t: Annotated[Seconds | None, Query(description="of a video: the second")] = None,
+        page: Annotated[PageNumber | None, Query(description="of a document, from 1")] = None,
+        side: Annotated[int, Query(description=f"longest side in pixels: one of {_SIDES}, or the next of them")] = 640,
+        char_start: Annotated[Character | None, Query(description="of a PDF's page: the passage to highlight")] = None,
+        char_end: Annotated[Character | None, Query(description="one past the passage's last character")] = None,
+    ) -> Response:
+        """A JPEG of an image, of a video's frame, or of a document's page with a passage highlighted."""
+        span = Span(start_s=None if t is None else round(t, 2), page=page, char_start=char_start, char_end=char_end)
+        fitting = next((one for one in _SIDES if one >= side), _SIDES[-1])
         try:
-            span, side = _span(request), _side(request)
-        except ValueError:
-            return PlainTextResponse("t, page and side must be numbers", status_code=400, headers=_GUARDED)
-        try:
-            picture = await run_in_threadpool(lambda: library().previews().picture(file, span, max_side=side))
+            picture = library().previews().picture(file, span, max_side=fitting)
         except MediaError as error:
-            return _missing(error.reason)
-        headers = {**_GUARDED, "Cache-Control": "private, max-age=3600"}
-        return Response(picture, media_type="image/jpeg", headers=headers)
+            raise _missing(error.reason) from error
+        return Response(picture, media_type="image/jpeg", headers=GUARDED | KEPT)
 
-    return [Route("/api/media/{id:int}", media), Route("/api/thumb/{id:int}", preview)]
+    @routes.head("/play/{id}", include_in_schema=False)
+    @routes.get("/play/{id}", responses=_MISSING | described("a clip", *_CLIP_TYPES.values()), description=_PLAYED)
+    async def play(
+        request: Request,
+        file: OnDisk = asked,
+        t: Annotated[Seconds, Query(description="where the moment starts, in seconds")] = 0.0,
+        end: Annotated[Seconds | None, Query(description="where it ends")] = None,
+    ) -> Response:
+        media_type = _clip_type(file)
+        if end is not None and end <= t:
+            raise BadQueryError("end must come after t")
+        made = await to_thread.run_sync(lambda: library().clips().to_play(file, t, end), limiter=limiter)
+        return sent(request, made, made.stat(), media_type=media_type, headers=GUARDED | KEPT)
+
+    @routes.head("/cut/{id}", include_in_schema=False)
+    @routes.get(
+        "/cut/{id}", responses=_MISSING | described("a clip or a page", *_CLIP_TYPES.values(), "application/pdf")
+    )
+    async def cut(
+        request: Request,
+        file: OnDisk = asked,
+        t: Annotated[Seconds | None, Query(description="of a recording: where the clip starts, in seconds")] = None,
+        end: Annotated[Seconds | None, Query(description=f"where it ends, at most {MOST_CUT_S:g} s later")] = None,
+        page: Annotated[PageNumber | None, Query(description="of a PDF, from 1")] = None,
+    ) -> Response:
+        """A piece of a file as a download: exactly these seconds of a recording, or a page of a PDF."""
+        piece = _page(file, page) if page is not None else _stretch(file, t, end)
+        made = await to_thread.run_sync(lambda: library().clips().cut(file, piece.span), limiter=limiter)
+        name = f"{file.path.stem} ({piece.where}){piece.suffix}"
+        return sent(request, made, made.stat(), media_type=piece.type, headers=GUARDED, name=name, download=True)
+
+    return routes
 
 
 def media_url(file_id: int, *, start_s: float | None = None, end_s: float | None = None) -> str:
@@ -120,51 +169,90 @@ def media_url(file_id: int, *, start_s: float | None = None, end_s: float | None
     return f"{url}#t={start_s:.2f}" + (f",{end_s:.2f}" if end_s is not None else "")
 
 
-def preview_url(file_id: int, *, start_s: float | None = None, page: int | None = None, side: int = 640) -> str:
-    """Where the picture of a moment is."""
+def preview_url(
+    file_id: int,
+    *,
+    start_s: float | None = None,
+    page: int | None = None,
+    side: int = 640,
+    passage: tuple[int, int] | None = None,
+) -> str:
+    """Where the picture of a moment is, its passage highlighted where it is known."""
     asked = [f"side={side}"]
     if start_s is not None:
         asked.append(f"t={start_s:.2f}")
     if page is not None:
         asked.append(f"page={page}")
+    if page is not None and passage is not None:
+        asked.append(f"char_start={passage[0]}&char_end={passage[1]}")
     return f"/api/thumb/{file_id}?" + "&".join(asked)
 
 
+def play_url(file_id: int, *, start_s: float, end_s: float | None = None) -> str:
+    """Where a clip that every browser plays is; the fragment makes it start at its moment."""
+    end = f"&end={end_s:.2f}" if end_s is not None and end_s > start_s else ""
+    return f"/api/play/{file_id}?t={start_s:.2f}{end}#t={min(start_s, LEAD_S):.2f}"
+
+
+def cut_url(
+    file_id: int, *, start_s: float | None = None, end_s: float | None = None, page: int | None = None
+) -> str | None:
+    """Where a moment is as a file of its own; None where it cannot be one. A long one is cut off."""
+    if page is not None:
+        return f"/api/cut/{file_id}?page={page}"
+    if start_s is None or end_s is None or end_s <= start_s:
+        return None
+    return f"/api/cut/{file_id}?t={start_s:.2f}&end={min(end_s, start_s + MOST_CUT_S):.2f}"
+
+
 def shown_in_browser(path: str) -> bool:
-    """Whether a browser is given the file itself, and not its preview."""
+    """Whether a browser is given the file itself, and not its preview or a clip."""
     return Path(path).suffix.lower() in _SHOWN
 
 
-def _file(library: Library, request: Request) -> FileRecord | None:
-    """The file asked for, if it is in the library and the page itself is asking."""
-    if from_elsewhere(request):
-        return None
-    number = request.path_params["id"]
-    file = library.catalogue().file(number) if number < _BIGGEST else None
-    return file if file and file.state is FileState.INDEXED else None
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What is cut out of a file, and what it becomes."""
+
+    span: Span
+    where: str
+    type: str
+    suffix: str
 
 
-def from_elsewhere(request: Request) -> bool:
-    """Whether a browser says that another site makes it ask."""
-    return request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+def _page(file: OnDisk, page: int) -> _Piece:
+    if file.record.kind is not Kind.DOCUMENT:
+        raise BadQueryError("only a document has pages; give t and end for a recording")
+    return _Piece(Span(page=page), f"page {page}", "application/pdf", ".pdf")
 
 
-def _missing(reason: str = "no such file in the library") -> Response:
-    return PlainTextResponse(reason, status_code=404, headers=_GUARDED)
+def _stretch(file: OnDisk, start_s: float | None, end_s: float | None) -> _Piece:
+    media_type = _clip_type(file)
+    if start_s is None or end_s is None or end_s <= start_s:
+        raise BadQueryError("give t and end in seconds, end after t")
+    if end_s - start_s > MOST_CUT_S:
+        raise BadQueryError(f"a clip lasts at most {MOST_CUT_S:g} s; ask for less")
+    suffix = ".mp4" if file.record.kind is Kind.VIDEO else ".m4a"
+    return _Piece(Span(start_s=start_s, end_s=end_s), f"{start_s:.1f}-{end_s:.1f} s", media_type, suffix)
 
 
-def _span(request: Request) -> Span:
-    start_s = request.query_params.get("t")
-    page = request.query_params.get("page")
-    seconds = None if start_s is None else round(float(start_s), 2)
-    number = None if page is None else int(page)
-    if (seconds is not None and not (math.isfinite(seconds) and seconds >= 0)) or (
-        number is not None and not 1 <= number < 1_000_000
-    ):
-        raise ValueError
-    return Span(start_s=seconds, page=number)
+def _clip_type(file: OnDisk) -> str:
+    if file.record.kind not in _CLIP_TYPES:
+        raise BadQueryError("only a video or a sound has moments to play; of a PDF give a page")
+    return _CLIP_TYPES[file.record.kind]
 
 
-def _side(request: Request) -> int:
-    asked = int(request.query_params.get("side", "640"))
-    return next((side for side in _SIDES if side >= asked), _SIDES[-1])
+def _indexed(library: Library, number: str) -> OnDisk:
+    """The file of a number, if it is in the library and there."""
+    is_number = number.isascii() and number.isdigit() and len(number) <= _DIGITS
+    record = library.catalogue().file(int(number)) if is_number else None
+    if record is None or record.state is not FileState.INDEXED:
+        raise _missing("no such file in the library")
+    try:
+        return on_disk(record)
+    except MediaError as error:
+        raise _missing(error.reason) from error
+
+
+def _missing(reason: str) -> HTTPException:
+    return HTTPException(404, reason, headers=GUARDED)

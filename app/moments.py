@@ -52,6 +52,8 @@ def _moment(hit: Hit) -> Moment:
         start_s=span.start_s,
         end_s=span.end_s,
         page=span.page,
+        char_start=span.char_start,
+        char_end=span.char_end,
         snippet=segment.snippet,
         score=float(hit.score),
     )

@@ -3,13 +3,47 @@
 if (!window.omnia) {
   const omnia = window.omnia = {};
 
-  omnia.playFrom = (player, seconds) => {
-    const start = () => { player.currentTime = seconds; player.play().catch(() => {}); };
-    if (player.readyState > 0) return start();
-    player.addEventListener("loadedmetadata", start, { once: true });
+  // A player plays its file or, where the browser cannot, a clip: what is around one moment, from data-begin on.
+  const wanted = new WeakMap();  // player → the moment to play from as soon as it can
+
+  omnia.playFrom = (player, { seek, end }) => {
+    const { begin } = player.dataset;
+    const offset = Number(seek) - Number(begin ?? 0);
+    if (player.readyState > 0 && (begin === undefined || (offset >= 0 && offset < player.duration))) {
+      player.currentTime = offset;
+      player.play().catch(() => {});
+      return;
+    }
+    wanted.set(player, { seek, end });
+    if (begin !== undefined) return playClip(player, { seek, end });
     player.preload = "metadata";
     player.load();
   };
+
+  const playClip = (player, { seek, end }) => {
+    const { play, lead } = player.dataset;
+    player.dataset.begin = Math.max(0, Number(seek) - Number(lead));
+    player.closest(".om-media").classList.remove("om-missing");
+    player.preload = "metadata";
+    player.src = `${play}?t=${seek}${end ? `&end=${end}` : ""}`;
+  };
+
+  // Once for each player: from then on it has a beginning.
+  const exchange = (player) => {
+    const moment = wanted.get(player) ?? player.dataset;
+    if (!player.paused || wanted.has(player)) wanted.set(player, { seek: moment.seek, end: moment.end });
+    playClip(player, moment);
+  };
+
+  document.addEventListener("loadedmetadata", (event) => {
+    const player = event.target;
+    const { play, begin } = player.dataset;
+    if (play && begin === undefined && player.matches("video") && !player.videoWidth) return exchange(player);
+    const moment = wanted.get(player);
+    wanted.delete(player);
+    if (moment) omnia.playFrom(player, moment);
+    else if (begin !== undefined && !player.src.includes("#")) player.currentTime = player.dataset.seek - begin;
+  }, true);
 
   const write = (field, text) => {  // as if it had been typed
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, text);
@@ -50,7 +84,7 @@ if (!window.omnia) {
     const { seek, page, copy, like } = button.dataset;
     if (seek !== undefined) {
       const player = card.querySelector("video, audio");
-      if (player) omnia.playFrom(player, Number(seek));
+      if (player && player !== button) omnia.playFrom(player, button.dataset);
     } else if (page !== undefined) {
       const image = card.querySelector(".om-zoom img");
       if (image) {
@@ -89,8 +123,16 @@ if (!window.omnia) {
     });
   }, true);
 
-  // A picture that cannot be drawn, or a file that is away, says so instead of showing a torn frame.
-  document.addEventListener("error", (event) => {
-    event.target.closest?.(".om-media")?.classList.add("om-missing");
+  // What cannot be drawn or played, or is away, says so instead of showing a torn frame; a player has one more try.
+  document.addEventListener("error", async (event) => {
+    const media = event.target.closest?.(".om-media");
+    if (!media) return;
+    const { play, begin } = event.target.dataset;
+    if (play && begin === undefined) return exchange(event.target);
+    media.classList.add("om-missing");
+    if (!play) return;
+    const answer = await fetch(event.target.src).catch(() => null);
+    const told = answer && !answer.ok ? await answer.json().catch(() => ({})) : {};
+    if (told.error) media.dataset.why = told.error;
   }, true);
 }

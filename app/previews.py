@@ -4,13 +4,13 @@ disk."""
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
-from data.records import FileRecord, Span
-from embedder.media.kept import keep_picture, kept_picture
+from app.file_cache import FileCache
+from app.on_disk import OnDisk
+from data.records import Span
+from embedder.media.kept import picture_key
 
 if TYPE_CHECKING:
     from embedder.media.sandbox import ReaderPool
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 500_000_000
-_TRIM_TO = 0.8  # of MOST_BYTES, so that trimming is rare
-_TRIM_EVERY = 200  # new previews
 
 
 class PreviewCache:
@@ -31,49 +29,25 @@ class PreviewCache:
     """
 
     def __init__(self, folder: Path, *, readers: ReaderPool, most_bytes: int = MOST_BYTES) -> None:
-        self._folder = folder
+        self._kept = FileCache(folder, suffix=".jpg", most_bytes=most_bytes)
         self._readers = readers
-        self._most_bytes = most_bytes
-        self._lock = Lock()
-        self._drawn = 0
 
-    def picture(self, file: FileRecord, span: Span, *, max_side: int) -> bytes:
-        """A JPEG of the file at `span` (an image itself, a frame at start_s, a page), at most max_side wide
-        or high.
+    def picture(self, file: OnDisk, span: Span, *, max_side: int) -> bytes:
+        """A JPEG of the file at `span` (an image itself, a frame at start_s, a page with the passage of its characters
+        highlighted), at most max_side wide or high.
 
         Raises:
             MediaError: nothing can be drawn of the file.
         """
-        place = kept_picture(self._folder, file.content or "", span, max_side=max_side)
+        drawn = b""
+
+        def draw(part: Path) -> None:
+            nonlocal drawn
+            drawn = self._readers.still(file.path, span, max_side=max_side)
+            part.write_bytes(drawn)
+
         try:
-            picture = place.read_bytes()
-            os.utime(place)  # used just now, so trimmed last
-            return picture
-        except FileNotFoundError:
-            picture = self._readers.still(Path(file.path), span, max_side=max_side)
-        try:
-            keep_picture(place, picture)
-            self._count()
+            return self._kept.path(picture_key(file.version, span, max_side=max_side), draw).read_bytes()
         except OSError as error:  # a full disk costs the cache, not the picture
-            log.warning("preview not kept in %s: %s", self._folder, error)
-        return picture
-
-    def _count(self) -> None:
-        with self._lock:
-            self._drawn += 1
-            if self._drawn % _TRIM_EVERY == 1:
-                self._trim()
-
-    def _trim(self) -> None:
-        kept = []
-        for path in self._folder.glob("*/*"):
-            stat = path.stat()
-            kept.append((stat.st_mtime_ns, stat.st_size, path))
-        size = sum(size_bytes for _, size_bytes, _ in kept)
-        if size <= self._most_bytes:
-            return
-        for _, size_bytes, path in sorted(kept):
-            if size <= self._most_bytes * _TRIM_TO:
-                break
-            path.unlink(missing_ok=True)
-            size -= size_bytes
+            log.warning("preview not kept: %s", error)
+            return drawn or self._readers.still(file.path, span, max_side=max_side)

@@ -33,6 +33,8 @@ class Moment:
         start_s: start in seconds from the beginning of the recording, None where there is no time.
         end_s: end in seconds.
         page: page, slide or sheet from 1, None where there are none.
+        char_start: first character of a written passage in the text of its file or page, None where there are none.
+        char_end: one past its last character.
         snippet: the words of a said or written moment, else "".
         score: estimated chance in (0, 1) that it is what was asked for; see app/chance.py.
     """
@@ -44,6 +46,13 @@ class Moment:
     page: int | None
     snippet: str
     score: float
+    char_start: int | None = None
+    char_end: int | None = None
+
+    @property
+    def passage(self) -> tuple[int, int] | None:
+        """First character, and one past the last."""
+        return None if self.char_start is None or self.char_end is None else (self.char_start, self.char_end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +129,8 @@ def _moment_json(moment: Moment) -> dict[str, Any]:
         "start_s": _rounded(moment.start_s),
         "end_s": _rounded(moment.end_s),
         "page": moment.page,
+        "char_start": moment.char_start,
+        "char_end": moment.char_end,
         "snippet": moment.snippet,
         "score": round(moment.score, 4),
         "segment": str(moment.segment),

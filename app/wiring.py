@@ -16,6 +16,7 @@ from data.records import FileState
 from data.settings import Settings
 
 if TYPE_CHECKING:
+    from app.clips import ClipCache
     from app.previews import PreviewCache
     from app.search import SearchService
     from data.catalogue import Catalogue, LibraryModel
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _READERS = 2  # processes that read query files and draw previews
+_ENCODERS = 2  # processes that make clips, so that no preview has to wait for one
 
 
 class Library:
@@ -41,6 +43,8 @@ class Library:
         self.catalogue: Once[Catalogue] = Once(self._open_catalogue)
         self.readers: Once[ReaderPool] = Once(self._start_readers)
         self.previews: Once[PreviewCache] = Once(self._open_previews)
+        self.encoders: Once[ReaderPool] = Once(self._start_encoders)
+        self.clips: Once[ClipCache] = Once(self._open_clips)
         self.space = Spaces(
             settings,
             lambda: self.catalogue(),
@@ -60,8 +64,9 @@ class Library:
 
     def close(self) -> None:
         """Let go of the reader processes and the stores; the library must not be used afterwards."""
-        if self.readers.made:
-            self.readers.made.close()
+        for pool in (self.readers.made, self.encoders.made):
+            if pool:
+                pool.close()
         self.space.close()
 
     def row_of(self, name: str) -> ModelRow:
@@ -108,6 +113,17 @@ class Library:
         from embedder.media.kept import previews_folder
 
         return PreviewCache(previews_folder(self.settings.home), readers=self.readers())
+
+    def _start_encoders(self) -> ReaderPool:
+        from embedder.media.limits import Limits
+        from embedder.media.sandbox import ReaderPool
+
+        return ReaderPool(_ENCODERS, limits=Limits(seconds=30, file_seconds=180))
+
+    def _open_clips(self) -> ClipCache:
+        from app.clips import ClipCache
+
+        return ClipCache(self.settings.home / "cache" / "clips", encoders=self.encoders())
 
     def _join_service(self, model: LibraryModel, embedder: Embedder, store: VectorStore) -> SearchService:
         from app.search import SearchService

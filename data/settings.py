@@ -27,6 +27,7 @@ class Settings:
         trust_remote_code: whether a model may run Python code that comes with its weights.
         accept_licence: whether models may be used whose licence is not commercial.
         token: what other machines show to be served, never logged; None has one made where it is needed.
+        max_upload_mb: the most that one file given as an example may have, in units of 1,048,576 bytes.
     """
 
     home: Path
@@ -39,6 +40,7 @@ class Settings:
     trust_remote_code: bool = False
     accept_licence: bool = False
     token: str | None = None
+    max_upload_mb: int = 200
 
     @classmethod
     def load(
@@ -60,6 +62,9 @@ class Settings:
         count = workers if workers is not None else _whole("OMNIA_WORKERS", env.get("OMNIA_WORKERS") or "0")
         if count < 0:
             raise BadSettingsError(f"workers must be 0 (one for each core) or more, not {count}")
+        max_upload_mb = _whole("OMNIA_MAX_UPLOAD_MB", env.get("OMNIA_MAX_UPLOAD_MB") or "200")
+        if max_upload_mb < 1:
+            raise BadSettingsError(f"OMNIA_MAX_UPLOAD_MB must be 1 or more, not {max_upload_mb}; correct it")
         return cls(
             home=home,
             catalogue_url=env.get("OMNIA_CATALOGUE_URL") or f"sqlite:///{home / 'catalogue.sqlite'}",
@@ -71,6 +76,7 @@ class Settings:
             trust_remote_code=trust_remote_code or _yes("OMNIA_TRUST_REMOTE_CODE"),
             accept_licence=accept_licence or _yes("OMNIA_ACCEPT_LICENCE"),
             token=env.get("OMNIA_TOKEN") or None,
+            max_upload_mb=max_upload_mb,
         )
 
     def model_for(self, active: str | None) -> str:

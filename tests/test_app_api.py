@@ -14,7 +14,6 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from app.api import api
-from app.media_route import routes
 from app.previews import PreviewCache
 from data.errors import StoreUnavailableError
 from data.records import Evidence, Kind
@@ -23,7 +22,7 @@ from data.records import Evidence, Kind
 @pytest.fixture
 def client(shelf, tmp_path):
     shelf.library.previews = lambda: PreviewCache(tmp_path / "cache", readers=shelf.readers)
-    app = Starlette(routes=[*routes(lambda: shelf.library), Mount("/api", api(lambda: shelf.library))])
+    app = Starlette(routes=[Mount("/api", api(lambda: shelf.library))])
     with TestClient(app, base_url="http://localhost") as client:
         yield client
 
@@ -56,6 +55,8 @@ def test_words_find_files_with_their_moments_and_addresses(client, filled):
         "start_s": 12.4,
         "end_s": 15.0,
         "page": None,
+        "char_start": None,
+        "char_end": None,
         "snippet": "dog beach",
         "score": 0,
         "segment": "",
@@ -131,6 +132,26 @@ def test_a_store_that_is_away_is_one_line(client, filled, monkeypatch):
 
 def test_it_describes_itself(client):
     described = client.get("/api/openapi.json").json()
-    assert set(described["paths"]) == {"/search", "/similar/{segment}"}
+    media = {"/media/{id}", "/thumb/{id}", "/play/{id}", "/cut/{id}"}
+    assert set(described["paths"]) == {"/search", "/similar/{segment}"} | media
     moment = described["components"]["schemas"]["MomentFound"]
-    assert set(moment["required"]) == {"evidence", "start_s", "end_s", "page", "snippet", "score", "segment"}
+    assert set(moment["required"]) >= {"evidence", "start_s", "end_s", "page", "snippet", "score", "segment"}
+    assert {"char_start", "char_end"} <= set(moment["required"])
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "types", "statuses"),
+    [
+        ("/media/{id}", {"id", "download"}, {"video/mp4", "application/pdf"}, {"206", "304", "404", "416"}),
+        ("/thumb/{id}", {"id", "t", "page", "side", "char_start", "char_end"}, {"image/jpeg"}, {"404", "422"}),
+        ("/play/{id}", {"id", "t", "end"}, {"video/mp4", "audio/mp4"}, {"206", "400", "404"}),
+        ("/cut/{id}", {"id", "t", "end", "page"}, {"video/mp4", "audio/mp4", "application/pdf"}, {"400", "404"}),
+    ],
+)
+def test_media_are_described_with_parameters_types_and_refusals(client, path, parameters, types, statuses):
+    route = client.get("/api/openapi.json").json()["paths"][path]["get"]
+    assert {parameter["name"] for parameter in route["parameters"]} == parameters
+    assert next(one["schema"]["type"] for one in route["parameters"] if one["name"] == "id") == "integer"
+    assert types <= set(route["responses"]["200"]["content"])
+    assert statuses <= set(route["responses"])
+    assert route["responses"]["404"]["content"]["application/json"]["schema"]["$ref"].endswith("/Refused")

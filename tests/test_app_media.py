@@ -8,16 +8,19 @@ import pytest
 from fakes import text
 from PIL import Image
 from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from app.media_route import media_url, preview_url, routes
+from app.api import api
+from app.media_route import cut_url, media_url, play_url, preview_url
+from app.on_disk import on_disk
 from app.previews import PreviewCache
 from data.records import Evidence, Kind, Span
 
 
 @pytest.fixture
 def client(shelf):
-    app = Starlette(routes=routes(lambda: shelf.library))
+    app = Starlette(routes=[Mount("/api", api(lambda: shelf.library))])
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=True) as client:
         yield client
 
@@ -41,6 +44,19 @@ def test_a_range_gives_exactly_these_bytes(client, shelf, clip):
     assert part.headers["content-range"] == f"bytes 250-259/{clip.stat().st_size}"
     assert client.get(url, headers={"Range": "bytes=-5"}).content == clip.read_bytes()[-5:]
     assert client.get(url, headers={"Range": "bytes=99999-"}).status_code == 416
+
+
+def test_what_the_browser_has_already_is_not_sent_again(client, shelf, clip):
+    url = media_url(shelf.id_of(clip)).partition("#")[0]
+    tag = client.get(url).headers["etag"]
+    again = client.get(url, headers={"If-None-Match": f'"other", W/{tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert client.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert client.get(url, headers={"Range": "bytes=0-3", "If-Range": tag}).status_code == 206
+    clip.write_bytes(b"edited")
+    assert client.get(url, headers={"If-None-Match": tag}).content == b"edited"
+    assert client.get(url, headers={"Range": "bytes=0-3", "If-Range": tag}).status_code == 200
+    assert client.head(url).headers["content-length"] == "6"
 
 
 def test_media_is_typed_by_a_table_and_never_sniffed(client, shelf, clip):
@@ -105,7 +121,7 @@ def test_a_file_that_is_away_is_not_found(client, shelf, clip):
 
 def test_another_site_may_not_ask(client, shelf, clip):
     url = media_url(shelf.id_of(clip))
-    for site, status in {"cross-site": 404, "same-site": 404, "same-origin": 200, "none": 200}.items():
+    for site, status in {"cross-site": 403, "same-site": 403, "same-origin": 200, "none": 200}.items():
         assert client.get(url, headers={"Sec-Fetch-Site": site}).status_code == status
 
 
@@ -118,16 +134,18 @@ def test_a_preview_is_drawn_once(client, shelf, clip):
     assert shelf.readers.stills == 1
 
 
-@pytest.mark.parametrize("asked", ["t=x", "t=-1", "t=nan", "t=inf", "page=0", "page=x", "side=big"])
+@pytest.mark.parametrize("asked", ["t=x", "t=-1", "t=nan", "t=inf", "page=0", "page=x", "side=big", "char_start=-1"])
 def test_a_moment_that_is_no_number_is_refused(client, shelf, clip, asked):
-    assert client.get(f"/api/thumb/{shelf.id_of(clip)}?{asked}").status_code == 400
+    answer = client.get(f"/api/thumb/{shelf.id_of(clip)}?{asked}")
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith(asked.partition("=")[0] + ": Input should be")
 
 
 def test_previews_do_not_grow_past_their_limit(shelf, tmp_path):
     path = tmp_path / "dog.png"
     Image.new("RGB", (4, 4), "red").save(path)
     shelf.put(path)
-    file = shelf.library.catalogue().file(shelf.id_of(path))
+    file = on_disk(shelf.library.catalogue().file(shelf.id_of(path)))
     folder = tmp_path / "previews"
     cache = PreviewCache(folder, readers=shelf.readers, most_bytes=30_000)
     for second in range(202):
@@ -139,3 +157,9 @@ def test_urls_carry_the_moment():
     assert media_url(3) == "/api/media/3"
     assert media_url(3, start_s=12.4) == "/api/media/3#t=12.40"
     assert preview_url(3, page=2) == "/api/thumb/3?side=640&page=2"
+    assert preview_url(3, page=2, passage=(5, 9)) == "/api/thumb/3?side=640&page=2&char_start=5&char_end=9"
+    assert play_url(3, start_s=12.4, end_s=15) == "/api/play/3?t=12.40&end=15.00#t=3.00"
+    assert play_url(3, start_s=1) == "/api/play/3?t=1.00#t=1.00"
+    assert cut_url(3, start_s=1, end_s=1000) == "/api/cut/3?t=1.00&end=301.00"
+    assert cut_url(3, page=2) == "/api/cut/3?page=2"
+    assert cut_url(3) is None

@@ -46,6 +46,13 @@ def _children(pid: int) -> list[int]:
     return found
 
 
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
 def _wait_until(condition: object, *, seconds: float = 15.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -159,6 +166,14 @@ def test_a_file_that_takes_too_long_in_all_is_given_up(tmp_path: Path) -> None:
         assert last.error.reason == "took longer than 1.5 s to decode"
     else:
         assert any("took too long" in note for note in last.notes)  # type: ignore[union-attr]
+
+
+def test_a_clip_that_takes_too_long_is_given_up_with_its_encoder(tmp_path: Path) -> None:
+    film = _long_film(tmp_path / "long.mp4")
+    with ReaderPool(1, limits=Limits(file_seconds=1.0)) as pool:
+        with pytest.raises(UnreadableMediaError, match="took longer than 1 s"):
+            pool.cut(film, Span(start_s=0.0, end_s=3600.0), tmp_path / "clip.mp4", max_side=640)
+        assert _wait_until(lambda: not any(str(film) in _command_line(pid) for pid in _children(os.getpid())))
 
 
 def test_a_file_that_needs_too_much_memory_fails_alone(tmp_path: Path) -> None:

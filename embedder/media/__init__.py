@@ -17,7 +17,7 @@ from embedder.media.sniff import identify, unreadable
 from embedder.media.source import SMALLER, WHOLE_COPY, Format, Source
 from embedder.segment import Segment
 
-__all__ = ["Format", "Limits", "Source", "identify", "open_source", "read", "read_source", "still"]
+__all__ = ["Format", "Limits", "Source", "cut", "identify", "open_source", "read", "read_source", "still"]
 
 
 def read(path: Path, *, limits: Limits = DEFAULT_LIMITS, notes: list[str] | None = None) -> Iterator[Segment]:
@@ -36,12 +36,29 @@ def read(path: Path, *, limits: Limits = DEFAULT_LIMITS, notes: list[str] | None
 def still(path: Path, span: Span, *, max_side: int, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """A JPEG of an image, of the frame of a video at span.start_s, or of page span.page of a document.
 
+    Where the span has a character range, the lines of that passage are highlighted on the page.
+
     Raises:
         MediaError: the file has no picture there, with the reason.
     """
     source = open_source(path, limits=limits)
     with _reasons(source.path, source.limits):
         return row_of(source.format).reader().still(source, span, max_side)
+
+
+def cut(source: Source, span: Span, out: Path, *, max_side: int) -> None:
+    """Write a piece of a file as a file of its own: seconds of a recording as MP4, page span.page of a PDF as PDF.
+
+    Raises:
+        UnsupportedMediaError: nothing can be cut out of such a file.
+        UnreadableMediaError: the file has nothing there.
+    """
+    cutter = row_of(source.format).cutter()
+    if cutter is None:
+        reason = f"nothing can be cut out of a {source.format.name}"
+        raise UnsupportedMediaError(source.path, reason, hint="take it whole")
+    with _reasons(source.path, source.limits):
+        cutter.cut(source, span, out, max_side)
 
 
 def open_source(

@@ -1,12 +1,14 @@
-"""The one home of ffmpeg: PyAV to look into a file, the ffmpeg program to decode it; files only, no network."""
+"""The one home of ffmpeg: PyAV to look into a file, the ffmpeg program to decode it and make clips; files only, no
+network."""
 
 from __future__ import annotations
 
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
 import av
@@ -25,6 +27,22 @@ _TEXT_SUBTITLES = frozenset({"subrip", "srt", "mov_text", "ass", "ssa", "webvtt"
 _MAX_HEADER = 64
 _READ_BYTES = 1 << 16
 _MEMORY_SHARE = 0.6
+_LISTEN_S = 0.5
+_CLIP = {
+    "format": "mp4",
+    "movflags": "+faststart",  # the index first, so that a player starts before it has all
+    "map_metadata": -1,
+    "map_chapters": -1,
+    "acodec": "aac",
+    "b:a": "96k",
+    "ac": 2,
+    "vcodec": "libx264",
+    "preset": "veryfast",
+    "crf": 24,
+    "profile:v": "main",
+    "pix_fmt": "yuv420p",
+    "fpsmax": 30,
+}
 _NO_INDEX = "the recording has no index (it was cut off before it was finished)"
 
 T = TypeVar("T")
@@ -103,7 +121,7 @@ def frames(source: Source, found: Probe, *, per_second: float, max_side: int) ->
 
     Iterating raises UnreadableMediaError when not one frame can be decoded.
     """
-    steps = f"fps={per_second:g}:start_time=0:eof_action=pass,{_fitted(found, max_side)}"
+    steps = f"fps={per_second:g}:start_time=0:eof_action=pass,{_fitted(found, max_side)},format=rgb24"
     output = _input(source)[str(found.picture)].output("pipe:", format="image2pipe", vcodec="ppm", vf=steps)
     return Decoding(source, output, _ppm)
 
@@ -111,7 +129,7 @@ def frames(source: Source, found: Probe, *, per_second: float, max_side: int) ->
 def frame_at(source: Source, found: Probe, second: float, *, max_side: int) -> NDArray[np.uint8] | None:
     """The frame shown at a second, (H, W, 3) uint8 RGB, or None when there is none."""
     output = _input(source, ss=max(0.0, second))[str(found.picture)].output(
-        "pipe:", format="image2pipe", vcodec="ppm", vf=_fitted(found, max_side), vframes=1
+        "pipe:", format="image2pipe", vcodec="ppm", vf=f"{_fitted(found, max_side)},format=rgb24", vframes=1
     )
     with suppress(UnreadableMediaError):
         return next(iter(Decoding(source, output, _ppm)), None)
@@ -134,6 +152,29 @@ def subtitles(source: Source, stream: int) -> str:
     return b"".join(pieces).decode("utf-8", "replace")
 
 
+def clip(source: Source, found: Probe, out: Path, *, start_s: float, seconds: float, max_side: int) -> None:
+    """Write a stretch of a recording, from exactly start_s on, as what every browser plays: H.264 and AAC in an MP4.
+
+    Raises:
+        UnreadableMediaError: nothing of the stretch can be decoded.
+    """
+    stretch = _input(source, ss=start_s, t=seconds)
+    options: dict[str, Any] = {**_CLIP}
+    if found.picture is not None:
+        options["vf"] = _fitted(found, max_side, "force_divisible_by=2")
+    streams = [stretch[str(stream)] for stream in (found.picture, found.sound) if stream is not None]
+    command = _command(ffmpeg.output(*streams, f"file:{out}", **options).overwrite_output())
+    with _running(source, command, stdout=subprocess.DEVNULL) as (program, said):
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                code = program.wait(_LISTEN_S)
+                break
+            source.alive()
+        complaint = said()
+    if code or not _lasts(out):
+        raise UnreadableMediaError(source.path, _reason(source, complaint or "nothing to play there"), hint=WHOLE_COPY)
+
+
 class Decoding(Generic[T]):
     """The ffmpeg program at work, as an iterable of what it decodes; it is ended when the loop is left.
 
@@ -144,33 +185,58 @@ class Decoding(Generic[T]):
         self.complaint = ""
         self._source = source
         self._take = take
-        self._command = output.global_args("-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1").compile(
-            cmd=imageio_ffmpeg.get_ffmpeg_exe()
-        )
+        self._command = _command(output)
 
     def __iter__(self) -> Iterator[T]:
         given = False
-        with tempfile.TemporaryFile() as complaints:
-            program = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints
-            )
+        with _running(self._source, self._command, stdout=subprocess.PIPE) as (program, said):
             assert program.stdout is not None
-            _confine(program, self._source)
-            try:
-                while (piece := self._take(program.stdout)) is not None:
-                    given = True
-                    yield piece
-                code = program.wait()
-            finally:
-                program.kill()
-                program.stdout.close()
-                program.wait()
-            complaints.seek(0)
-            said = complaints.read(4_000).decode("utf-8", "replace").strip()
-        if said or code:
-            self.complaint = _reason(self._source, said)
+            while (piece := self._take(program.stdout)) is not None:
+                given = True
+                yield piece
+            code = program.wait()
+            complaint = said()
+        if complaint or code:
+            self.complaint = _reason(self._source, complaint)
             if not given:
                 raise UnreadableMediaError(self._source.path, self.complaint, hint=WHOLE_COPY)
+
+
+@contextmanager
+def _running(
+    source: Source, command: list[str], *, stdout: int
+) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
+    """ffmpeg at work, and what tells its complaints once it is done; it is ended when the block is left."""
+    with tempfile.TemporaryFile() as complaints:
+        program = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=complaints)
+        _confine(program, source)
+
+        def said() -> str:
+            complaints.seek(0)
+            return complaints.read(4_000).decode("utf-8", "replace").strip()
+
+        try:
+            yield program, said
+        finally:
+            program.kill()
+            if program.stdout is not None:
+                program.stdout.close()
+            program.wait()
+
+
+def _command(output: Any) -> list[str]:
+    """The command line that makes an output."""
+    quiet = output.global_args("-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1")
+    return list(quiet.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe()))
+
+
+def _lasts(clip: Path) -> bool:
+    """Whether there is anything in a clip that was made."""
+    try:
+        with av.open(str(clip)) as container:
+            return bool(container.duration)
+    except av.error.FFmpegError:
+        return False
 
 
 def _confine(program: subprocess.Popen[bytes], source: Source) -> None:
@@ -190,11 +256,11 @@ def _url(source: Source) -> str:
     return f"file:{source.path}"
 
 
-def _fitted(found: Probe, max_side: int) -> str:
-    """The filter that makes pixels square and RGB, and no side longer than max_side."""
+def _fitted(found: Probe, max_side: int, *more: str) -> str:
+    """The filter that makes pixels square, and no side longer than max_side."""
     square = "" if abs(found.squeeze - 1) < 0.01 else "scale=iw*sar:ih,setsar=1,"
     box = f"w='min({max_side},iw)':h='min({max_side},ih)'"
-    return f"{square}scale={box}:force_original_aspect_ratio=decrease,format=rgb24"
+    return square + ":".join([f"scale={box}:force_original_aspect_ratio=decrease", *more])
 
 
 def _samples(pipe: IO[bytes]) -> NDArray[np.float32] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Protocol, cast
 
 from data.records import Kind, Span
@@ -22,6 +23,16 @@ class Reader(Protocol):
         """A JPEG of the moment or page `span`, no side longer than `max_side` pixels."""
 
 
+class Cutter(Protocol):
+    """What a module offers that makes a file of its own out of a moment or a page."""
+
+    def cut(self, source: Source, span: Span, out: Path, max_side: int) -> None:
+        """Write the moment or page `span` to `out`; no side of a picture is longer than `max_side` pixels."""
+
+
+_CUTTERS = {"video": "clip", "audio": "clip", "pdf": "pdf"}  # a reader's module → the module that cuts what it reads
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table."""
@@ -33,6 +44,11 @@ class Row:
     def reader(self) -> Reader:
         """The module behind the row, imported when first needed."""
         return cast(Reader, import_module(f"embedder.media.{self.module}"))
+
+    def cutter(self) -> Cutter | None:
+        """The module that cuts pieces out of such files, None where there are none to cut out."""
+        name = _CUTTERS.get(self.module)
+        return cast(Cutter, import_module(f"embedder.media.{name}")) if name else None
 
 
 def _row(

@@ -16,10 +16,15 @@ def previews_folder(home: Path) -> Path:
     return home / "cache" / "previews"
 
 
+def picture_key(version: str, span: Span, *, max_side: int) -> str:
+    """What tells a preview from others: the content, or whatever names the bytes, and what of it is shown."""
+    passage = "" if span.char_start is None else f"/{span.char_start}-{span.char_end}"
+    return f"{version}/{span.start_s}/{span.page}/{max_side}{passage}"
+
+
 def kept_picture(folder: Path, content: str, span: Span, *, max_side: int) -> Path:
     """The file for the preview of a content at `span` (an image itself, a frame at start_s, a page)."""
-    key = f"{content}/{span.start_s}/{span.page}/{max_side}"
-    digest = hashlib.sha256(key.encode()).hexdigest()
+    digest = hashlib.sha256(picture_key(content, span, max_side=max_side).encode()).hexdigest()
     return folder / digest[:2] / f"{digest[2:40]}.jpg"
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from data.errors import UnreadableMediaError, UnsupportedMediaError
 from data.records import Span
 from embedder.media import image as picture
 from embedder.media import ocr
+from embedder.media.highlight import highlighted
 from embedder.media.source import WHOLE_COPY, Source
 from embedder.segment import PAGE_CHARACTERS, Segment
 
@@ -75,17 +77,47 @@ def pages(source: Source, numbers: Iterable[int]) -> Iterator[Segment]:
 
 
 def still(source: Source, span: Span, max_side: int) -> bytes:
-    """Page span.page (the first when it is None) as JPEG.
+    """Page span.page (the first when it is None) as JPEG, with the passage of span's characters highlighted.
+
+    A page that was read from its picture has no lines to highlight.
 
     Raises:
         UnreadableMediaError: it is broken or locked, or has no such page.
     """
     with _opened(source) as document:
-        number = span.page or 1
-        if not 1 <= number <= len(document):
-            raise UnreadableMediaError(source.path, f"it has no page {number}")
+        number = _page_number(source, document, span)
         with _page_reasons(source, number):
-            return picture.jpeg(_rendered(document, number, max_side))
+            passage = ""
+            if span.char_start is not None:
+                words = _TextLayer(source, document).words(number)
+                passage = words[span.char_start : span.char_end] if _has_layer(words) else ""
+            return picture.jpeg(_rendered(document, number, max_side, passage=passage))
+
+
+def cut(source: Source, span: Span, out: Path, max_side: int) -> None:
+    """Write page span.page (the first when it is None) as a PDF of its own, as sharp as it is.
+
+    Raises:
+        UnreadableMediaError: it is broken or locked, or has no such page.
+    """
+    import pypdfium2 as pdfium
+
+    with _opened(source) as document:
+        number = _page_number(source, document, span)
+        with _page_reasons(source, number):
+            alone = pdfium.PdfDocument.new()
+            try:
+                alone.import_pages(document, [number - 1])
+                alone.save(out)
+            finally:
+                alone.close()
+
+
+def _page_number(source: Source, document: Any, span: Span) -> int:
+    number = span.page or 1
+    if not 1 <= number <= len(document):
+        raise UnreadableMediaError(source.path, f"it has no page {number}, it has {len(document)}")
+    return number
 
 
 def _page(source: Source, document: Any, layer: _TextLayer, number: int) -> list[Segment]:
@@ -93,7 +125,7 @@ def _page(source: Source, document: Any, layer: _TextLayer, number: int) -> list
     if _is_empty(document, number):
         return []
     words = layer.words(number)
-    has_layer = sum(c.isalnum() for c in words) >= _FEW_LETTERS
+    has_layer = _has_layer(words)
     side = picture.MAX_SIDE if has_layer else picture.READ_SIDE
     image = _rendered(document, number, side)
     if not has_layer:
@@ -140,6 +172,11 @@ class _TextLayer:
             page.close()
 
 
+def _has_layer(words: str) -> bool:
+    """Whether the words of a text layer are enough to be those of the page."""
+    return sum(c.isalnum() for c in words) >= _FEW_LETTERS
+
+
 def _clean(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\0", "").replace("\ufffe", "").strip()
 
@@ -155,13 +192,16 @@ def _is_empty(document: Any, number: int) -> bool:
         page.close()
 
 
-def _rendered(document: Any, number: int, max_side: int) -> Image.Image:
-    """A page drawn on white, no side longer than max_side."""
+def _rendered(document: Any, number: int, max_side: int, *, passage: str = "") -> Image.Image:
+    """A page drawn on white, with a passage highlighted, no side longer than max_side."""
     page = document[number - 1]
     try:
         width, height = page.get_size()
         bitmap = page.render(scale=max_side / max(width, height, 1e-3) * 0.999, rev_byteorder=True)
-        return picture.fitted(bitmap.to_pil().convert("RGB"), max_side)
+        image = bitmap.to_pil().convert("RGB")
+        if passage:
+            image = highlighted(image, page, bitmap.get_posconv(page), passage)
+        return picture.fitted(image, max_side)
     finally:
         page.close()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import select
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, TypeAlias, TypeVar
@@ -150,11 +151,23 @@ class ReaderPool:
         Raises:
             MediaError: the file has no picture there, with the reason.
         """
+        return bytes(self._piece(path, {"do": "still", "span": asdict(span), "max_side": max_side}).body)
+
+    def cut(self, path: Path, span: Span, out: Path, *, max_side: int) -> None:
+        """Write a piece of a file to `out`: seconds of a recording as MP4, a page of a PDF as PDF.
+
+        Raises:
+            MediaError: nothing can be cut out of the file there, with the reason.
+        """
+        request = {"do": "cut", "span": asdict(span), "max_side": max_side, "out": os.fsencode(out.absolute()).hex()}
+        self._piece(path, request)
+
+    def _piece(self, path: Path, request: wire.Header) -> Message:
+        """A worker's one answer to a request about a file."""
         self._reserve(wait=True)
         child, alive = None, False
         try:
             child = self._worker()
-            request = {"do": "still", "start_s": span.start_s, "page": span.page, "max_side": max_side}
             child.ask(request, Path(path))
             [(_, answer)] = self._answers([child])
             alive = isinstance(answer, Message)
@@ -166,7 +179,7 @@ class ReaderPool:
             raise UnreadableMediaError(path, answer.reason, hint=answer.hint)
         if answer.header["say"] == "failed":
             raise wire.to_error(answer.header, str(path))
-        return bytes(answer.body)
+        return answer
 
     def _answers(self, busy: list[Child]) -> list[tuple[Child, Message | Lost]]:
         """What has come from the workers, at most one answer from each; waits until there is one."""

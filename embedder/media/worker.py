@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from data.errors import MediaError, UnreadableMediaError
 from data.records import Kind, Span
-from embedder.media import open_source, read_source, still, wire
+from embedder.media import cut, open_source, read_source, still, wire
 from embedder.media.limits import Limits, too_much_memory
 from embedder.media.source import SMALLER
 
@@ -45,10 +45,10 @@ def main() -> None:
     while True:
         request = json.loads(incoming.get())
         path = Path(os.fsdecode(bytes.fromhex(request["path"])))
-        if request["do"] == "still":
-            _still(path, request, limits, outgoing)
-        else:
+        if request["do"] == "read":
             _read(path, limits, outgoing)
+        else:
+            _piece(path, request, limits, outgoing)
         _give_memory_back()
 
 
@@ -110,11 +110,17 @@ def _read(path: Path, limits: Limits, outgoing: _Outgoing) -> None:
         outgoing.put(wire.packed(wire.from_error(error, kind)))
 
 
-def _still(path: Path, request: wire.Header, limits: Limits, outgoing: _Outgoing) -> None:
+def _piece(path: Path, request: wire.Header, limits: Limits, outgoing: _Outgoing) -> None:
+    """One picture of the file as the answer, or one piece of it written where the request says."""
+    span, max_side = Span(**request["span"]), request["max_side"]
     try:
-        span = Span(start_s=request["start_s"], page=request["page"])
-        picture = still(path, span, max_side=request["max_side"], limits=limits)
-        outgoing.put(wire.packed({"say": "still"}, picture))
+        if request["do"] == "still":
+            outgoing.put(wire.packed({"say": "still"}, still(path, span, max_side=max_side, limits=limits)))
+        else:
+            begun = time.monotonic()
+            source = open_source(path, limits=limits, alive=outgoing.alive, spent_s=lambda: time.monotonic() - begun)
+            cut(source, span, Path(os.fsdecode(bytes.fromhex(request["out"]))), max_side=max_side)
+            outgoing.put(wire.packed({"say": "cut"}))
     except MediaError as error:
         outgoing.put(wire.packed(wire.from_error(error, None)))
 

@@ -1,0 +1,74 @@
+"""Sending: a file over HTTP, whole or in part, with headers that leave it no power in the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import stat_result
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+GUARDED = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; media-src 'self'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
+GUARDED_PDF = {key: value for key, value in GUARDED.items() if key != "Content-Security-Policy"}  # else no viewer
+KEPT = {"Cache-Control": "private, max-age=3600"}
+
+
+def sent(
+    request: Request,
+    path: Path,
+    status: stat_result,
+    *,
+    media_type: str,
+    headers: Mapping[str, str],
+    name: str | None = None,
+    download: bool = False,
+) -> Response:
+    """A plain file, or the ranges of it that are asked for; 304 where the browser has it already.
+
+    Args:
+        status: of the file, as it was just now.
+        name: to keep it under.
+        download: to be kept and not shown.
+    """
+    response = FileResponse(
+        path,
+        headers=headers,
+        media_type=media_type,
+        filename=None if name is None else harmless(name),
+        content_disposition_type="attachment" if download else "inline",
+        stat_result=status,
+    )
+    known = request.headers.get("if-none-match", "")
+    if response.headers["etag"] in [tag.strip().removeprefix("W/") for tag in known.split(",")]:
+        also = {key: response.headers[key] for key in ("etag", "last-modified")}
+        return Response(status_code=304, headers={**headers, **also})
+    return response
+
+
+def described(what: str, *media_types: str) -> dict[int | str, dict[str, Any]]:
+    """What `sent` may answer, as OpenAPI has it."""
+    found = content(what, *media_types)
+    return {
+        200: found,
+        206: found | {"description": f"the ranges of {what} that were asked for"},
+        304: {"description": "the ETag of If-None-Match is still that of the file"},
+        416: {"description": "nothing is there to be in the range"},
+    }
+
+
+def content(what: str, *media_types: str) -> dict[str, Any]:
+    """A body of bytes, as OpenAPI has it."""
+    schema = {"schema": {"type": "string", "format": "binary"}}
+    return {"description": what, "content": dict.fromkeys(media_types, schema)}
+
+
+def harmless(name: str) -> str:
+    """A file's name without what turns lines or the direction of reading, and without a folder in it."""
+    return "".join(letter if letter.isprintable() and letter not in "/\\" else "_" for letter in name)

@@ -1,0 +1,100 @@
+"""Uploads: the files that come with a question, none larger than allowed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from shutil import copyfileobj
+
+from fastapi import HTTPException, Request, UploadFile
+from fastapi.routing import APIRoute
+from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.responses import Response
+
+from app.sending import harmless
+
+MOST_FILES = 8
+_MOST_FIELDS = 100
+_FIELD_BYTES = 100_000  # of words
+_LONGEST_NAME = 80  # characters: file systems take 255 bytes
+
+
+def limited(most_mb: Callable[[], int]) -> type[APIRoute]:
+    """The class of routes that take forms, where no file may have more than so many units of 1,048,576 bytes.
+
+    What is larger is refused with 413 as soon as that much of it has come; the rest is not read.
+    """
+
+    class LimitedRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
+            answer = super().get_route_handler()
+
+            async def answer_limited(request: Request) -> Response:
+                return await answer(_LimitedRequest(request, most_mb()))
+
+            return answer_limited
+
+    return LimitedRoute
+
+
+def kept(files: Sequence[UploadFile], folder: Path) -> list[Path]:
+    """The files written below a folder, each under its own name as far as that is one."""
+    paths = []
+    for number, file in enumerate(files):
+        path = folder / str(number) / _name(file.filename or "")
+        path.parent.mkdir()
+        with path.open("wb") as copy:
+            copyfileobj(file.file, copy, 1 << 20)
+        paths.append(path)
+    return paths
+
+
+def _name(given: str) -> str:
+    """The last part of a name that anybody may have made up, as a file may be called; its suffix stays."""
+    name = harmless(given.replace("\\", "/").rsplit("/", 1)[-1])
+    stem, dot, suffix = name.rpartition(".")
+    if len(name) > _LONGEST_NAME:
+        name = f"{stem[: _LONGEST_NAME // 2]}{dot}{suffix[: _LONGEST_NAME // 2]}"
+    return name if name.strip(". ") else "example"
+
+
+class _LimitedRequest(Request):
+    """A request whose form is read no further than it may go."""
+
+    def __init__(self, request: Request, most_mb: int) -> None:
+        super().__init__(request.scope, request.receive, request._send)
+        self._most_mb = most_mb
+
+    async def form(self, **_: int | float) -> FormData:  # type: ignore[override]  # FastAPI awaits it, no more
+        if not self.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            return await super().form(max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES)
+        async with aclosing(self.stream()) as stream:
+            try:
+                self._form = await _LimitedParser(self, stream, self._most_mb).parse()
+            except MultiPartException as error:
+                raise HTTPException(400, error.message) from error
+        return self._form
+
+
+class _LimitedParser(MultiPartParser):
+    """Counts what comes of each file."""
+
+    def __init__(self, request: Request, stream: AsyncGenerator[bytes, None], most_mb: int) -> None:
+        super().__init__(
+            request.headers, stream, max_files=MOST_FILES, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES
+        )
+        self._most_mb = most_mb
+        self._size = 0
+
+    def on_part_begin(self) -> None:
+        super().on_part_begin()
+        self._size = 0
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        super().on_part_data(data, start, end)
+        self._size += end - start
+        if self._size > self._most_mb << 20:
+            line = f"a file is larger than {self._most_mb} MB; send a smaller one, or set OMNIA_MAX_UPLOAD_MB"
+            raise HTTPException(413, line, headers={"Connection": "close"})

@@ -1,0 +1,149 @@
+"""Uploads: too large ones are cut off early, and bad ones of every kind get one line."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import Shelf
+from real_server import serving
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from app.api import api
+from data.errors import BadSettingsError
+from data.settings import Settings
+from embedder.media.sandbox import ReaderPool
+from tests import make_media
+
+MB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    shelf = Shelf(tmp_path_factory.mktemp("home"))
+    (path := tmp_path_factory.mktemp("media") / "dog.txt").write_text("dog")
+    shelf.put(path)
+    shelf.library.settings = replace(shelf.library.settings, max_upload_mb=1)
+    yield shelf
+    shelf.library.close()
+
+
+@pytest.fixture(scope="module")
+def client(shelf):
+    """With real readers in place of the fake one."""
+    app = Starlette(routes=[Mount("/api", api(lambda: shelf.library))])
+    with ReaderPool(1) as readers, TestClient(app, base_url="http://localhost") as client:
+        shelf.readers.read = readers.read
+        yield client
+
+
+def head(length: int) -> bytes:
+    return (
+        f"POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n"
+        "Content-Type: multipart/form-data; boundary=cut\r\n\r\n"
+        '--cut\r\nContent-Disposition: form-data; name="files"; filename="a.wav"\r\n\r\n'
+    ).encode()
+
+
+def test_a_file_that_is_too_large_is_refused_before_the_rest_is_read(shelf):
+    with serving(shelf.library) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as caller:
+        caller.sendall(head(10_000 * MB) + b"x" * (MB + 100_000))  # of ten gigabytes that are promised
+        answer = caller.makefile("rb").read()
+    status, _, rest = answer.partition(b"\r\n")
+    assert b"413" in status
+    assert b"connection: close" in rest.lower()
+    assert json.loads(rest.partition(b"\r\n\r\n")[2]) == {
+        "error": "a file is larger than 1 MB; send a smaller one, or set OMNIA_MAX_UPLOAD_MB"
+    }
+
+
+def test_each_of_several_files_may_have_as_much_as_is_allowed(client):
+    files = [("files", (f"{n}.txt", b"dog " * (MB // 4 - 4))) for n in range(3)]
+    assert client.post("/api/search", files=files).status_code == 200
+    files.append(("files", ("more.txt", b"d" * (MB + 1))))
+    assert client.post("/api/search", files=files).status_code == 413
+
+
+def bad_uploads(folder: Path) -> dict[str, bytes]:
+    picture = make_media.image_file(folder / "a.png").read_bytes()
+    locked = make_media.pdf(folder / "a.pdf", password="x").read_bytes()
+    bomb = make_media.zip_bomb_docx(folder / "a.docx").read_bytes()
+    huge = make_media.png_header(folder / "b.png", 60_000, 60_000).read_bytes()
+    return {
+        "empty.png": b"",
+        "truncated.png": picture[: len(picture) // 2],
+        "header only.png": picture[:20],
+        "huge.png": huge,
+        "noise.mp4": bytes(range(256)) * 8,
+        "noise": bytes(range(256)) * 8,
+        "bomb.docx": bomb,
+        "locked.pdf": locked,
+        "broken.pdf": b"%PDF-1.7\nnothing",
+        "packed.zip": b"PK\x05\x06" + b"\0" * 18,
+        "list.m3u8": b"#EXTM3U\nhttp://127.0.0.1:9/a.ts\n",
+        "blank.txt": b" \n\t ",
+        "nul.txt": b"\0" * 100,
+        "broken.json": b"\xff\xfe\0\0",
+        "no sound.wav": b"RIFF\x24\0\0\0WAVEfmt ",
+    }
+
+
+def test_every_bad_file_gets_one_line(client, tmp_path):
+    for name, content in bad_uploads(tmp_path).items():
+        answer = client.post("/api/search", files={"files": (name, content)})
+        assert 400 <= answer.status_code < 500, (name, answer.text)
+        error = answer.json()["error"]
+        assert error.startswith(f"{name}: "), error
+        assert len(error.splitlines()) == 1
+        assert str(tmp_path) not in error
+        assert "/tmp" not in error
+
+
+def test_words_are_words_whatever_the_file_is_called(client):
+    answer = client.post("/api/search", files={"files": ("words.mp4", b"dog, just words and no film at all")})
+    assert [Path(found["path"]).name for found in answer.json()["results"]] == ["dog.txt"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["..", ".", "../../evil", "/etc/passwd", "a\\b", "x" * 400 + ".txt", "犬" * 200 + ".txt", "\u202etxt", "no suffix"],
+)
+def test_a_strange_name_is_no_reason_not_to_look(client, name):
+    assert client.post("/api/search", files={"files": (name, b"dog dog")}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"files": [("files", (f"{n}.txt", b"dog")) for n in range(9)]}, 400),
+        ({"files": {"files": ("a.txt", b"dog"), "q": ("b.txt", b"dog")}}, 422),
+        ({"files": {"files": ("a.txt", b"dog")}, "data": {"limit": "many"}}, 422),
+        ({"files": {"files": ("a.txt", b"dog")}, "data": {"q": "x" * 200_000}}, 400),
+        ({"files": {"files": ("", b"dog")}}, 422),
+        ({"files": {"other": ("a.txt", b"dog")}}, 422),
+        ({"content": b"--cut", "headers": {"content-type": "multipart/form-data; boundary=cut"}}, 422),
+        ({"content": b"--other\r\n", "headers": {"content-type": "multipart/form-data; boundary=cut"}}, 400),
+        ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, 400),
+        ({"content": b"{}", "headers": {"content-type": "application/json"}}, 422),
+        ({}, 422),
+    ],
+)
+def test_a_bad_form_gets_one_line(client, form, status):
+    answer = client.post("/api/search", **form)
+    assert answer.status_code == status, answer.text
+    assert len(answer.json()["error"].splitlines()) == 1
+
+
+def test_the_limit_is_a_setting(monkeypatch):
+    assert Settings.load().max_upload_mb == 200
+    monkeypatch.setenv("OMNIA_MAX_UPLOAD_MB", "7")
+    assert Settings.load().max_upload_mb == 7
+    for wrong in ("0", "-1", "much"):
+        monkeypatch.setenv("OMNIA_MAX_UPLOAD_MB", wrong)
+        with pytest.raises(BadSettingsError, match="OMNIA_MAX_UPLOAD_MB"):
+            Settings.load()
