@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
-
 import pytest
-from test_browser_page import ask, browser, page, pytestmark  # noqa: F401
+from browsing import HERE, MARKS, ask, opened, serving
 
-HERE = Path(__file__).parent
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     home = tmp_path_factory.mktemp("page")
-    log = (home / "log").open("wb")
-    command = [sys.executable, str(HERE / "page_media_process.py"), str(home), str(port)]
-    server = subprocess.Popen(command, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            assert server.poll() is None, (home / "log").read_text()
-            try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.25)
+    with serving([HERE / "page_media_process.py", home], log=home / "log") as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait(20)
-        log.close()
 
 
-def plays_at(page, second: float, tag: str = "video") -> None:  # noqa: F811
+@pytest.fixture
+def page(browser, address):
+    with opened(browser, address) as page:
+        yield page
+
+
+def plays_at(page, second: float, tag: str = "video") -> None:
     """Wait until the player of the first card plays at this second of its file, or a little later."""
     player = page.locator(f".om-card {tag}").first
     page.wait_for_function(
@@ -50,11 +31,11 @@ def plays_at(page, second: float, tag: str = "video") -> None:  # noqa: F811
     )
 
 
-def first_clip(page) -> str:  # noqa: F811
+def first_clip(page) -> str:
     return page.locator(".om-card video").first.get_attribute("src")
 
 
-def test_a_film_that_the_browser_cannot_play_plays_as_a_clip_from_any_of_its_moments(page):  # noqa: F811
+def test_a_film_that_the_browser_cannot_play_plays_as_a_clip_from_any_of_its_moments(page):
     films = {"beach": "old.avi", "night": "strange codec.mp4", "rain": "silent strange codec.mp4"}
     for word, name in films.items():
         ask(page, word)
@@ -73,27 +54,27 @@ def test_a_film_that_the_browser_cannot_play_plays_as_a_clip_from_any_of_its_mom
     assert first_clip(page) == before, "what is there already is sought in"
 
 
-def test_its_own_button_plays_from_the_best_moment(page):  # noqa: F811
+def test_its_own_button_plays_from_the_best_moment(page):
     ask(page, "night")
     start = float(page.locator(".om-card video").first.get_attribute("data-seek"))
     page.locator(".om-card video").first.evaluate("player => { player.play().catch(() => {}); }")
     plays_at(page, start)
 
 
-def test_a_sound_that_the_browser_cannot_play_is_heard_from_its_moment(page):  # noqa: F811
+def test_a_sound_that_the_browser_cannot_play_is_heard_from_its_moment(page):
     ask(page, "city")
     page.locator(".om-audio .om-seek").first.click()
     plays_at(page, 8.0, "audio")
 
 
-def test_what_cannot_be_made_into_a_clip_says_why(page):  # noqa: F811
+def test_what_cannot_be_made_into_a_clip_says_why(page):
     page.get_by_text("200MB").first.wait_for(state="attached")  # the limit of the drop zone, as that of the API
     ask(page, "music")
     page.locator(".om-video .om-seek").first.click()
     page.wait_for_function("document.querySelector('.om-video .om-missing')?.dataset.why?.includes('broken')")
 
 
-def test_a_page_shows_its_passage_and_is_cut_out_by_a_link(page):  # noqa: F811
+def test_a_page_shows_its_passage_and_is_cut_out_by_a_link(page):
     ask(page, "page")
     card = page.locator(".om-document").first
     image = card.locator(".om-zoom img")

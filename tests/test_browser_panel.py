@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -80,10 +81,10 @@ def test_two_browsers_search_while_an_ingest_of_another_process_fills_the_librar
     with opened(browser, address) as one, opened(browser, address) as other:
         ingest = start_ingest(media, home)
         pages, early, seen_busy = (one, other), 0, False
-        for asked, number in enumerate(texts):
+        for asked in count():
             if ingest.poll() is not None:
                 break
-            page = pages[asked % 2]
+            page, number = pages[asked % 2], texts[asked % 3]  # the first that the crawl comes to
             typed(page, words_of(number))
             early += f"note-{number:05}.txt" in names(page) and ingest.poll() is None
             seen_busy |= page.locator(".om-busy").count() > 0

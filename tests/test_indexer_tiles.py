@@ -10,11 +10,12 @@ import numpy as np
 from fakes import Shelf
 from PIL import Image
 from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 from test_indexer_ingest import Bench, bench  # noqa: F401
 
+from app.api import api
 from app.cards import card
-from app.media_route import routes
 from app.results import Moment, Result
 from data.records import Evidence, FileState, Kind, Span
 from embedder.media.kept import previews_folder
@@ -32,7 +33,7 @@ def test_what_the_page_asks_for_first_is_drawn_already(bench: Bench, tmp_path: P
     drawn = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.jpg")}
 
     shelf = Shelf(bench.library.home)
-    client = TestClient(Starlette(routes=routes(lambda: shelf.library)))
+    client = TestClient(Starlette(routes=[Mount("/api", api(lambda: shelf.library))]))
     store = bench.library.open_store()
     asked = 0
     for records, _ in store.scan():
