@@ -9,7 +9,7 @@ from uuid import UUID
 
 from data.records import Evidence, Kind
 
-STRONG, LIKELY = 0.5, 0.15  # least scores
+STRONG, LIKELY = 0.5, 0.1  # least scores
 
 
 class Band(StrEnum):

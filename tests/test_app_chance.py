@@ -56,4 +56,4 @@ def test_words_count_as_far_as_they_are_rarer_than_at_the_bar():
 
 
 def test_the_bands_say_what_a_score_means():
-    assert [Band.of(score) for score in (0.9, 0.5, 0.3, 0.15, 0.1)] == ["strong", "strong", "likely", "likely", "weak"]
+    assert [Band.of(score) for score in (0.9, 0.5, 0.3, 0.1, 0.09)] == ["strong", "strong", "likely", "likely", "weak"]
