@@ -13,6 +13,7 @@ from app.answers import answers, browsed, cards
 from app.box import question
 from app.files import glimpse
 from app.panel import badge, failures_line, panel
+from app.wiring import first_page
 from data.errors import OmniaError
 from data.records import FileState, Kind
 
@@ -46,6 +47,7 @@ def render(library: Library) -> None:
                 _nothing(library)
     except OmniaError as error:
         st.error(str(error), icon=":material/error:")
+    first_page.set()
 
 
 @st.fragment(run_every=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from app.ingests import Ingests
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_HEAD_START_S = 3.0  # of the first page before the model, whose import would keep it waiting
 _READERS = 2  # processes that read query files and draw previews
 _ENCODERS = 2  # processes that make clips, so that no preview has to wait for one
 
@@ -135,13 +136,16 @@ class Library:
         return SearchService(embedder, store, catalogue=self.catalogue(), readers=self.readers())
 
 
+first_page = Event()
+"""Set when a page has been drawn."""
+
 shared: Once[Library] = Once(lambda: Library(Settings.load()))
 """The library of this process, told by OMNIA_* where it lies."""
 
 
 @asynccontextmanager
 async def while_serving(_server: object) -> AsyncIterator[None]:
-    """Load the model beside the first visits rather than before them, and let go of everything at the end."""
+    """Load the model after the first page rather than before it, and let go of everything at the end."""
     Thread(target=_warm_up, name="warm-up", daemon=True).start()
     try:
         yield
@@ -152,6 +156,8 @@ async def while_serving(_server: object) -> AsyncIterator[None]:
 
 def _warm_up() -> None:
     try:
+        shared().store()  # what the first page needs
+        first_page.wait(_HEAD_START_S)
         shared().service()
     except OmniaError as error:
         log.error("the library is not ready: %s", error)  # the page says it too, when it is asked
