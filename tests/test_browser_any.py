@@ -33,6 +33,7 @@ SHELF = (
 )
 SPOKEN = "The meeting about the new harbour was moved to Friday afternoon."
 ASKED = "Which meeting was moved to Friday?"
+NOTES = 30
 LEAD_S = 6.0  # of another sentence and silence before it
 
 
@@ -44,6 +45,10 @@ def address(tmp_path_factory):
         place = media / name
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SAMPLES / name, place)
+    for number in range(NOTES):
+        (media / f"note {number}.txt").write_text(
+            f"Invoice {number} for garden tools: rakes, spades and a hose."
+        )
     lead = speech("My grandmother planted three apple trees behind the old barn.")
     sound = [lead, silence(LEAD_S - len(lead) / 16_000), speech(SPOKEN), silence(1.0)]
     wav(media / "memo.wav", np.concatenate(sound))
@@ -158,6 +163,22 @@ def test_more_like_this_moment_and_the_way_back(page):
     page.wait_for_function("name => document.querySelector('.om-name')?.textContent == name", arg=first)
     assert page.url == before
     page.wait_for_function("document.querySelector('.st-key-q input').value == 'a steam train'")
+
+
+def test_the_second_page_shows_what_the_first_does_not(page):
+    ask(page, "an invoice for garden tools")
+    first = page.locator(".om-name").all_text_contents()
+    page.get_by_label("Page 2").click()
+    page.wait_for_function("new URL(location).searchParams.get('page') == '2'")
+    settle(page)
+    second = page.locator(".om-name").all_text_contents()
+    assert len(first) == 24
+    assert len(second) >= NOTES - 24
+    assert not set(first) & set(second)
+    shot(page, "page-2")
+    page.reload()
+    settle(page)
+    assert page.locator(".om-name").all_text_contents() == second
 
 
 def test_a_part_of_a_picture_finds_what_is_in_it(page):

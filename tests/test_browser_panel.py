@@ -15,7 +15,7 @@ from tests.make_folder import mixed_folder, text_path, words_of
 
 pytestmark = MARKS
 
-BESIDE = 48  # files
+BESIDE = 3_000  # files: some seconds
 
 
 @pytest.fixture
