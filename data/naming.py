@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from data.records import FileState
 from data.tables import File, FileOutcome, NameWord
@@ -20,6 +20,18 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LONGEST = 60  # characters of a word
 _MOST = 40  # words of a path
 _COMMON = 2_000  # files: a word that so many have tells too little to go through them
+
+# Asked for every word of every question: built once, for building takes longer than answering.
+_ABOUT = select(func.max(File.id))  # how many files there are, about
+_HELD = select(func.count()).select_from(
+    select(NameWord.file_id).where(NameWord.word == bindparam("word")).limit(_COMMON + 1).subquery()
+)
+_NAMED = (
+    select(NameWord.word, FileOutcome.content)
+    .join(FileOutcome, FileOutcome.file_id == NameWord.file_id)
+    .where(NameWord.word.in_(bindparam("words", expanding=True)), FileOutcome.fingerprint == bindparam("fingerprint"))
+    .where(FileOutcome.state == FileState.INDEXED.value)
+)
 
 
 def name_words(path: str) -> frozenset[str]:
@@ -59,23 +71,18 @@ def named_contents(db: Connection, words: Sequence[str], fingerprint: str, *, li
         words: as `spoken_words` gives them.
         limit: most contents.
     """
-    total = db.execute(select(func.max(File.id))).scalar() or 0  # about how many files there are
+    total = db.execute(_ABOUT).scalar() or 0
     weights: dict[str, float] = {}
     for word in dict.fromkeys(_safe(word) for word in words):
-        few = select(NameWord.file_id).where(NameWord.word == word).limit(_COMMON + 1).subquery()
-        held = db.execute(select(func.count()).select_from(few)).scalar_one()
+        held = db.execute(_HELD, {"word": word}).scalar_one()
         if 0 < held <= _COMMON:
             weights[word] = math.log(1 + (max(total, held) - held + 0.5) / (held + 0.5))
-    query = (
-        select(NameWord.word, FileOutcome.content)
-        .join(FileOutcome, FileOutcome.file_id == NameWord.file_id)
-        .where(NameWord.word.in_(list(weights)), FileOutcome.fingerprint == fingerprint)
-        .where(FileOutcome.state == FileState.INDEXED.value)
-        .distinct()
-    )
+    if not weights:
+        return {}
     found: defaultdict[str, float] = defaultdict(float)
-    for word, content in db.execute(query) if weights else ():
-        found[content or ""] += weights[word]
+    named = db.execute(_NAMED, {"words": list(weights), "fingerprint": fingerprint})
+    for word, content in {(word, content or "") for word, content in named}:
+        found[content] += weights[word]
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:limit])
 
 
