@@ -46,9 +46,7 @@ def address(tmp_path_factory):
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SAMPLES / name, place)
     for number in range(NOTES):
-        (media / f"note {number}.txt").write_text(
-            f"Invoice {number} for garden tools: rakes, spades and a hose."
-        )
+        (media / f"note {number}.txt").write_text(f"Invoice {number} for garden tools: rakes, spades and a hose.")
     lead = speech("My grandmother planted three apple trees behind the old barn.")
     sound = [lead, silence(LEAD_S - len(lead) / 16_000), speech(SPOKEN), silence(1.0)]
     wav(media / "memo.wav", np.concatenate(sound))
