@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.address import VIEWS
-from app.asking import Question
+from app.asking import VIEWS, Question
 from app.cards import card
 from app.examples import service
 from app.export import as_csv, as_json
@@ -17,6 +16,7 @@ from app.files import newest
 from app.query import Query
 from app.results import Band, Result
 from app.saved import looked_at, new_contents
+from app.table import counted
 from app.thumbs import Bench
 from app.verdicts import as_question, reranked
 from data.records import Kind
@@ -58,13 +58,17 @@ def answers(library: Library, asked: Question) -> bool:
     likely = [result for result in shown if result.band is not Band.WEAK]
     found = sum(result.band is not Band.WEAK for result in answer.results)
     cut = " · only the beginning of the example was used" if answer.cut else ""
-    count = f"{_many(found)}{'+' * (found > number * _PAGE)}" if found else "Nothing stands out; the nearest are below"
+    count = (
+        f"{counted(found, 'result')}{'+' * (found > number * _PAGE)}"
+        if found
+        else "Nothing stands out; the nearest are below"
+    )
     summary.html(f'<p class="om-took">{count} · {answer.embed_ms + answer.search_ms:,.0f} ms{cut}</p>')
     opened = looked_at(library)
     new = new_contents(library, shown, since_s=opened.seen_s) if opened else set()
     cards(likely, asked.words, key=f"{view}-results", bench=bench, new=new)
     if weak := shown[len(likely) :]:
-        with st.expander(f"{_many(len(weak), 'weaker result')} hidden", expanded=not likely):
+        with st.expander(f"{counted(len(weak), 'weaker result')} hidden", expanded=not likely):
             cards(weak, asked.words, key=f"{view}-weak", bench=bench, new=new)
     _pages(number, len(answer.results))
     return True
@@ -164,7 +168,3 @@ def _pages(number: int, found: int) -> None:
 
 def _turn_to(key: str) -> None:
     st.session_state["page"] = st.session_state[key]
-
-
-def _many(number: int, what: str = "result") -> str:
-    return f"{number} {what}{'s' if number != 1 else ''}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -12,6 +13,17 @@ from app.query import ANYTHING, NOT_WEIGHT, FilePart, Filters, Part, Query, Segm
 from data.records import Kind
 
 BALANCE = 50  # of words and examples: 0 all example, 100 all words
+VIEWS = ("grid", "list", "lanes")
+DEFAULTS: Mapping[str, Any] = {  # of the parameters in the page's address
+    "q": "",
+    "kind": [],
+    "not": "",
+    "like": "",
+    "balance": BALANCE,
+    "view": VIEWS[0],
+    "page": 1,
+}
+_MOST = 100  # of a number in the address
 _LEAST = 0.02  # of a weight, which must not be 0
 
 
@@ -64,15 +76,27 @@ def joined(
 
 def asked_by(address: str) -> Question:
     """The question of a page's address, from its question mark on; what is wrong in it is left out."""
-    given = parse_qs(address)
-    kinds = frozenset(Kind(kind) for kind in given.get("kind", []) if kind in set(Kind))
-    balance = given.get("balance", [""])[0]
+    given = parameters(parse_qs(address))
     return joined(
-        understood(given.get("q", [""])[0], Filters(kinds=kinds)),
-        avoid=given.get("not", [""])[0],
-        like=segments_of(given.get("like", [""])[0]),
-        balance=int(balance) if balance.isdecimal() else BALANCE,
+        understood(given["q"], Filters(kinds=frozenset(Kind(kind) for kind in given["kind"]))),
+        avoid=given["not"],
+        like=segments_of(given["like"]),
+        balance=given["balance"],
     )
+
+
+def parameters(given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The values of all parameters of an address; what one cannot be is its default."""
+    return {name: _parameter(name, given.get(name, ()), default) for name, default in DEFAULTS.items()}
+
+
+def _parameter(name: str, given: Sequence[str], default: Any) -> Any:
+    if name == "kind":
+        return [kind for kind in given if kind in set(Kind)]
+    text = given[-1] if given else ""
+    if isinstance(default, int):
+        return int(text) if text.isdecimal() and int(text) <= _MOST else default
+    return default if not text or (name == "view" and text not in VIEWS) else text
 
 
 def segments_of(text: str) -> tuple[UUID, ...]:

@@ -9,9 +9,8 @@ far it stands above that bar:
     chance   = 1 / (1 + exp(-SLOPE · (standing - bar - HALF)))
 
 where what is below the bar by its words has no part of WORDS, and the rarity is that of the question's words in the
-name of the file. The bar is the same for all answers of one question, so
-it changes no order. CROWD does: the prior that something of a sense is meant grows with how much of it there is, but
-more slowly than the number of accidents.
+name of the file. The bar is the same for all answers of one question, so it changes no order. CROWD does: the prior
+that something of a sense is meant grows with how much of it there is, but more slowly than the number of accidents.
 
 A question may have many right ones after all (an album of one dog), or fewer contents than BESIDE to be compared
 with. So the bar is kept between BELOW and ABOVE of where it lies on the average in a library of that many segments,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,8 @@ from app import address
 from app.answers import answers, browsed, cards
 from app.box import question
 from app.files import glimpse
-from app.panel import badge, failures_line, panel
+from app.panel import badge, failures_line, panel, roots_list
+from app.table import counted
 from app.wiring import first_page
 from data.errors import OmniaError
 from data.records import FileState, Kind
@@ -66,7 +66,7 @@ def _counts(library: Library) -> None:
         if number
     )
     with st.container(key="header", horizontal=True, vertical_alignment="center"):
-        st.html(_header(f"{badge(library, summary)}<b>{total:,} file{'s' if total != 1 else ''}</b>{kinds}"))
+        st.html(_header(f"{badge(library, summary)}<b>{counted(total, 'file')}</b>{kinds}"))
         panel(library, summary)
 
 
@@ -93,17 +93,11 @@ def _welcome(library: Library) -> None:
         )
         st.code("python -m indexer ingest ~/Pictures", language="bash")
         return
-    roots = "".join(
-        f"<li><span>{escape(root.path)}</span><b>{root.files:,}</b>"
-        + (f"<em>{escape(root.offline_reason)}</em>" if root.offline_reason else "")
-        + "</li>"
-        for root in summary.roots
-    )
     st.html(
         '<section class="om-welcome"><h2>Find anything by anything</h2>'
         "<p>Type what you remember of it. Or drop a photo, a hummed tune, a clip or a page: anything of your files "
         "that looks, sounds or reads like it comes up, at the moment where it does. Both together work too.</p>"
-        f'<ul class="om-roots">{roots}</ul></section>'
+        f"{roots_list(summary)}</section>"
     )
     space = library.space()
     shown = glimpse(space.store(), library.catalogue(), fingerprint=space.model.fingerprint, count=_GLIMPSE)

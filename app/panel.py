@@ -12,6 +12,7 @@ from streamlit import config
 
 from app.escaping import safe
 from app.loopback import is_loopback
+from app.table import counted
 from data.errors import BadSettingsError, OmniaError
 from data.locks import is_ingesting
 from data.records import FileState, Kind
@@ -45,7 +46,7 @@ def panel(library: Library, summary: LibrarySummary) -> None:
             _work(library, run, is_busy=is_busy)
             _buttons(library, summary, is_busy=is_busy)
             if summary.roots:
-                st.html(_roots(summary) + _counts(summary) + _models(library, library.catalogue().fillings()))
+                st.html(roots_list(summary) + _counts(summary) + _models(library, library.catalogue().fillings()))
             _failures(library, summary, is_busy=is_busy)
 
 
@@ -53,7 +54,18 @@ def failures_line(summary: LibrarySummary) -> None:
     """How many files failed, for who has not opened the panel."""
     failed = _failed(summary)
     if failed:
-        st.caption(f"{_counted(failed, 'file')} could not be read: **Library**, at the top, tells why.")
+        st.caption(f"{counted(failed, 'file')} could not be read: **Library**, at the top, tells why.")
+
+
+def roots_list(summary: LibrarySummary) -> str:
+    """The ingested folders as HTML, with their files and whether they are away."""
+    rows = (
+        f"<li><span>{safe(root.path)}</span><b>{root.files:,}</b>"
+        + (f"<em>offline: it {safe(root.offline_reason)}</em>" if root.offline_reason else "")
+        + "</li>"
+        for root in summary.roots
+    )
+    return f'<ul class="om-roots">{"".join(rows)}</ul>'
 
 
 def _under_way(library: Library, summary: LibrarySummary) -> Running | None:
@@ -113,16 +125,6 @@ def _try(start: Callable[[], None]) -> None:
         st.session_state["refused"] = f"Not started: {error}"
 
 
-def _roots(summary: LibrarySummary) -> str:
-    rows = (
-        f"<li><span>{safe(root.path)}</span><b>{root.files:,}</b>"
-        + (f"<em>offline: it {safe(root.offline_reason)}</em>" if root.offline_reason else "")
-        + "</li>"
-        for root in summary.roots
-    )
-    return f'<ul class="om-roots">{"".join(rows)}</ul>'
-
-
 def _counts(summary: LibrarySummary) -> str:
     """Files by kind and state."""
     states = [state for state in FileState if any(known is state for _, known in summary.counts)]
@@ -151,10 +153,10 @@ def _model(library: Library, filling: Filling) -> str:
         state = "answers"
     elif filling.missing:
         filled = sum(not root.missing for root in filling.roots)
-        state = f"{filled:,} of {len(filling.roots):,} folders filled, {_counted(filling.missing, 'file')} missing"
+        state = f"{filled:,} of {len(filling.roots):,} folders filled, {counted(filling.missing, 'file')} missing"
     else:
         state = "nothing is missing"
-    held = f"{_counted(filling.segments, 'segment')} of {_counted(filling.contents, 'content')}"
+    held = f"{counted(filling.segments, 'segment')} of {counted(filling.contents, 'content')}"
     return (
         f"<b>{safe(model.name)}</b> <em>{state}</em><span>{held} · {safe(about)}</span>"
         f"<code>{safe(model.fingerprint)}</code>"
@@ -174,7 +176,7 @@ def _failures(library: Library, summary: LibrarySummary, *, is_busy: bool) -> No
     if not failed:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="failed"):
-        st.markdown(f"**{_counted(failed, 'file')} could not be read**")
+        st.markdown(f"**{counted(failed, 'file')} could not be read**")
         st.button(
             "Try again",
             key="retry",
@@ -192,14 +194,10 @@ def _failures(library: Library, summary: LibrarySummary, *, is_busy: bool) -> No
 
 def _group(group: FailureGroup) -> str:
     hint = f" <em>{safe(group.hint)}</em>" if group.hint else ""
-    files = "".join(f"<li>{safe(file.path)} <em>{_counted(file.attempts, 'attempt')}</em></li>" for file in group.shown)
-    why = f"<b>{safe(group.reason)}</b> · {_counted(group.files, 'file')}{hint}"
+    files = "".join(f"<li>{safe(file.path)} <em>{counted(file.attempts, 'attempt')}</em></li>" for file in group.shown)
+    why = f"<b>{safe(group.reason)}</b> · {counted(group.files, 'file')}{hint}"
     return f'<div class="om-failures">{why}<ul>{files}</ul></div>'
 
 
 def _failed(summary: LibrarySummary) -> int:
     return sum(number for (_, state), number in summary.counts.items() if state is FileState.FAILED)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' if number != 1 else ''}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -10,6 +9,7 @@ import streamlit as st
 
 from app.address import asking
 from app.asking import Question, asked_by
+from app.escaping import safe
 from app.examples import service
 from app.query import FilePart
 from app.results import Band, Result
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _LOOKED_AT = 100  # results among which new ones are counted
 _LONGEST_NAME = 100
+_DIGITS = 9  # of a search's number: no database takes very large ones
 
 
 def saved_searches(library: Library, asked: Question) -> None:
@@ -65,7 +66,8 @@ def looked_at(library: Library) -> SavedSearch | None:
     number = st.query_params.get("saved")
     if number is not None:
         del st.query_params["saved"]
-        st.session_state["opened"] = library.catalogue().look_at(int(number)) if number.isdecimal() else None
+        is_number = number.isdecimal() and len(number) <= _DIGITS
+        st.session_state["opened"] = library.catalogue().look_at(int(number)) if is_number else None
     opened: SavedSearch | None = st.session_state.get("opened")
     return opened
 
@@ -91,4 +93,4 @@ def _new(library: Library, search: SavedSearch) -> int:
 def _link(search: SavedSearch, new: int) -> str:
     more = f'<b class="om-new">{new} new</b>' if new else ""
     address = f"/?{search.address}&saved={search.id}"
-    return f'<a class="om-saved" href="{escape(address)}" target="_self">{escape(search.name)}{more}</a>'
+    return f'<a class="om-saved" href="{safe(address)}" target="_self">{safe(search.name)}{more}</a>'

@@ -25,7 +25,7 @@ def table(answer: Answer, *, words: str = "", colour: bool = False) -> str:
         return "nothing found"
     width = max(60, shutil.get_terminal_size((100, 24)).columns)
     lines = [line for result in answer.results for line in _lines(result, words, width=width, colour=colour)]
-    count = f"{len(answer.results)} result{'s' if len(answer.results) != 1 else ''}"
+    count = counted(len(answer.results), "result")
     took = f"{count} · embed {answer.embed_ms:.0f} ms · search {answer.search_ms:.0f} ms"
     return "\n".join([*lines, "", _dim(took, colour=colour)])
 
@@ -52,6 +52,11 @@ def moment_label(moment: Moment) -> str:
     elif moment.page is not None:
         place = f"page {moment.page}"
     return f"{moment.evidence.value} {place}".rstrip()
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things as people write it: 1 file, 1,200 files."""
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
 def clock(seconds: float) -> str:

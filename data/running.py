@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -64,21 +64,13 @@ class Running:
     progress: Progress
 
 
+_NUMBERS = tuple(field.name for field in fields(Progress))  # the columns are called like them
+
+
 def note_progress(db: Connection, run: int, progress: Progress) -> None:
     """Say how far the ingest has come that a run belongs to; there is one at a time."""
     db.execute(delete(RunProgress))
-    db.execute(
-        insert(RunProgress).values(
-            run=run,
-            files_done=progress.files_done,
-            bytes_done=progress.bytes_done,
-            files=progress.files,
-            size_bytes=progress.size_bytes,
-            failed=progress.failed,
-            at=progress.at,
-            left_s=progress.left_s,
-        )
-    )
+    db.execute(insert(RunProgress).values(run=run, **asdict(progress)))
 
 
 def end_runs(db: Connection) -> None:
@@ -100,17 +92,7 @@ def running(db: Connection) -> tuple[Running, ...]:
         Running(
             root=row.path,
             started_at=row.started_at,
-            progress=Progress()
-            if row.run is None
-            else Progress(
-                files_done=row.files_done,
-                bytes_done=row.bytes_done,
-                files=row.files,
-                size_bytes=row.size_bytes,
-                failed=row.failed,
-                at=row.at,
-                left_s=row.left_s,
-            ),
+            progress=Progress() if row.run is None else Progress(**{name: getattr(row, name) for name in _NUMBERS}),
         )
         for row in db.execute(query)
     )

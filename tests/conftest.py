@@ -22,3 +22,19 @@ def browser():
         browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def client(shelf, tmp_path):
+    """Asks the API of the shelf's library; previews are kept beside the test's other files."""
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+    from starlette.testclient import TestClient
+
+    from app.api import api
+    from app.previews import PreviewCache
+
+    shelf.library.previews = lambda: PreviewCache(tmp_path / "cache", readers=shelf.readers)
+    app = Starlette(routes=[Mount("/api", api(lambda: shelf.library))])
+    with TestClient(app, base_url="http://localhost") as client:
+        yield client

@@ -9,22 +9,9 @@ from uuid import uuid4
 import pytest
 from fakes import text
 from PIL import Image
-from starlette.applications import Starlette
-from starlette.routing import Mount
-from starlette.testclient import TestClient
 
-from app.api import api
-from app.previews import PreviewCache
 from data.errors import StoreUnavailableError
 from data.records import Evidence, Kind
-
-
-@pytest.fixture
-def client(shelf, tmp_path):
-    shelf.library.previews = lambda: PreviewCache(tmp_path / "cache", readers=shelf.readers)
-    app = Starlette(routes=[Mount("/api", api(lambda: shelf.library))])
-    with TestClient(app, base_url="http://localhost") as client:
-        yield client
 
 
 @pytest.fixture
