@@ -11,9 +11,10 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from app.asking import DEFAULTS, parameters
+from app.asking import DEFAULTS, parameters, segments_of
+from app.weighing import restore_weights
 
-ASKING = ("q", "kind", "not", "like", "balance")  # the others say how it is shown
+ASKING = ("q", "kind", "not", "like", "weights")  # the others say how it is shown
 
 
 def restore() -> None:
@@ -24,6 +25,7 @@ def restore() -> None:
     given = {name: st.query_params.get_all(name) for name in DEFAULTS}
     for name, value in parameters(given).items():
         st.session_state[name] = value
+    restore_weights(st.session_state["weights"], [str(segment) for segment in segments_of(st.session_state["like"])])
     st.session_state["address"] = _now()
 
 

@@ -16,9 +16,10 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException as Refusal
 
 from app import media_route
+from app.asking import Example, joined
 from app.grammar import understood
 from app.media_route import media_url, preview_url
-from app.query import DEFAULT_LIMIT, NOT_WEIGHT, BadQueryError, FilePart, Filters, Part, Query, SegmentPart, TextPart
+from app.query import DEFAULT_LIMIT, BadQueryError, FilePart, Filters, SegmentPart
 from app.refused import Refused
 from app.results import Band
 from app.uploads import MOST_FILES, kept, limited
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from app.wiring import Library
 
 _MOST_RESULTS = 500
+_WEIGHTS = (
+    "how much each counts: the words, if any, then each file, then each `like`; 1 where none is given. "
+    "Below 0: it should not be like that"
+)
 
 
 class MomentFound(BaseModel):
@@ -74,6 +79,8 @@ class Found(BaseModel):
 Words = Annotated[str, Asked(description="words and tokens, as in the page's box")]
 Kinds = Annotated[list[Kind], Asked(description="kinds of file; any by default")]
 Unlike = Annotated[list[str], Asked(description="words for what it should not be like")]
+Like = Annotated[list[UUID], Asked(description="moments that an answer named, by their `segment`")]
+Weights = Annotated[list[float], Asked(description=_WEIGHTS)]
 Limit = Annotated[int, Asked(ge=1, le=_MOST_RESULTS, description="most files")]
 
 
@@ -99,22 +106,33 @@ def api(library: Callable[[], Library]) -> FastAPI:
     uploading = APIRouter(route_class=limited(lambda: library().settings.max_upload_mb))
 
     @app.get("/search")
-    def search(q: Words = "", kind: Kinds = [], unlike: Unlike = [], limit: Limit = DEFAULT_LIMIT) -> Found:  # noqa: B006
-        """The files that words find."""
-        return _found(library(), q, kinds=kind, unlike=unlike, limit=limit)
+    def search(
+        q: Words = "",
+        like: Like = [],  # noqa: B006
+        weight: Weights = [],  # noqa: B006
+        kind: Kinds = [],  # noqa: B006
+        unlike: Unlike = [],  # noqa: B006
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> Found:
+        """The files that words find, or moments of the library, or both together."""
+        examples = [SegmentPart(segment) for segment in like]
+        return _found(library(), q, kinds=kind, unlike=unlike, limit=limit, examples=examples, weights=weight)
 
     @uploading.post("/search", responses={413: {"model": Refused}})
     def search_by_example(
         files: Annotated[list[UploadFile], File(description="photos, sounds, clips, documents", max_length=MOST_FILES)],
         q: Annotated[str, Form()] = "",
+        like: Annotated[list[UUID], Form()] = [],  # noqa: B006
+        weight: Annotated[list[float], Form(description=_WEIGHTS)] = [],  # noqa: B006
         kind: Annotated[list[Kind], Form()] = [],  # noqa: B006
         unlike: Annotated[list[str], Form()] = [],  # noqa: B006
         limit: Annotated[int, Form(ge=1, le=_MOST_RESULTS)] = DEFAULT_LIMIT,
     ) -> Found:
         """The files that examples find, with words or without; an example is forgotten once it is answered."""
         with tempfile.TemporaryDirectory(prefix="omnia-") as folder:
-            examples = [FilePart(path) for path in kept(files, Path(folder))]
-            return _found(library(), q, kinds=kind, unlike=unlike, limit=limit, examples=examples)
+            examples: list[Example] = [FilePart(path) for path in kept(files, Path(folder))]
+            examples += [SegmentPart(segment) for segment in like]
+            return _found(library(), q, kinds=kind, unlike=unlike, limit=limit, examples=examples, weights=weight)
 
     app.include_router(uploading)
 
@@ -151,12 +169,12 @@ def _found(
     kinds: Sequence[Kind],
     limit: int,
     unlike: Sequence[str] = (),
-    examples: Sequence[Part] = (),
+    examples: Sequence[Example] = (),
+    weights: Sequence[float] = (),
 ) -> Found:
     asked = understood(typed, Filters(kinds=frozenset(kinds)))
-    avoided = [TextPart(words, NOT_WEIGHT) for words in unlike]
-    parts = (*asked.parts(), *examples, *avoided)
-    answer = library.service().search(Query(parts=parts, then=asked.following, filters=asked.filters, limit=limit))
+    question = joined(asked, avoid=unlike, examples=examples, weights=weights)
+    answer = library.service().search(question.query(limit=limit))
     told: dict[str, Any] = answer.to_json()
     for result, each in zip(answer.results, told["results"], strict=True):
         each |= _addresses(result)

@@ -4,27 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 from uuid import UUID
 
 from app.grammar import Asked, understood
-from app.query import ANYTHING, NOT_WEIGHT, FilePart, Filters, Part, Query, SegmentPart, TextPart
+from app.query import (
+    ANYTHING,
+    NOT_WEIGHT,
+    BadQueryError,
+    FilePart,
+    Filters,
+    Part,
+    Query,
+    SegmentPart,
+    TextPart,
+)
 from data.records import Kind
 
-BALANCE = 50  # of words and examples: 0 all example, 100 all words
+Example: TypeAlias = FilePart | SegmentPart
+
+WORDS = "words"  # the name of what was typed among the parts that have a weight
+LEAST_WEIGHT, MOST_WEIGHT = -10.0, 10.0
 VIEWS = ("grid", "list", "lanes")
 DEFAULTS: Mapping[str, Any] = {  # of the parameters in the page's address
     "q": "",
     "kind": [],
     "not": "",
     "like": "",
-    "balance": BALANCE,
+    "weights": "",
     "view": VIEWS[0],
     "page": 1,
 }
 _MOST = 100  # of a number in the address
-_LEAST = 0.02  # of a weight, which must not be 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,43 +58,53 @@ class Question:
         return not self.parts and self.filters == ANYTHING
 
     def query(self, *, limit: int) -> Query:
+        """The same as a query of the search service.
+
+        Raises:
+            BadQueryError: there are no parts, or the limit is none.
+        """
         return Query(parts=self.parts, then=self.then, filters=self.filters, limit=limit)
 
 
 def joined(
     asked: Asked,
     *,
-    avoid: str = "",
-    like: Sequence[UUID] = (),
-    files: Sequence[FilePart] = (),
-    balance: int = BALANCE,
+    avoid: Sequence[str] = (),
+    examples: Sequence[Example] = (),
+    weights: Sequence[float] = (),
 ) -> Question:
-    """One question of what was typed, what it should not be like, moments of the library, and files.
+    """One question of what was typed, examples, and what it should not be like.
 
     Args:
-        balance: of words and examples, from 0 (all example) to 100 (all words); it counts where there are both.
+        avoid: words for what it should not be like.
+        weights: how much each part counts, the words first, where there are any, then each example; 1 where none is
+            given. Below 0 it should not be like that; at 0 it does not count.
+
+    Raises:
+        BadQueryError: a weight is no number from -10 to 10, or there are more of them than parts.
     """
-    examples: list[FilePart | SegmentPart] = [*files, *(SegmentPart(segment) for segment in like)]
-    if asked.words and examples:
-        of_words, of_examples = max(balance / 50, _LEAST), max(2 - balance / 50, _LEAST)
-    else:
-        of_words = of_examples = 1.0
-    parts: list[Part] = [*asked.parts(of_words), *(replace(part, weight=of_examples) for part in examples)]
-    if avoid.strip():
-        parts.append(TextPart(avoid, NOT_WEIGHT))
+    wanted: list[Part] = [TextPart(asked.words)] if asked.words else []
+    wanted += examples
+    if len(weights) > len(wanted):
+        raise BadQueryError(f"{len(weights)} weights for {len(wanted)} parts; give at most one for each, words first")
+    for weight in weights:
+        if not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+            raise BadQueryError(f"a weight must be from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}, not {weight:g}")
+    for place, weight in enumerate(weights):
+        wanted[place] = replace(wanted[place], weight=weight)
+    unwanted = [TextPart(words, NOT_WEIGHT) for words in (*asked.avoided, *avoid) if words.strip()]
+    parts = tuple(part for part in (*wanted, *unwanted) if part.weight)
     wished = any(part.weight > 0 for part in parts)
-    return Question(parts=tuple(parts) if wished else (), then=asked.following, filters=asked.filters, words=asked.said)
+    return Question(parts=parts if wished else (), then=asked.following, filters=asked.filters, words=asked.said)
 
 
 def asked_by(address: str) -> Question:
     """The question of a page's address, from its question mark on; what is wrong in it is left out."""
     given = parameters(parse_qs(address))
-    return joined(
-        understood(given["q"], Filters(kinds=frozenset(Kind(kind) for kind in given["kind"]))),
-        avoid=given["not"],
-        like=segments_of(given["like"]),
-        balance=given["balance"],
-    )
+    asked = understood(given["q"], Filters(kinds=frozenset(Kind(kind) for kind in given["kind"])))
+    like, weights = segments_of(given["like"]), weights_of(given["weights"])
+    counts = [weights.get(name, 1.0) for name in ([WORDS] if asked.words else []) + [str(segment) for segment in like]]
+    return joined(asked, avoid=[given["not"]], examples=[SegmentPart(segment) for segment in like], weights=counts)
 
 
 def parameters(given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -108,3 +130,22 @@ def segments_of(text: str) -> tuple[UUID, ...]:
         except ValueError:
             continue
     return tuple(dict.fromkeys(found))
+
+
+def weights_of(text: str) -> dict[str, float]:
+    """The weights that an address gives to parts by name: "words:0.5,ID:2"; what is no weight is left out."""
+    found: dict[str, float] = {}
+    for one in text.split(","):
+        name, _, number = one.rpartition(":")
+        try:
+            weight = float(number)
+        except ValueError:
+            continue
+        if LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+            found[name] = weight
+    return found
+
+
+def weights_text(weights: Mapping[str, float]) -> str:
+    """Weights as an address has them; those that are 1 need not be said."""
+    return ",".join(f"{name}:{weight:g}" for name, weight in weights.items() if weight != 1)

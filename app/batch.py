@@ -8,14 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+from uuid import UUID
 
+from app.asking import Example, joined
 from app.grammar import Asked, understood
-from app.query import DEFAULT_LIMIT, NOT_WEIGHT, BadQueryError, FilePart, Filters, Part, Query, TextPart
+from app.query import DEFAULT_LIMIT, BadQueryError, FilePart, Filters, Query, SegmentPart
 from data.errors import MediaError
 from data.records import Kind
 
 if TYPE_CHECKING:
     from app.search import SearchService
+
+_KEYS = ("words", "files", "like", "weights", "not", "kinds", "limit")
 
 
 def answer_lines(service: SearchService, lines: TextIO, tell: Callable[[str], None]) -> int:
@@ -66,15 +70,16 @@ def _parsed(line: str) -> tuple[Query, tuple[str, ...]]:
         raise BadQueryError(f"not JSON: {error}; write one object a line") from None
     if not isinstance(asked, dict):
         raise BadQueryError('not an object; write {"words": "…"}')
-    unknown = sorted(set(asked) - {"words", "files", "not", "kinds", "limit"})
+    unknown = sorted(set(asked) - set(_KEYS))
     if unknown:
-        raise BadQueryError(f"unknown key {unknown[0]!r}; use words, files, not, kinds, limit")
+        raise BadQueryError(f"unknown key {unknown[0]!r}; use {', '.join(_KEYS)}")
     limit = asked.get("limit", DEFAULT_LIMIT)
     if not isinstance(limit, int) or isinstance(limit, bool):
         raise BadQueryError(f"limit must be a whole number, not {limit!r}")
     said = typed(" ".join(_texts(asked, "words")), _texts(asked, "kinds"))
-    files = [Path(path) for path in _texts(asked, "files")]
-    return query_of(said, files=files, avoid=_texts(asked, "not"), limit=limit), said.hints
+    examples = examples_of(_texts(asked, "files"), _texts(asked, "like"))
+    question = joined(said, avoid=_texts(asked, "not"), examples=examples, weights=_numbers(asked, "weights"))
+    return question.query(limit=limit), said.hints
 
 
 def _texts(asked: dict[str, Any], key: str) -> list[str]:
@@ -84,6 +89,26 @@ def _texts(asked: dict[str, Any], key: str) -> list[str]:
     if not all(isinstance(text, str) for text in values):
         raise BadQueryError(f"{key} must be text or a list of texts")
     return values
+
+
+def _numbers(asked: dict[str, Any], key: str) -> list[float]:
+    values = asked.get(key) or []
+    if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+        raise BadQueryError(f"{key} must be a list of numbers")
+    return values
+
+
+def examples_of(files: Sequence[str | Path], like: Sequence[str]) -> list[Example]:
+    """Files, and segments of the library by their ids, as examples.
+
+    Raises:
+        BadQueryError: an id is none.
+    """
+    try:
+        segments = [SegmentPart(UUID(segment)) for segment in like]
+    except ValueError:
+        raise BadQueryError(f"{like!r} are no ids; a segment's id is in each moment of an answer in JSON") from None
+    return [*(FilePart(Path(path).expanduser()) for path in files), *segments]
 
 
 def typed(words: str, kinds: Sequence[str]) -> Asked:
@@ -97,16 +122,3 @@ def typed(words: str, kinds: Sequence[str]) -> Asked:
     except ValueError as error:
         raise BadQueryError(f"{error}; kinds are {', '.join(kind.value for kind in Kind)}") from None
     return understood(words, Filters(kinds=wanted))
-
-
-def query_of(asked: Asked, *, files: Sequence[Path], avoid: Sequence[str], limit: int) -> Query:
-    """One query of what was typed and what was named beside it.
-
-    Raises:
-        BadQueryError: it asks for nothing.
-    """
-    parts: list[Part] = [*asked.parts(), *(FilePart(path.expanduser()) for path in files)]
-    parts += [TextPart(text, NOT_WEIGHT) for text in avoid]
-    if not any(part.weight > 0 for part in parts):
-        raise BadQueryError("nothing to look for; give WORDS or --file PATH")
-    return Query(parts=tuple(parts), then=asked.following, filters=asked.filters, limit=limit)

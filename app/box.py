@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import streamlit as st
 
-from app.asking import Question, joined, segments_of
+from app.asking import Example, Question, joined, segments_of
 from app.examples import dropped, file_parts, first_page, forget_files, recorded
 from app.grammar import Asked, Token, understood, without_token
-from app.query import Filters
+from app.query import FilePart, Filters, SegmentPart
 from app.saved import saved_searches
 from app.table import clock
+from app.weighing import weighed
 from data.records import Kind, SegmentRecord
 
 if TYPE_CHECKING:
@@ -53,37 +54,36 @@ def question(library: Library) -> Question:
                 label_visibility="collapsed",
                 on_change=first_page,
             )
-            avoid, balance = _refined()
+            refining = st.container(width="content")
             files = [*files, *recorded()]
             corner = st.container(width="content")
         asked = understood(typed or "", Filters(kinds=frozenset(Kind(kind) for kind in kinds)))
         _chips(asked)
         like = _like(library)
-    whole = joined(asked, avoid=avoid, like=like, files=file_parts(library, files), balance=balance)
+    parts = list({part.content: part for part in file_parts(library, files)}.values())
+    with refining:
+        avoid, weights = _refined(asked.words, parts, like)
+    examples: list[Example] = [*parts, *(SegmentPart(segment) for segment in like)]
+    whole = joined(asked, avoid=[avoid], examples=examples, weights=weights)
     with corner:
         saved_searches(library, whole)
     return whole
 
 
-def _refined() -> tuple[str, int]:
-    """What it should not be like, and how words and examples are balanced.
+def _refined(words: str, files: Sequence[FilePart], like: Mapping[UUID, str]) -> tuple[str, list[float]]:
+    """What it should not be like, and how much each part counts.
 
     The browser draws a popover when it is opened, and shows as value what the page gives as such just then.
     """
-    state = st.session_state
     with st.popover("Refine", icon=":material/tune:", type="tertiary"):
-        avoid = st.text_input("Not like", state["not"], key="not", placeholder="rain", on_change=first_page)
-        balance = st.slider(
-            "Words or example?",
-            0,
-            100,
-            state["balance"],
-            key="balance",
-            on_change=first_page,
-            help="Left: the example counts more. Right: the words count more.",
+        avoid = st.text_input("Not like", st.session_state["not"], key="not", placeholder="rain", on_change=first_page)
+        weights = weighed(
+            _plain(words),
+            {file.content: _plain(file.path.name) for file in files},
+            {str(segment): _plain(name) for segment, name in like.items()},
         )
         st.caption(_HELP)
-    return avoid or "", balance
+    return avoid or "", weights
 
 
 def _chips(asked: Asked) -> None:
@@ -114,27 +114,31 @@ def _drop_token(token: Token) -> None:
     first_page()
 
 
-def _like(library: Library) -> tuple[UUID, ...]:
-    """ "More like this": moments of the library that the cards put into a field nobody sees, each with a way out."""
+def _like(library: Library) -> dict[UUID, str]:
+    """ "More like this": moments of the library that the cards put into a field nobody sees, each with a way out.
+
+    Returns:
+        What a person calls each of those that are there.
+    """
     with st.container(key="unseen"):
         asked = st.text_input("More like", key="like", live=True, on_change=_begin_anew, label_visibility="collapsed")
     segments = segments_of(asked or "")
-    if segments:
-        records, _ = library.store().fetch(segments)
-        names = _names(library, records)
-        with st.container(key="liked", horizontal=True):
-            for segment in segments:
-                st.button(
-                    _plain(f"More like {names.get(segment, 'what is gone')}"),
-                    key=f"like-{segment}",
-                    icon=":material/close:",
-                    icon_position="right",
-                    on_click=_unlike,
-                    args=(segment,),
-                    help="Stop looking for more like this",
-                )
-        segments = tuple(record.id for record in records)
-    return segments
+    if not segments:
+        return {}
+    records, _ = library.store().fetch(segments)
+    names = _names(library, records)
+    with st.container(key="liked", horizontal=True):
+        for segment in segments:
+            st.button(
+                _plain(f"More like {names.get(segment, 'what is gone')}"),
+                key=f"like-{segment}",
+                icon=":material/close:",
+                icon_position="right",
+                on_click=_unlike,
+                args=(segment,),
+                help="Stop looking for more like this",
+            )
+    return names
 
 
 def _names(library: Library, records: Sequence[SegmentRecord]) -> dict[UUID, str]:

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.batch import answer_lines, lines_of, query_of, typed
+from app.asking import joined
+from app.batch import answer_lines, examples_of, lines_of, typed
 from app.loopback import is_loopback
 from app.query import DEFAULT_LIMIT, BadQueryError
 from data.errors import MediaError, OmniaError
@@ -25,6 +26,7 @@ _EXAMPLES = """examples:
   python -m app search dog on a beach
   python -m app search --file hum.wav --kind video
   python -m app search "city at night" --not rain --limit 5 --json
+  python -m app search at night --file street.jpg --weight 0.5 --weight 2
   python -m app search --batch queries.jsonl > answers.jsonl
   python -m app search rain then applause
   python -m app search harbour kind:video in:trips/ after:2024-05 longer:30s
@@ -83,6 +85,17 @@ def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument(
         "--file", action="append", default=[], type=Path, metavar="PATH", help="something like this file"
     )
+    parser.add_argument(
+        "--like", action="append", default=[], metavar="SEGMENT", help="something like this moment of an answer in JSON"
+    )
+    parser.add_argument(
+        "--weight",
+        action="append",
+        default=[],
+        type=float,
+        metavar="W",
+        help="how much each counts: the words, if any, then each --file, then each --like (1); below 0: not like it",
+    )
     parser.add_argument("--not", action="append", default=[], dest="avoid", metavar="WORDS", help="nothing like this")
     parser.add_argument(
         "--kind",
@@ -97,7 +110,7 @@ def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--batch",
         type=Path,
         metavar="FILE",
-        help='queries, one a line as JSON {"words", "files", "not", "kinds", "limit"}; - is stdin',
+        help='queries, one a line as JSON {"words", "files", "like", "weights", "not", "kinds", "limit"}; - is stdin',
     )
     _add_model(parser)
     parser.set_defaults(run=_search)
@@ -145,14 +158,16 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 def _search(options: argparse.Namespace) -> int:
     if options.batch is not None:
-        if options.words or options.file or options.avoid or options.kind:
+        if options.words or options.file or options.like or options.weight or options.avoid or options.kind:
             raise BadQueryError("--batch reads whole queries; give words, files and kinds inside its lines")
         with _library(options) as library, lines_of(options.batch) as lines:
             return answer_lines(library.service(), lines, _print)
     asked = typed(" ".join(options.words), options.kind)
     for hint in asked.hints:
         _say(f"hint: {hint}")
-    query = query_of(asked, files=options.file, avoid=options.avoid, limit=options.limit)
+    examples = examples_of(options.file, options.like)
+    question = joined(asked, avoid=options.avoid, examples=examples, weights=options.weight)
+    query = question.query(limit=options.limit)
     with _library(options) as library:
         answer = library.service().search(query)
         if not answer.results:

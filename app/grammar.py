@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.query import ANYTHING, NOT_WEIGHT, Filters, TextPart
+from app.query import ANYTHING, Filters, TextPart
 from data.records import Evidence, FileChoice, Kind
 
 _TOKEN = re.compile(
@@ -67,11 +67,6 @@ class Asked:
     def said(self) -> str:
         """All the words that are looked for, to be marked where they are found."""
         return " ".join([self.words, *self.then])
-
-    def parts(self, weight: float = 1.0) -> tuple[TextPart, ...]:
-        """The words as parts of a query, those not wanted after the others."""
-        wanted = [TextPart(self.words, weight)] if self.words else []
-        return (*wanted, *(TextPart(words, NOT_WEIGHT) for words in self.avoided))
 
 
 class _NotUnderstoodError(Exception):

@@ -14,6 +14,10 @@ DEFAULT_LIMIT = 20
 NOT_WEIGHT = -1.0  # of "not like this": what stands out for both is no longer an answer
 
 
+class BadQueryError(OmniaError):
+    """A question that cannot be answered as it was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextPart:
     """Words typed by a person.
@@ -96,6 +100,9 @@ class Query:
         then: what follows in the same recording, one after the other; with it only recordings answer.
         wrong: contents that were said to be no answer: they come last.
         limit: most results to answer with, at least 1.
+
+    Raises:
+        BadQueryError: no part is wanted, or the limit is less than 1.
     """
 
     parts: tuple[Part, ...]
@@ -104,6 +111,8 @@ class Query:
     wrong: frozenset[str] = frozenset()
     limit: int = DEFAULT_LIMIT
 
-
-class BadQueryError(OmniaError):
-    """A question that cannot be answered as it was asked."""
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise BadQueryError(f"limit must be 1 or more, not {self.limit}")
+        if not any(part.weight > 0 for part in self.parts):
+            raise BadQueryError("nothing to look for; give words or an example besides what it should not be like")

@@ -14,7 +14,7 @@ import numpy as np
 from app.chance import at_the_bar, bar, chance, standings
 from app.files import first_files, result_of
 from app.parts import PartReader
-from app.query import BadQueryError, FilePart, Filters, Part, Query, SegmentPart, TextPart
+from app.query import FilePart, Filters, Part, Query, SegmentPart, TextPart
 from app.relevance import Background, Levels, levels, sense_of
 from app.results import Answer, Result
 from app.scoring import Combinations, PartVectors, combinations, fit, scores
@@ -77,11 +77,10 @@ class SearchService:
         question people ask. "More like this" leaves its own content out.
 
         Raises:
-            BadQueryError: the query asks for nothing.
+            BadQueryError: a part of it is nothing that can be embedded.
             MediaError: a file part cannot be read.
             StoreUnavailableError: the store or the catalogue cannot be reached.
         """
-        _check(query)
         began = time.perf_counter()
         asked = [(part, self._parts.example(part)) for part in query.parts]
         known = [PartVectors(example.vectors, part.weight) for part, example in asked if len(example.vectors)]
@@ -225,10 +224,3 @@ def _both(sense: Where, where: Where) -> Where | None:
     kinds = sense.kinds if where.kinds is None else where.kinds & (sense.kinds or where.kinds)
     evidence = sense.evidence if where.evidence is None else where.evidence & (sense.evidence or where.evidence)
     return replace(where, kinds=kinds, evidence=evidence) if kinds and evidence else None
-
-
-def _check(query: Query) -> None:
-    if query.limit < 1:
-        raise BadQueryError(f"limit must be 1 or more, not {query.limit}")
-    if not any(part.weight > 0 for part in query.parts):
-        raise BadQueryError("nothing to look for; give words or a file besides what it should not be like")

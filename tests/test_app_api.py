@@ -78,6 +78,18 @@ def test_a_file_is_a_question_and_is_forgotten(client, filled):
     assert names(both)[0] == "dog.txt"
 
 
+def test_weights_say_how_much_the_words_and_the_examples_count(client, filled):
+    city = client.get("/api/search", params={"q": "city", "kind": "text"}).json()["results"][0]
+    segment = city["moments"][0]["segment"]
+    rain = [("files", ("wet.txt", b"rain"))]
+    asked = {"q": "dog", "kind": "text", "weight": ["2", "0.1"]}
+    assert names(client.post("/api/search", files=rain, data=asked))[0] == "dog.txt"
+    assert names(client.post("/api/search", files=rain, data=asked | {"weight": ["0.1", "2"]}))[0] != "dog.txt"
+    mixed = client.get("/api/search", params={"q": "dog", "kind": "text", "like": segment, "weight": [1, -1]})
+    assert names(mixed)[0] == "dog.txt"
+    assert "city.txt" not in names(mixed)
+
+
 def test_more_like_a_moment_leaves_its_own_file_out(client, filled):
     first = client.get("/api/search", params={"q": "dog", "kind": "text"}).json()["results"][0]
     found = names(client.get(f"/api/similar/{first['moments'][0]['segment']}"))
@@ -92,6 +104,10 @@ def test_more_like_a_moment_leaves_its_own_file_out(client, filled):
         (lambda client: client.get("/api/search?q=type:png"), 400, "nothing to look for"),
         (lambda client: client.get(f"/api/similar/{uuid4()}"), 400, "not in the library any more"),
         (lambda client: client.post("/api/search", files={"files": ("a.xyz", b"?")}), 400, "a.xyz: not a file this"),
+        (lambda client: client.get("/api/search?q=dog&weight=1&weight=1"), 400, "2 weights for 1 parts"),
+        (lambda client: client.get("/api/search?q=dog&weight=nan"), 400, "from -10 to 10"),
+        (lambda client: client.get("/api/search?q=dog&weight=-1"), 400, "nothing to look for"),
+        (lambda client: client.get("/api/search?like=that"), 422, "valid UUID"),
         (lambda client: client.get("/api/search?q=dog&limit=0"), 422, "greater than or equal to 1"),
         (lambda client: client.get("/api/search?q=dog&limit=100000"), 422, "less than or equal to 500"),
         (lambda client: client.get("/api/search?q=dog&kind=smell"), 422, "'text', 'image'"),

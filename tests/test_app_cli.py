@@ -59,6 +59,39 @@ def test_words_files_not_kind_and_limit_make_one_query(shelf, capsys, tmp_path):
     assert "leave out a kind" in err
 
 
+def test_weights_say_how_much_the_words_and_the_examples_count(shelf, capsys, tmp_path):
+    def best(*arguments: str) -> str:
+        code, out, err = run(capsys, "dog", "--kind", "text", "--json", *arguments)
+        assert code == 0, err
+        return Path(json.loads(out)["results"][0]["path"]).name
+
+    city = str(tmp_path / "city.txt")
+    assert best("--file", city, "--weight", "2", "--weight", "0.1") == "dog.txt"
+    assert best("--file", city, "--weight", "0.1", "--weight", "2") == "city.txt"
+    segment = json.loads(run(capsys, "city", "--json")[1])["results"][0]["moments"][0]["segment"]
+    found = [
+        len(json.loads(run(capsys, "dog", "--like", segment, "--weight=1", weight, "--json")[1])["results"])
+        for weight in ("--weight=1", "--weight=0")
+    ]
+    assert found == [2, 3], "what an example comes from is no answer, unless it does not count"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("dog", "--weight", "1", "--weight", "1"), "2 weights for 1 parts"),
+        (("dog", "--weight", "nan"), "from -10 to 10"),
+        (("dog", "--like", "that"), "a segment's id is in each moment"),
+        (("dog", "--weight=-1"), "nothing to look for"),
+    ],
+)
+def test_weights_and_ids_that_are_none_are_refused(shelf, capsys, arguments, why):
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert err.count("\n") == 1
+    assert why in err
+
+
 def test_the_table_shows_score_kind_path_and_words(shelf, capsys):
     code, out, _ = run(capsys, "dog")
     assert code == 0
@@ -103,19 +136,23 @@ def test_a_batch_answers_a_line_a_query_and_goes_on_after_bad_ones(shelf, capsys
         json.dumps({"words": "dog", "kinds": ["smell"]}),
         json.dumps({"words": "dog", "limit": "many"}),
         json.dumps({"words": 3}),
+        json.dumps({"words": "dog", "weights": "2"}),
+        json.dumps({"words": "dog", "weights": [2, 1]}),
+        json.dumps({"words": "dog", "like": ["that"]}),
         json.dumps(["dog"]),
         json.dumps({"words": "city", "not": ["rain"], "kinds": ["text"], "files": None}),
+        json.dumps({"words": "dog", "files": [str(tmp_path / "city.txt")], "weights": [0.1, 2], "kinds": ["text"]}),
     ]
     batch = tmp_path / "queries.jsonl"
     batch.write_text("\n".join(lines))
     code, out, _ = run(capsys, "--batch", str(batch))
     answers = [json.loads(line) for line in out.splitlines()]
     assert code == 1
-    assert len(answers) == 9
+    assert len(answers) == 13
     assert Path(answers[0]["results"][0]["path"]).name == "dog.txt"
-    assert all("error" in answer for answer in answers[1:8])
+    assert all("error" in answer for answer in answers[1:11])
     assert "kinds are text, image" in answers[4]["error"]
-    assert Path(answers[8]["results"][0]["path"]).name == "city.txt"
+    assert [Path(answer["results"][0]["path"]).name for answer in answers[11:]] == ["city.txt", "city.txt"]
 
 
 def test_a_batch_is_read_from_stdin_too(shelf, capsys, monkeypatch):

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from app.grammar import understood, without_token
-from app.query import ANYTHING, Filters, TextPart
+from app.query import ANYTHING, Filters
 from data.records import Evidence, FileChoice, Kind
 
 
@@ -53,7 +53,7 @@ def test_a_phrase_is_looked_for_and_must_be_there():
 def test_what_is_not_wanted_is_left_out_and_pushed_down():
     asked = understood('dog -rain -"at night"')
     assert asked.filters == Filters(without=("rain", "at night"))
-    assert asked.parts() == (TextPart("dog"), TextPart("rain", -1), TextPart("at night", -1))
+    assert (asked.words, asked.avoided) == ("dog", ("rain", "at night"))
 
 
 @pytest.mark.parametrize(

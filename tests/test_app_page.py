@@ -144,6 +144,26 @@ def test_typing_finds_and_more_like_this_goes_on(page, shelf, tmp_path):
     assert page.query_params == {}
 
 
+def test_words_and_an_example_count_as_much_as_their_sliders_say(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params["q"] = "city"
+    page.run()
+    assert not page.slider, "one part needs no weight"
+    segment = html(page).split('data-like="')[1].split('"')[0]
+    page = AppTest.from_file(str(SCRIPT), default_timeout=90)
+    page.query_params.update({"q": "dog", "like": segment, "weights": "words:0.5"})
+    page.run()
+    words, example = page.slider
+    assert (words.value, example.value) == (0.5, 1.0)
+    assert "“dog”" in words.label
+    words.set_value(2.0).run()
+    example.set_value(-1.0).run()
+    assert not page.exception
+    assert page.query_params["weights"] == f"words:2,{segment}:-1"
+    page.text_input(key="q").set_value("").run()
+    assert "weights" not in page.query_params
+
+
 def test_the_second_page_shows_what_the_first_does_not(page, shelf, tmp_path):
     for number in range(30):
         (tmp_path / f"{number}.txt").write_text("dog " * (1 + number % 3) + f"city {number}")

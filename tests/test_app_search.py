@@ -277,7 +277,7 @@ def test_a_spoken_moment_keeps_its_own_times_and_windows_of_sound_are_merged(she
 
 
 def test_questions_without_a_wish_are_refused_with_the_next_step(shelf):
-    with pytest.raises(BadQueryError, match="give words or a file"):
+    with pytest.raises(BadQueryError, match="give words or an example"):
         ask(shelf, TextPart("rain", -1))
     with pytest.raises(BadQueryError, match="type what you are looking for"):
         ask(shelf, TextPart("  "))
