@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -138,9 +137,7 @@ def load_embedder(
     row = model_row(name)
     if row.hub is not None:
         refuse_without_consent(row.hub, trust_remote_code=trust_remote_code, accept_licence=accept_licence)
-    # OpenMP's threads spin while they wait: an ingest and a page side by side then take 1.7 times as long as without.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from embedder.device import pick_device  # the first import of torch, which reads the variable
+    from embedder.device import pick_device
 
     place = pick_device(device)
     module, _, function = row.loader.partition(":")

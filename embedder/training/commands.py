@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +53,6 @@ def _example(name: str) -> str:
 
 def _runner(name: str) -> Callable[[argparse.Namespace], int]:
     def run(options: argparse.Namespace) -> int:
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that spin take the time of others
         logging.getLogger("embedder").setLevel(logging.INFO)
         workshop = _workshop(options)
         if name == "ship":

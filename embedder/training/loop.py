@@ -6,7 +6,8 @@ import json
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from embedder.model.omni import OmniModel
 from embedder.training.loss import contrastive, strayed
@@ -62,8 +64,8 @@ def train(
 ) -> OmniModel:
     """Train in place; `folder` gets `log.jsonl` and, until the stage is done, `resume.pt`.
 
-    A step draws from a generator seeded by the plan and the step's number, so a run that was killed ends as one that
-    was not (to rounding).
+    A step draws from a generator seeded by the plan and the step's number, and sums in a fixed order: two runs on one
+    kind of processor, with as many threads, end with the same bits, and so does one that was killed in between.
     """
     folder.mkdir(parents=True, exist_ok=True)
     groups = _groups(model, plan)  # what changes, with its rates
@@ -74,34 +76,53 @@ def train(
     shares /= shares.sum()
     model.train()
     started = time.monotonic()
-    for step in range(begun, plan.steps):
-        random = np.random.default_rng([plan.seed, step])
-        torch.manual_seed(int(random.integers(2**31)))  # of dropout
-        for group, rate in zip(optimiser.param_groups, rates, strict=True):
-            group["lr"] = rate * _schedule(step, plan)
-        name = str(random.choice(names, p=shares))
-        mixture = mixtures[name]
-        batch = mixture.batch(random, plan.batch_size)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            near = _loss(model, batch, plan)
-            wide = near.new_zeros(())
-            if plan.wide_batch:
-                wide = _shortcut_loss(model, mixture.batch(random, plan.wide_batch, alone=True), plan)
-            kept = _kept(model, texts(random, captions, plan.keep_texts)) if plan.backbone_rate else near.new_zeros(())
-        optimiser.zero_grad(set_to_none=True)
-        (near + wide + plan.keep_weight * kept).backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_([tensor for group in groups for tensor in group["params"]], 1.0)
-        optimiser.step()
-        if step % _LOG_EVERY == 0 or step == plan.steps - 1:
-            line = {"step": step, "medium": name, "loss": round(near.item(), 4), "strayed": round(kept.item(), 5)}
-            line["seconds"] = round(time.monotonic() - started, 1)
-            with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-            log.info("%s %s", folder.name, line)
-        if step % _KEEP_EVERY == _KEEP_EVERY - 1:
-            _keep(folder / "resume.pt", model, optimiser, plan, step + 1)
+    with _repeatable():
+        for step in range(begun, plan.steps):
+            random = np.random.default_rng([plan.seed, step])
+            torch.manual_seed(int(random.integers(2**31)))  # of dropout
+            for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                group["lr"] = rate * _schedule(step, plan)
+            name = str(random.choice(names, p=shares))
+            mixture = mixtures[name]
+            batch = mixture.batch(random, plan.batch_size)
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                near = _loss(model, batch, plan)
+                wide = near.new_zeros(())
+                if plan.wide_batch:
+                    wide = _shortcut_loss(model, mixture.batch(random, plan.wide_batch, alone=True), plan)
+                kept = (
+                    _kept(model, texts(random, captions, plan.keep_texts)) if plan.backbone_rate else near.new_zeros(())
+                )
+            optimiser.zero_grad(set_to_none=True)
+            (near + wide + plan.keep_weight * kept).backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_([tensor for group in groups for tensor in group["params"]], 1.0)
+            optimiser.step()
+            if step % _LOG_EVERY == 0 or step == plan.steps - 1:
+                line = {"step": step, "medium": name, "loss": round(near.item(), 4), "strayed": round(kept.item(), 5)}
+                line["seconds"] = round(time.monotonic() - started, 1)
+                with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line) + "\n")
+                log.info("%s %s", folder.name, line)
+            if step % _KEEP_EVERY == _KEEP_EVERY - 1:
+                _keep(folder / "resume.pt", model, optimiser, plan, step + 1)
     model.eval().requires_grad_(False)
     return model
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """Sums in a fixed order: gradients of table rows are otherwise added by whichever thread comes first.
+
+    Attention is written out as matrix products: the gradient of the fused one takes half of a step on a CPU, for heads
+    as narrow as these.
+    """
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def finish(folder: Path) -> None:
