@@ -77,12 +77,14 @@ class Library:
         return model_row(name)
 
     def load(self, name: str) -> Embedder:
-        """A model, ready to embed."""
+        """A model, ready for words; what else it takes in, it loads when the first example is given."""
         from embedder.embed import load_embedder
+        from embedder.segment import Modality
 
         return load_embedder(
             name,
             device=self.settings.device,
+            modalities={Modality.WORDS},
             trust_remote_code=self.settings.trust_remote_code,
             accept_licence=self.settings.accept_licence,
         )
