@@ -80,7 +80,8 @@ class Conditions:
 def conditions(where: Where) -> Conditions | None:
     """A filter as conditions; None when nothing can match."""
     named = {"kind": where.kinds, "evidence": where.evidence, "content": where.contents, "language": where.languages}
-    any_of = {name: sorted(values) for name, values in named.items() if values is not None}
+    asks_nothing = (None, frozenset(Kind), frozenset(Evidence))  # any of all there are costs as much as any other
+    any_of = {name: sorted(values) for name, values in named.items() if values not in asks_nothing}
     return Conditions(any_of, where.phrases, where.without) if all(any_of.values()) else None
 
 
