@@ -180,13 +180,20 @@ def film(
         arguments += ["-i", str(folder / "sub.srt")]
         maps += ["-map", f"{len(colours) + (sound is not None)}:s"]
         maps += ["-c:s", "mov_text" if path.suffix in (".mp4", ".mov") else "srt"]
-    quick = [] if path.suffix == ".webm" else ["-preset", "ultrafast"]
-    codec = ["-c:v", "libvpx", "-deadline", "realtime"] if path.suffix == ".webm" else ["-c:v", "libx264"]
-    ffmpeg(*arguments, "-filter_complex", filters, *maps, *codec, *quick, "-r", "12", *options, str(path))
+    codec = _CODECS.get(path.suffix, ["-c:v", "libx264", "-preset", "ultrafast", "-r", "12"])
+    ffmpeg(*arguments, "-filter_complex", filters, *maps, *codec, *options, str(path))
     for part in folder.iterdir():
         part.unlink()
     folder.rmdir()
     return path
+
+
+_CODECS = {
+    ".webm": ["-c:v", "libvpx", "-deadline", "realtime", "-r", "12"],
+    ".wmv": ["-c:v", "wmv2", "-b:v", "1M", "-r", "12"],
+    ".flv": ["-c:v", "flv", "-b:v", "1M", "-ar", "44100", "-r", "12"],
+    ".mpg": ["-c:v", "mpeg2video", "-b:v", "2M", "-r", "25"],
+}
 
 
 # Text

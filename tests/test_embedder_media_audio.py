@@ -18,7 +18,7 @@ def _heard(path: Path) -> list[Segment]:
     return [segment for segment in read(path) if segment.evidence is Evidence.HEARD]
 
 
-@pytest.mark.parametrize("suffix", ["wav", "mp3", "flac", "ogg", "opus", "m4a", "aiff"])
+@pytest.mark.parametrize("suffix", ["wav", "mp3", "flac", "ogg", "opus", "m4a", "aiff", "wma"])
 def test_every_sound_format_is_heard(tmp_path: Path, suffix: str) -> None:
     [segment] = _heard(make_media.sound_file(tmp_path / f"a.{suffix}"))
     assert segment.sound is not None
@@ -26,6 +26,12 @@ def test_every_sound_format_is_heard(tmp_path: Path, suffix: str) -> None:
     assert abs(segment.sound.size / 16_000 - 3.0) < 0.1
     spectrum = abs(np.fft.rfft(segment.sound[:16_000]))
     assert abs(int(spectrum.argmax()) - 440) <= 2
+
+
+def test_a_voice_message_of_a_telephone_is_understood(tmp_path: Path) -> None:
+    path = tmp_path / "message.amr"
+    make_media.ffmpeg("-i", str(make_media.wav(tmp_path / "a.wav", make_media.speech())), "-ar", "8000", str(path))
+    assert any("orange cat" in (segment.text or "") for segment in read(path))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def _by_evidence(path: Path, notes: list[str] | None = None) -> dict[Evidence, l
     return found
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm", "mov", "avi"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm", "mov", "avi", "wmv", "flv", "mpg", "mts"])
 def test_every_film_format_is_seen_shot_by_shot_and_heard(tmp_path: Path, suffix: str) -> None:
     found = _by_evidence(make_media.film(tmp_path / f"a.{suffix}", sound=make_media.tone(6)))
     shots = found[Evidence.SEEN]
@@ -36,6 +36,15 @@ def test_every_film_format_is_seen_shot_by_shot_and_heard(tmp_path: Path, suffix
         assert abs(shot.pixels[0] - wanted).mean() < 20
     [heard] = found[Evidence.HEARD]
     assert heard.span.end_s == pytest.approx(6.0, abs=0.2)
+    with Image.open(io.BytesIO(still(tmp_path / f"a.{suffix}", Span(start_s=3.0), max_side=192))) as shown:
+        assert abs(np.asarray(shown).astype(int) - np.asarray(make_media.picture(192, 108, seed=2))).mean() < 20
+
+
+def test_a_transport_stream_is_told_by_its_packets_and_not_by_its_name(tmp_path: Path) -> None:
+    make_media.film(tmp_path / "a.mts").rename(tmp_path / "camera.ts")
+    (tmp_path / "program.ts").write_text("export const answer: number = 42;\n" * 20)
+    assert identify(tmp_path / "camera.ts").kind is Kind.VIDEO
+    assert identify(tmp_path / "program.ts").kind is Kind.TEXT
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])

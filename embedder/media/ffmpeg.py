@@ -28,6 +28,7 @@ _MAX_HEADER = 64
 _READ_BYTES = 1 << 16
 _MEMORY_SHARE = 0.6
 _LISTEN_S = 0.5
+_LEAD_S = 10.0  # longer than any camera or broadcaster goes without a whole picture
 _CLIP = {
     "format": "mp4",
     "movflags": "+faststart",  # the index first, so that a player starts before it has all
@@ -128,8 +129,10 @@ def frames(source: Source, found: Probe, *, per_second: float, max_side: int) ->
 
 def frame_at(source: Source, found: Probe, second: float, *, max_side: int) -> NDArray[np.uint8] | None:
     """The frame shown at a second, (H, W, 3) uint8 RGB, or None when there is none."""
-    output = _input(source, ss=max(0.0, second))[str(found.picture)].output(
-        "pipe:", format="image2pipe", vcodec="ppm", vf=f"{_fitted(found, max_side)},format=rgb24", vframes=1
+    begun, left_out = _sought(source, max(0.0, second))
+    scaled = f"{_fitted(found, max_side)},format=rgb24"
+    output = begun[str(found.picture)].output(
+        "pipe:", format="image2pipe", vcodec="ppm", vf=scaled, vframes=1, **left_out
     )
     with suppress(UnreadableMediaError):
         return next(iter(Decoding(source, output, _ppm)), None)
@@ -158,8 +161,8 @@ def clip(source: Source, found: Probe, out: Path, *, start_s: float, seconds: fl
     Raises:
         UnreadableMediaError: nothing of the stretch can be decoded.
     """
-    stretch = _input(source, ss=start_s, t=seconds)
-    options: dict[str, Any] = {**_CLIP}
+    stretch, left_out = _sought(source, start_s)
+    options: dict[str, Any] = {**_CLIP, **left_out, "t": seconds}
     if found.picture is not None:
         options["vf"] = _fitted(found, max_side, "force_divisible_by=2")
     streams = [stretch[str(stream)] for stream in (found.picture, found.sound) if stream is not None]
@@ -250,6 +253,15 @@ def _confine(program: subprocess.Popen[bytes], source: Source) -> None:
 
 def _input(source: Source, **options: float) -> Any:
     return ffmpeg.input(_url(source), format=source.format.decoder, protocol_whitelist="file", threads=1, **options)
+
+
+def _sought(source: Source, second: float) -> tuple[Any, dict[str, float]]:
+    """The input from a second on, and what of its output to leave out before it really is that second.
+
+    A transport stream has no index: a jump lands anywhere, and the next picture that needs no other may come later.
+    """
+    lead = min(second, _LEAD_S) if source.format.decoder == "mpegts" else 0.0
+    return _input(source, ss=second - lead), {"ss": lead} if lead else {}
 
 
 def _url(source: Source) -> str:

@@ -55,6 +55,9 @@ _BRANDS = {
     b"M4B ": "audio/mp4",
     b"qt  ": "video/quicktime",
 }
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_PICTURE = bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b")  # in the header, for each stream of pictures
+_SYNC, _PACKETS = 0x47, 5
 _OFFICE = {"word/": "wordprocessingml.document", "ppt/": "presentationml.presentation", "xl/": "spreadsheetml.sheet"}
 
 
@@ -120,6 +123,10 @@ def _container_mime(head: bytes, file: BinaryIO) -> str | None:
         return _BRANDS.get(head[8:12]) or _mpeg4_mime(head, file)
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return _matroska_mime(head)
+    if head.startswith(_ASF):
+        return "video/x-ms-wmv" if _ASF_PICTURE in head else "audio/x-ms-wma"
+    if _is_transport_stream(head):
+        return "video/mp2t"
     if head.startswith(b"OggS"):
         return "video/ogg" if b"\x80theora" in head or b"fishead\0" in head else "audio/ogg"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -180,6 +187,14 @@ def _matroska_mime(head: bytes) -> str:
     if b"\x83\x81\x02" in head and b"\x83\x81\x01" not in head:
         return "audio/x-matroska"
     return "video/webm" if b"webm" in head[:64] else "video/x-matroska"
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Whether each packet begins with its sync byte; a camera's packets have a time of four bytes before it."""
+    return any(
+        len(head) > _PACKETS * step and all(head[first + number * step] == _SYNC for number in range(_PACKETS))
+        for first, step in ((0, 188), (4, 192))
+    )
 
 
 def _zip_mime(file: BinaryIO) -> str:
