@@ -183,9 +183,12 @@ class Catalogue(Models):
 
     @translated
     def forget_failures(self, fingerprint: str | None = None) -> list[str]:
-        """Make every failed file new again, so that the next ingest tries it; returns the roots they are in."""
+        """Make every failed file new again, so that the next ingest tries it; returns the roots they are in.
+
+        Skipped ones, too: a newer version may have a reader for them.
+        """
         with self._engine.begin() as db:
-            failed = (FileOutcome.state == FileState.FAILED.value) & under(fingerprint)
+            failed = FileOutcome.state.in_((FileState.FAILED.value, FileState.SKIPPED.value)) & under(fingerprint)
             roots = select(Root.path).distinct().join(File).join(FileOutcome, FileOutcome.file_id == File.id)
             found = list(db.execute(roots.where(failed)).scalars())
             db.execute(update(FileOutcome).where(failed).values(is_final=False))

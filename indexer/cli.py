@@ -100,7 +100,7 @@ def _add_ingest(commands: Any) -> None:
 
 
 def _add_retry(commands: Any) -> None:
-    text = "Try the files that failed once more."
+    text = "Try the files that failed once more, and those that no reader took: a newer version may read them."
     _add_model_flags(_add(commands, "retry", _retry, text, "python -m indexer retry"))
 
 

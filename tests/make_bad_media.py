@@ -22,6 +22,12 @@ def cut(path: Path, keep: float) -> Path:
     return path
 
 
+def noise_after(path: Path, head: bytes) -> Path:
+    """The beginning of a real file, and then bytes that mean nothing."""
+    path.write_bytes(head + noise(path).read_bytes())
+    return path
+
+
 def noise(path: Path, size_bytes: int = 40_000) -> Path:
     """Bytes that mean nothing, others for each name."""
     path.write_bytes(

@@ -172,6 +172,19 @@ def test_a_failed_file_is_tried_again_only_by_retry_or_after_a_change(bench: Ben
     assert failure.attempts == 2
 
 
+def test_what_no_reader_takes_is_tried_again_by_retry_too(bench: Bench) -> None:
+    """Since a newer version may have a reader for it."""
+    path = bench.media / "strange.xyz"
+    path.write_bytes(bytes(50))
+    assert bench.run()["skipped"] == 1
+    (before,) = bench.library.catalogue.known([str(path)], bench.library.fingerprint).values()
+    assert before.settled
+    assert bench.library.catalogue.forget_failures() == [str(bench.media)]
+    (forgotten,) = bench.library.catalogue.known([str(path)], bench.library.fingerprint).values()
+    assert not forgotten.settled
+    assert bench.run()["skipped"] == 1
+
+
 def test_the_words_of_a_page_are_kept_once(bench: Bench) -> None:
     make_media.pdf(bench.media / "a.pdf", (make_media.STORY,))
     assert bench.run()["segments"] == 2
