@@ -65,6 +65,12 @@ class Ingests:
                     start_new_session=True,  # Ctrl-C to the page is not meant for it
                 )
 
+    def stop(self) -> None:
+        """Ask the one that was started last to end: what it has indexed stays, and the next one goes on from there."""
+        with self._lock:
+            if self._process is not None and self._is_alive:
+                self._process.terminate()
+
     @property
     def is_at_work(self) -> bool:
         """Whether the one that was started last has not ended."""
@@ -81,7 +87,8 @@ class Ingests:
             lines = self._log.read_bytes()[-_LAST_BYTES:].decode("utf-8", "replace").splitlines()
         except OSError:
             lines = []
-        return next((line.strip() for line in reversed(lines) if line.strip()), f"it ended with exit code {code}")
+        said = (line.strip().removeprefix("omnia: ") for line in reversed(lines) if line.strip())
+        return next(said, f"it ended with exit code {code}")
 
     @property
     def _is_alive(self) -> bool:

@@ -81,8 +81,16 @@ def _work(library: Library, run: Running | None, *, is_busy: bool) -> None:
             st.html(f'<p class="om-at"><bdi>{safe(run.progress.at)}</bdi></p>')
     elif is_busy:  # before its first crawl, or after its last
         st.progress(0.0, text="At work …")
-    elif complaint := library.ingests.complaint():
-        st.html(f'<p class="om-wrong">The last run stopped. {safe(complaint)}</p>')
+    if library.ingests.is_at_work:  # one that a terminal started is the terminal's to stop
+        st.button(
+            "Stop",
+            key="stop",
+            icon=":material/stop_circle:",
+            on_click=library.ingests.stop,
+            help="What is indexed by now is kept, and the next run goes on from there",
+        )
+    elif not is_busy and (complaint := library.ingests.complaint()):
+        st.html(f'<p class="om-wrong">The last run: {safe(complaint)}</p>')
     if refused := st.session_state.get("refused"):
         st.html(f'<p class="om-wrong">{safe(refused)}</p>')
 

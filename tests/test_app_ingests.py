@@ -9,7 +9,7 @@ import pytest
 
 from app.ingests import Ingests
 from data.errors import StoreLockedError
-from data.locks import ingest_lock
+from data.locks import ingest_lock, is_ingesting
 from data.settings import Settings
 
 
@@ -49,3 +49,20 @@ def test_what_says_nothing_is_told_by_its_code(settings):
     ingests = Ingests(settings, command=(sys.executable, "-c", "raise SystemExit(7)"))
     ingests.start()
     assert ended(ingests).complaint() == "it ended with exit code 7"
+
+
+def test_one_that_is_stopped_keeps_what_it_has_and_says_so(settings, tmp_path):
+    for number in range(3_000):
+        (tmp_path / "media" / f"{number % 30}").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "media" / f"{number % 30}" / f"{number}.txt").write_text(f"note {number}")
+    ingests = Ingests(settings)
+    ingests.stop()  # nothing is at work: nothing to stop
+    ingests.start("ingest", str(tmp_path / "media"), "--model", "omnia-zero")
+    for _ in range(1_200):
+        if is_ingesting(settings.home):
+            break
+        time.sleep(0.05)
+    ingests.stop()
+    assert "stopped; what was indexed is kept" in ended(ingests).complaint()
+    ingests.start("status")
+    assert ended(ingests).complaint() == ""
