@@ -118,6 +118,13 @@ def _progress(db: Connection) -> None:
     )
 
 
+def _counted(db: Connection) -> None:
+    """Version 8: the header of each open page counts all files every two seconds."""
+    db.execute(text("CREATE INDEX ix_outcomes_counted ON outcomes (kind, state, fingerprint)"))
+    db.execute(text("DROP INDEX IF EXISTS ix_indexings_fingerprint"))
+    db.execute(text("CREATE INDEX ix_indexings_counted ON indexings (fingerprint, segments)"))
+
+
 # Step N takes a catalogue of version N - 1 to version N. Steps only ever are appended.
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _two_models,
@@ -126,6 +133,7 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     5: _searches,
     6: _names,
     7: _progress,
+    8: _counted,
 }
 
 

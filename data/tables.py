@@ -170,7 +170,8 @@ class SchemaVersion(Base):
     version: Mapped[int] = mapped_column(primary_key=True)
 
 
-Index("ix_indexings_fingerprint", Indexing.fingerprint)
+Index("ix_indexings_counted", Indexing.fingerprint, Indexing.segments)  # all that counting them needs
 # None begins with the fingerprint, which most rows share: SQLite would take such an index for a narrow one.
 Index("ix_outcomes_content", FileOutcome.content, FileOutcome.fingerprint)
+Index("ix_outcomes_counted", FileOutcome.kind, FileOutcome.state, FileOutcome.fingerprint)
 Index("ix_outcomes_state", FileOutcome.state, FileOutcome.fingerprint)
