@@ -16,7 +16,7 @@ from app.grammar import Asked, Token, understood, without_token
 from app.query import FilePart, Filters, SegmentPart
 from app.saved import saved_searches
 from app.table import clock
-from app.weighing import weighed
+from app.weighing import weighed, weight_of
 from data.records import Kind, SegmentRecord
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _like(library: Library) -> dict[UUID, str]:
     with st.container(key="liked", horizontal=True):
         for segment in segments:
             st.button(
-                _plain(f"More like {names.get(segment, 'what is gone')}"),
+                _plain(f"{_more(segment)} like {names.get(segment, 'what is gone')}"),
                 key=f"like-{segment}",
                 icon=":material/close:",
                 icon_position="right",
@@ -139,6 +139,10 @@ def _like(library: Library) -> dict[UUID, str]:
                 help="Stop looking for more like this",
             )
     return names
+
+
+def _more(segment: UUID) -> str:
+    return "More" if weight_of(str(segment)) > 0 else "Less"
 
 
 def _names(library: Library, records: Sequence[SegmentRecord]) -> dict[UUID, str]:

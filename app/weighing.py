@@ -38,15 +38,21 @@ def weighed(words: str, files: Mapping[str, str], like: Mapping[str, str]) -> li
             called,
             _LEAST,
             _MOST,
-            st.session_state.get(key, 1.0),
+            weight_of(name),
             _STEP,
-            format="%.2f ×",
+            format="%g ×",
             key=key,
             on_change=first_page,
             help="How much this counts beside the others. 0: not at all. Below 0: nothing like it.",
         )
     st.session_state["weights"] = weights_text({name: found[name] for name in found if name not in files})
     return list(found.values())
+
+
+def weight_of(name: str) -> float:
+    """What the slider of a part said last; 1 where it has none."""
+    weight: float = st.session_state.get(_key(name), 1.0)
+    return weight
 
 
 def _key(name: str) -> str:

@@ -160,6 +160,7 @@ def test_words_and_an_example_count_as_much_as_their_sliders_say(page, shelf, tm
     example.set_value(-1.0).run()
     assert not page.exception
     assert page.query_params["weights"] == f"words:2,{segment}:-1"
+    assert page.button(key=f"like-{segment}").label.startswith("Less like")
     page.text_input(key="q").set_value("").run()
     assert "weights" not in page.query_params
 
