@@ -102,9 +102,10 @@ def asked_by(address: str) -> Question:
     """The question of a page's address, from its question mark on; what is wrong in it is left out."""
     given = parameters(parse_qs(address))
     asked = understood(given["q"], Filters(kinds=frozenset(Kind(kind) for kind in given["kind"])))
-    like, weights = segments_of(given["like"]), weights_of(given["weights"])
-    counts = [weights.get(name, 1.0) for name in ([WORDS] if asked.words else []) + [str(segment) for segment in like]]
-    return joined(asked, avoid=[given["not"]], examples=[SegmentPart(segment) for segment in like], weights=counts)
+    like, named = segments_of(given["like"]), weights_of(given["weights"])
+    counts = [named.get(name, 1.0) for name in ([WORDS] if asked.words else []) + [str(segment) for segment in like]]
+    weights = counts if len(counts) > 1 else []  # what is alone has no weight
+    return joined(asked, avoid=[given["not"]], examples=[SegmentPart(segment) for segment in like], weights=weights)
 
 
 def parameters(given: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def question(library: Library) -> Question:
             corner = st.container(width="content")
         asked = understood(typed or "", Filters(kinds=frozenset(Kind(kind) for kind in kinds)))
         _chips(asked)
-        like = _like(library)
+        like = _like(library, alone=not (asked.words or files))
     parts = list({part.content: part for part in file_parts(library, files)}.values())
     with refining:
         avoid, weights = _refined(asked.words, parts, like)
@@ -114,8 +114,11 @@ def _drop_token(token: Token) -> None:
     first_page()
 
 
-def _like(library: Library) -> dict[UUID, str]:
+def _like(library: Library, *, alone: bool) -> dict[UUID, str]:
     """ "More like this": moments of the library that the cards put into a field nobody sees, each with a way out.
+
+    Args:
+        alone: nothing else is asked for.
 
     Returns:
         What a person calls each of those that are there.
@@ -127,10 +130,11 @@ def _like(library: Library) -> dict[UUID, str]:
         return {}
     records, _ = library.store().fetch(segments)
     names = _names(library, records)
+    alone = alone and len(segments) == 1  # then it has no weight
     with st.container(key="liked", horizontal=True):
         for segment in segments:
             st.button(
-                _plain(f"{_more(segment)} like {names.get(segment, 'what is gone')}"),
+                _plain(f"{_more(segment, alone=alone)} like {names.get(segment, 'what is gone')}"),
                 key=f"like-{segment}",
                 icon=":material/close:",
                 icon_position="right",
@@ -141,8 +145,8 @@ def _like(library: Library) -> dict[UUID, str]:
     return names
 
 
-def _more(segment: UUID) -> str:
-    return "More" if weight_of(str(segment)) > 0 else "Less"
+def _more(segment: UUID, *, alone: bool) -> str:
+    return "More" if alone or weight_of(str(segment)) > 0 else "Less"
 
 
 def _names(library: Library, records: Sequence[SegmentRecord]) -> dict[UUID, str]:

@@ -47,6 +47,10 @@ def test_weights_that_are_none_are_refused(weights):
         joined(understood("dog"), weights=weights)
 
 
+def test_what_is_alone_in_an_address_has_no_weight():
+    assert asked_by(urlencode({"like": str(ONE), "weights": f"{ONE}:-1"})).parts == (SegmentPart(ONE),)
+
+
 def test_weights_come_back_from_an_address():
     weights = {"words": 0.25, str(ONE): 2.0, str(OTHER): -1.0}
     assert weights_of(weights_text(weights | {"unchanged": 1.0})) == weights

@@ -163,6 +163,8 @@ def test_words_and_an_example_count_as_much_as_their_sliders_say(page, shelf, tm
     assert page.button(key=f"like-{segment}").label.startswith("Less like")
     page.text_input(key="q").set_value("").run()
     assert "weights" not in page.query_params
+    assert page.button(key=f"like-{segment}").label.startswith("More like"), "what is alone has no weight"
+    assert names(page)
 
 
 def test_the_second_page_shows_what_the_first_does_not(page, shelf, tmp_path):
