@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import streamlit as st
@@ -91,17 +91,16 @@ def _chips(asked: Asked) -> None:
     if asked.tokens:
         with st.container(key="chips", horizontal=True):
             for number, token in enumerate(asked.tokens):
-                st.button(
-                    _plain(token.text),
-                    key=f"chip-{number}",
-                    icon=":material/close:",
-                    icon_position="right",
-                    on_click=_drop_token,
-                    args=(token,),
-                    help="Take this filter away",
-                )
+                _chip(token.text, key=f"chip-{number}", drop=_drop_token, what=token, help="Take this filter away")
     for hint in asked.hints:
         st.caption(_plain(hint))
+
+
+def _chip(label: str, *, key: str, drop: Callable[[Any], None], what: object, help: str) -> None:
+    """A part of the question with a way out: a click calls `drop` with `what`."""
+    st.button(
+        _plain(label), key=key, icon=":material/close:", icon_position="right", on_click=drop, args=(what,), help=help
+    )
 
 
 def _plain(text: str) -> str:
@@ -133,15 +132,8 @@ def _like(library: Library, *, alone: bool) -> dict[UUID, str]:
     alone = alone and len(segments) == 1  # then it has no weight
     with st.container(key="liked", horizontal=True):
         for segment in segments:
-            st.button(
-                _plain(f"{_more(segment, alone=alone)} like {names.get(segment, 'what is gone')}"),
-                key=f"like-{segment}",
-                icon=":material/close:",
-                icon_position="right",
-                on_click=_unlike,
-                args=(segment,),
-                help="Stop looking for more like this",
-            )
+            called = f"{_more(segment, alone=alone)} like {names.get(segment, 'what is gone')}"
+            _chip(called, key=f"like-{segment}", drop=_unlike, what=segment, help="Stop looking for more like this")
     return names
 
 
