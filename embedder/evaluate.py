@@ -131,7 +131,7 @@ def priors(shelf: Shelf, captions: Captions, *, whole: bool, most: int | None) -
     """The same media by the training-free vectors alone."""
     rows = shown_rows(shelf, whole=whole, most=most)
     entries = [shelf.entries[row] for row in rows]
-    texts = captions.vectors[[captions.number[entry.captions[0]] for entry in entries]].numpy()
+    texts = captions.vectors[[captions.number[entry.captions[0]] for entry in entries]].cpu().numpy()
     return Exhibit(
         shelf.source,
         shelf.prior[rows, 0].astype(np.float32) @ captions.rotation,
@@ -190,21 +190,26 @@ def embed_shelf(
     model: OmniModel, shelf: Shelf, rows: Sequence[int], *, words: bool = True, alone: bool = False
 ) -> Vectors:
     """Media of a shelf, as they are, to unit vectors (N, D)."""
-    tokenizer = read_tokenizer()
+    tokenizer, device = read_tokenizer(), model.rotation.device
     parts = []
     for start in range(0, len(rows), _BATCH):
         chosen = rows[start : start + _BATCH]
         said = None
         if any(shelf.entries[row].words for row in chosen):
             texts = [shelf.entries[row].words if words else "" for row in chosen]
-            said = padded([encoded.ids for encoded in tokenizer.encode_batch(texts)])
-        around = torch.zeros(len(chosen), 1) if alone else None
-        parts.append(model.media(shelf.tower, shelf.reading(chosen), words=said, around=around).float().numpy())
+            ids, mask = padded([encoded.ids for encoded in tokenizer.encode_batch(texts)])
+            said = ids.to(device), mask.to(device)
+        around = torch.zeros(len(chosen), 1, device=device) if alone else None
+        vectors = model.media(shelf.tower, shelf.reading(chosen).to(device), words=said, around=around)
+        parts.append(vectors.float().cpu().numpy())
     return np.concatenate([np.empty((0, DIM), np.float32), *parts])
 
 
 @torch.inference_mode()
 def embed_texts(model: OmniModel, ids: Sequence[Sequence[int]]) -> Vectors:
     """Tokenised texts to unit vectors (N, D)."""
-    parts = [model.words(*padded(ids[start : start + _BATCH])).float().numpy() for start in range(0, len(ids), _BATCH)]
+    device, parts = model.rotation.device, []
+    for start in range(0, len(ids), _BATCH):
+        batch, mask = padded(ids[start : start + _BATCH])
+        parts.append(model.words(batch.to(device), mask.to(device)).float().cpu().numpy())
     return np.concatenate([np.empty((0, DIM), np.float32), *parts])

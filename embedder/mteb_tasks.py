@@ -60,7 +60,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "media a stage was never trained on, no hub needed; may be given more than once",
     )
     group.add_argument("--model", metavar="M", default="omnia-mini", help="row of the model table, or a folder")
-    group.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     group.add_argument("--read-pages", action="store_true", help="have the words on pages read, as an ingest does")
     group.add_argument("--results", metavar="DIR", type=Path, help="where results go (default: mteb in the workshop)")
     group.add_argument("--trust-remote-code", action="store_true", help="let a model run code that comes with it")
@@ -88,8 +87,8 @@ def run_named(options: argparse.Namespace, workshop: Workshop) -> int:
         from embedder.training.pairs import Medium
         from embedder.training.stages import Training
 
-        model = workshop.model(options.stage)
-        training = Training(workshop, workshop.gather())
+        training = Training(workshop, workshop.gather(), device=options.device)
+        model = training.model(options.stage)
         held = {medium.value: training.exhibit(medium, model) for medium in Medium}
         scores += run_held_out(held, folder, name=options.stage)
     if names:

@@ -115,7 +115,7 @@ def shelves(workshop: Workshop) -> list[Shelf]:
 
 @pytest.fixture(scope="module")
 def trained(workshop: Workshop, shelves: list[Shelf]) -> Training:
-    training = Training(workshop, shelves)
+    training = Training(workshop, shelves, device="auto")
     for medium in Medium:
         training.specialise(medium)
     training.fuse()
@@ -196,7 +196,7 @@ def test_a_second_run_ends_with_the_same_bits_also_when_it_was_killed_in_between
     plan = replace(trained.workshop.recipe.rehearse, steps=4)
 
     def run(folder: Path) -> dict[str, torch.Tensor]:
-        model = trained.workshop.model(FUSED)
+        model = trained.model(FUSED)
         return checkpoint.state_of(loop.train(model, trained.mixtures, trained.captions, plan, folder, bf16=False))
 
     whole = run(tmp_path / "whole")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,10 @@ class Reading:
     frame_mask: Tensor
     places: Tensor
     prior: Tensor
+
+    def to(self, device: torch.device) -> Reading:
+        """The same batch on a device."""
+        return Reading(*(getattr(self, part.name).to(device) for part in fields(self)))
 
 
 class Projector(nn.Module):

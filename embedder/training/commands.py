@@ -37,6 +37,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         parser.add_argument("--work", metavar="DIR", type=Path, help="the workshop (default: .training)")
         parser.add_argument("--recipe", metavar="FILE", type=Path, help="a recipe.toml (default: the shipped one)")
         parser.add_argument("--steps", metavar="N", type=int, help="updates in each stage: for a trial, not to quote")
+        if name not in ("gather", "ship"):  # towers and goldens are the same on every machine, so on its processor
+            parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:N or mps (auto)")
         if name == "specialise":
             parser.add_argument("medium", choices=MEDIA)
         if name in ("evaluate", "ship"):
@@ -66,7 +68,10 @@ def _runner(name: str) -> Callable[[argparse.Namespace], int]:
             return run_named(options, workshop)
         from embedder.training.stages import Training
 
-        training = Training(workshop, workshop.gather())
+        if name == "gather":
+            workshop.gather()
+            return 0
+        training = Training(workshop, workshop.gather(), device=options.device)
         _DO[name](training, options)
         return 0
 
@@ -105,11 +110,10 @@ def _train(training: Training, options: argparse.Namespace) -> None:
 
 
 def _evaluate(training: Training, options: argparse.Namespace) -> None:
-    _show(training.numbers(training.workshop.model(options.stage)))
+    _show(training.numbers(training.model(options.stage)))
 
 
 _DO: dict[str, Callable[[Training, argparse.Namespace], None]] = {
-    "gather": lambda training, options: None,
     "specialise": _specialise,
     "fuse": lambda training, options: training.fuse(),
     "drift": lambda training, options: _show(training.drift()),

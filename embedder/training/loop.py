@@ -63,7 +63,7 @@ class Plan:
 def train(
     model: OmniModel, mixtures: Mapping[str, Mixture], captions: Captions, plan: Plan, folder: Path, *, bf16: bool
 ) -> OmniModel:
-    """Train in place; `folder` gets `log.jsonl` and, until the stage is done, `resume.pt`.
+    """Train in place, where the model is; `folder` gets `log.jsonl` and, until the stage is done, `resume.pt`.
 
     A step draws from a generator seeded by the plan and the step's number, and sums in a fixed order: two runs on one
     kind of processor, with as many threads, end with the same bits, and so does one that was killed in between.
@@ -86,7 +86,7 @@ def train(
             name = str(random.choice(names, p=shares))
             mixture = mixtures[name]
             batch = mixture.batch(random, plan.batch_size)
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            with torch.autocast(model.rotation.device.type, torch.bfloat16, enabled=bf16):
                 near = _loss(model, batch, plan)
                 wide = near.new_zeros(())
                 if plan.wide_batch:
@@ -144,7 +144,7 @@ def _shortcut_loss(model: OmniModel, batch: Batch, plan: Plan) -> Tensor:
 
 
 def _contrast(vectors: Tensor, batch: Batch, temperature: float, widths: Mapping[int, float]) -> Tensor:
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast(vectors.device.type, enabled=False):
         return contrastive(
             vectors.float(),
             batch.targets,
@@ -195,7 +195,7 @@ def _resume(path: Path, model: OmniModel, optimiser: torch.optim.Optimizer, plan
     """The step to go on with; a file of another plan is ignored."""
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, map_location=model.rotation.device, weights_only=True)
     if state["plan"] != json.dumps(asdict(plan)):
         return 0
     model.load_state_dict(state["model"], strict=False)

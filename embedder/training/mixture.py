@@ -49,16 +49,26 @@ class Batch:
 
 
 class Captions:
-    """Every caption of the shelves, its vector by the untouched MiniLM and its tokens."""
+    """Every caption of the shelves, its vector by the untouched MiniLM and its tokens.
+
+    Args:
+        device: where the vectors lie, and so where batches are put together.
+    """
 
     def __init__(
-        self, shelves: Sequence[Shelf], tower: WordsTower, rotation: Vectors, *, more: Sequence[str] = ()
+        self,
+        shelves: Sequence[Shelf],
+        tower: WordsTower,
+        rotation: Vectors,
+        *,
+        more: Sequence[str] = (),
+        device: str = "cpu",
     ) -> None:
         texts = [text for shelf in shelves for entry in shelf.entries for text in (*entry.captions, entry.described)]
         self.rotation = rotation
         self.texts = list(dict.fromkeys([*texts, *more]))
         self.number = {text: number for number, text in enumerate(self.texts)}
-        self.vectors = torch.from_numpy(tower.encode(self.texts) @ rotation)  # (M, D)
+        self.vectors = torch.from_numpy(tower.encode(self.texts) @ rotation).to(device)  # (M, D)
         self.ids = [encoded.ids for encoded in read_tokenizer().encode_batch(self.texts)]
 
 
@@ -83,7 +93,8 @@ class Mixture:
         self._hidden = hidden
         groups = {entry.group for shelf in self._shelves for entry in shelf.entries}
         self._group = {group: number for number, group in enumerate(sorted(groups))}
-        self._bank, self._bank_groups = self._all_captions()
+        self._device = captions.vectors.device
+        self._bank, self._bank_groups = (part.to(self._device) for part in self._all_captions())
         self._tokenizer = read_tokenizer()
         self._tokenizer.enable_truncation(_PAGE_TOKENS)
 
@@ -115,16 +126,18 @@ class Mixture:
                 groups.append(self._group[entry.group])
                 pages.append("" if random.random() < self._hidden else entry.words)
         reading = _joined(parts)
-        of = torch.tensor(groups)
+        of = torch.tensor(groups, device=self._device)
         targets = self._captions.vectors[numbers]
         beside = self._bank[:0] if alone else self._bank
         bank = self._captions.vectors[beside]
         alike = targets @ targets.T > _ALIKE
+        kept = _dropped(random, len(of), reading.frames.shape[1], reading.places.shape[1])
+        around = torch.from_numpy((random.random((len(of), 1)) > _BACKBONE_ALONE).astype(np.float32))
         return Batch(
             tower=self._shelves[0].tower,
-            reading=reading,
-            kept=_dropped(random, len(of), reading.frames.shape[1], reading.places.shape[1]),
-            around=torch.from_numpy((random.random((len(of), 1)) > _BACKBONE_ALONE).astype(np.float32)),
+            reading=reading.to(self._device),
+            kept=kept.to(self._device),
+            around=around.to(self._device),
             words=self._words(pages) if self.medium is Medium.DOCUMENT and not alone else None,
             targets=targets,
             bank=bank,
@@ -133,7 +146,8 @@ class Mixture:
         )
 
     def _words(self, pages: list[str]) -> tuple[Tensor, Tensor]:
-        return padded([encoded.ids for encoded in self._tokenizer.encode_batch(pages)])
+        ids, mask = padded([encoded.ids for encoded in self._tokenizer.encode_batch(pages)])
+        return ids.to(self._device), mask.to(self._device)
 
     def _all_captions(self) -> tuple[Tensor, Tensor]:
         """Numbers and groups of the best caption of each medium that is trained on."""
@@ -161,7 +175,8 @@ def texts(random: Generator, captions: Captions, size: int) -> tuple[Tensor, Ten
     """Token ids and mask (B, T) of random captions, and their vectors (B, D)."""
     chosen = random.choice(len(captions.texts), size)
     ids, mask = padded([captions.ids[number] for number in chosen])
-    return ids, mask, captions.vectors[chosen]
+    kept = captions.vectors[chosen]
+    return ids.to(kept.device), mask.to(kept.device), kept
 
 
 def _dropped(random: Generator, size: int, frames: int, places: int) -> Tensor:

@@ -85,14 +85,15 @@ class Training:
 
     Args:
         shelves: of all sources; those whose whole source is held out are only tested on.
+        device: as `embedder.device.pick_device` has it.
     """
 
-    def __init__(self, workshop: Workshop, shelves: Sequence[Shelf]) -> None:
+    def __init__(self, workshop: Workshop, shelves: Sequence[Shelf], *, device: str = "cpu") -> None:
         self.workshop = workshop
         self._recipe = workshop.recipe
         self._shelves = list(shelves)
         self._whole = {source.name for source in workshop.sources if source.whole}
-        self._bf16 = pick_device("cpu").bf16
+        self._device = pick_device(device)
 
     def specialise(self, medium: Medium) -> None:
         """Train a specialist from the base: backbone and its own projector."""
@@ -146,9 +147,7 @@ class Training:
     def _drift(self, *, alone: bool) -> dict[str, Any]:
         stages = [specialist(Medium.AUDIO), *(name for name in _AFTER_FUSION if self.workshop.is_done(name))]
         of = self._of(Medium.AUDIO)
-        shown = {
-            name: evaluate.exhibit(name, self.workshop.model(name), of, self.captions, alone=alone) for name in stages
-        }
+        shown = {name: evaluate.exhibit(name, self.model(name), of, self.captions, alone=alone) for name in stages}
         before = shown[stages[0]].vectors
         return {
             name: {"text_to_audio": asdict(evaluate.text_finds(now))}
@@ -180,7 +179,7 @@ class Training:
             found["pages_by_pixels"] = asdict(evaluate.text_finds(hidden))
         found["across"] = self._across(model)
         texts = self.captions.ids[:: max(1, len(self.captions.ids) // 1_000)]
-        vectors = self.captions.vectors[:: max(1, len(self.captions.ids) // 1_000)].numpy()
+        vectors = self.captions.vectors[:: max(1, len(self.captions.ids) // 1_000)].cpu().numpy()
         cosines = (evaluate.embed_texts(model, texts) * vectors).sum(axis=1)
         found["text_kept"] = {"texts": len(texts), "mean": float(cosines.mean()), "least": float(cosines.min())}
         return found
@@ -197,14 +196,22 @@ class Training:
         if not self.workshop.is_done(BASE):
             model = checkpoint.base_model()
             model.rotation.copy_(torch.from_numpy(self.rotation))
-            checkpoint.save(self.workshop.stage(BASE), model, name=BASE, recipe={}, numbers=self.numbers(model))
+            self._keep(BASE, model, {})
         return self.workshop.model(BASE)
+
+    def model(self, name: str) -> OmniModel:
+        """The model that a stage made, on the device.
+
+        Raises:
+            BadSettingsError: the stage has not been run.
+        """
+        return self.workshop.model(name).to(self._device.name)
 
     @cached_property
     def rotation(self) -> evaluate.Vectors:
         """(384, 384) principal axes of captions, by uncentred PCA: cosines stay, the first numbers tell texts apart."""
         texts = sorted({text for shelf in self._shelves for entry in shelf.entries for text in entry.captions[:1]})
-        vectors = WordsTower("cpu").encode(texts[:: max(1, len(texts) // _ROTATION_TEXTS)])
+        vectors = WordsTower(self._device.name).encode(texts[:: max(1, len(texts) // _ROTATION_TEXTS)])
         _, axes = np.linalg.eigh(vectors.T.astype(np.float64) @ vectors)  # ascending
         turned: evaluate.Vectors = np.ascontiguousarray(axes[:, ::-1]).astype(np.float32)
         return turned
@@ -213,7 +220,8 @@ class Training:
     def captions(self) -> Captions:
         """Every caption, and the words of the classes beside."""
         more = [text for entry in read_imagenet() for text in (entry.names, entry.definition)]
-        return Captions(self._shelves, WordsTower("cpu"), self.rotation, more=more)
+        device = self._device.name
+        return Captions(self._shelves, WordsTower(device), self.rotation, more=more, device=device)
 
     @cached_property
     def mixtures(self) -> dict[str, Mixture]:
@@ -253,10 +261,10 @@ class Training:
             return
         folder = self.workshop.stage(name)
         log.info("%s: %d steps", name, plan.steps)
-        model = train(start(), self.mixtures, self.captions, plan, folder, bf16=self._bf16)
+        model = train(start().to(self._device.name), self.mixtures, self.captions, plan, folder, bf16=self._device.bf16)
         self._keep(name, model, asdict(plan))
         finish(folder)
 
     def _keep(self, name: str, model: OmniModel, recipe: Mapping[str, Any]) -> None:
-        model.eval()
+        model.to(self._device.name).eval()
         checkpoint.save(self.workshop.stage(name), model, name=name, recipe=recipe, numbers=self.numbers(model))
