@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from data.records import Evidence, Kind
 from embedder import evaluate
-from embedder.device import Device
+from embedder.device import Device, pick_device
 from embedder.mini import GOLDENS_FILE, OmniaMini
 from embedder.model import checkpoint
-from embedder.segment import Modality, Role
+from embedder.segment import Modality, Role, Segment
 from embedder.selftest import golden_segments
-from embedder.training import loop
+from embedder.training import cache, loop, views
 from embedder.training.cache import Shelf
 from embedder.training.loss import contrastive, strayed
 from embedder.training.pairs import Medium, Pair, Source
@@ -178,6 +179,32 @@ def test_a_stage_is_shipped_with_its_goldens_its_losses_and_its_card(
     assert fingerprint in card
     assert "others (only tested on)" in card
     assert "| audio | " in card
+
+
+def _shown(medium: Medium, pair: Pair) -> Segment:
+    """A medium of training as the product's readers hand it to a model."""
+    random = cache._random(pair)
+    if medium is Medium.AUDIO:
+        return Segment(kind=Kind.AUDIO, evidence=Evidence.HEARD, sound=views.sounds(pair, random, views=1)[0])
+    if medium is Medium.DOCUMENT:
+        assert pair.path is not None
+        ((_, pixels, text),) = views.pages(pair.path, [pair])
+        return Segment(kind=Kind.DOCUMENT, evidence=Evidence.SEEN, pixels=pixels[None], text=text)
+    if medium is Medium.VIDEO:
+        return Segment(kind=Kind.VIDEO, evidence=Evidence.SEEN, pixels=views.moving(pair, random))
+    return Segment(kind=Kind.IMAGE, evidence=Evidence.SEEN, pixels=views.pictures(pair, random, views=1)[0][None])
+
+
+def test_the_product_embeds_media_as_they_are_evaluated(
+    workshop: Workshop, trained: Training, shelves: list[Shelf]
+) -> None:
+    model = workshop.model(REHEARSED)
+    mini = OmniaMini(model, Device("cpu", bf16=pick_device("cpu").bf16))
+    for source, shelf in zip(SOURCES, shelves, strict=True):
+        pairs = {pair.key: pair for pair in source.read(workshop.folder / "packages")}
+        segments = [_shown(source.medium, pairs[entry.key]) for entry in shelf.entries]
+        evaluated = evaluate.embed_shelf(model, shelf, range(len(segments)))
+        assert (mini.encode(segments, Role.DOCUMENT) * evaluated).sum(axis=1).min() > 0.999, source.name
 
 
 def test_drift_is_told_for_each_later_stage(trained: Training) -> None:

@@ -118,7 +118,8 @@ def _made(source: Source, pairs: list[Pair]) -> tuple[tuple[Entry, ...], dict[st
         for view, each in enumerate(features):
             frames[row, view, : len(each.frames)] = each.frames
     arrays = {"odds": stacked("odds"), "places": stacked("places"), "prior": stacked("prior").astype(np.float16)}
-    return tuple(entry for entry, _ in rows), arrays | {"frames": frames[:, :, : counts.max()], "counts": counts}
+    there = np.ascontiguousarray(frames[:, :, : counts.max()])  # of any other array, safetensors writes other numbers
+    return tuple(entry for entry, _ in rows), arrays | {"frames": there, "counts": counts}
 
 
 def _images(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, list[Features]]]:
