@@ -74,6 +74,22 @@ def test_a_mended_file_is_tried_again_by_a_click_and_found(browser, address, tmp
         assert errors(page) == []
 
 
+def test_a_run_that_the_page_started_is_stopped_there_and_goes_on_later(browser, address, tmp_path):
+    media = tmp_path / "media"
+    mixed_folder(media, BESIDE, pictures=4, sounds=2)
+    with opened(browser, address) as page:
+        page.get_by_role("button", name="Library").click()
+        page.get_by_label("Add a folder of this machine").fill(str(media))
+        page.get_by_role("button", name="Add", exact=True).click()
+        page.get_by_role("button", name="Stop").click()
+        page.locator(".om-wrong", has_text="stopped; what was indexed is kept").wait_for()
+        assert page.get_by_role("button", name="Stop").count() == 0
+        page.get_by_role("button", name="Look for changes").click()
+        page.locator(".om-table", has_text=f"{BESIDE - 6:,}").wait_for()  # the rest are pictures and sounds
+        assert page.locator(".om-wrong").count() == 0
+        assert errors(page) == []
+
+
 def test_two_browsers_search_while_an_ingest_of_another_process_fills_the_library(browser, address, home, tmp_path):
     media = tmp_path / "media"
     texts = sorted(mixed_folder(media, BESIDE, pictures=4, sounds=2), key=lambda number: text_path(media, number))

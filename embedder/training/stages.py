@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 BASE, FUSED, RECOVERED, REHEARSED, JOINT, LONGER = "base", "fused", "recovered", "rehearsed", "joint", "longer"
 _AFTER_FUSION = (FUSED, RECOVERED, LONGER, REHEARSED)
-_ROTATION_TEXTS = 20_000
+_ROTATION_FILE, _ROTATION_TEXTS = "rotation.npy", 20_000
 _MOST_CANDIDATES = 400  # of one source in an exhibit
 
 
@@ -179,8 +179,8 @@ class Training:
             found["pages_by_pixels"] = asdict(evaluate.text_finds(hidden))
         found["across"] = self._across(model)
         texts = self.captions.ids[:: max(1, len(self.captions.ids) // 1_000)]
-        vectors = self.captions.vectors[:: max(1, len(self.captions.ids) // 1_000)].cpu().numpy()
-        cosines = (evaluate.embed_texts(model, texts) * vectors).sum(axis=1)
+        untouched = self.captions.vectors[:: max(1, len(self.captions.ids) // 1_000)].cpu().numpy() @ self.rotation.T
+        cosines = (evaluate.embed_texts(model, texts) * (untouched @ model.rotation.cpu().numpy())).sum(axis=1)
         found["text_kept"] = {"texts": len(texts), "mean": float(cosines.mean()), "least": float(cosines.min())}
         return found
 
@@ -209,7 +209,21 @@ class Training:
 
     @cached_property
     def rotation(self) -> evaluate.Vectors:
-        """(384, 384) principal axes of captions, by uncentred PCA: cosines stay, the first numbers tell texts apart."""
+        """(384, 384) principal axes of captions: cosines stay, the first numbers tell texts apart.
+
+        They are kept, because another device finds some of them the other way round.
+        """
+        path = self.workshop.folder / _ROTATION_FILE
+        if not path.exists():
+            partial = path.with_suffix(".part")
+            with partial.open("wb") as file:
+                np.save(file, self._principal_axes())
+            partial.replace(path)
+        kept: evaluate.Vectors = np.load(path, allow_pickle=False)
+        return kept
+
+    def _principal_axes(self) -> evaluate.Vectors:
+        """(384, 384), by uncentred PCA, the one that tells most first."""
         texts = sorted({text for shelf in self._shelves for entry in shelf.entries for text in entry.captions[:1]})
         vectors = WordsTower(self._device.name).encode(texts[:: max(1, len(texts) // _ROTATION_TEXTS)])
         _, axes = np.linalg.eigh(vectors.T.astype(np.float64) @ vectors)  # ascending
