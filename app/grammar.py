@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.query import ANYTHING, Filters, TextPart
+from app.query import ANYTHING, THEN, Filters, TextPart
 from data.records import Evidence, FileChoice, Kind
 
 _TOKEN = re.compile(
@@ -25,7 +25,6 @@ _HAS_LETTERS = re.compile(r"\w")
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 _LENGTH = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+(?:\.\d+)?)s?)?")
 _ALIKE = 0.7  # of a key that was mistyped
-_THEN = "then"
 _NOT_BEFORE_THEN = frozenset("back since until till by from".split())  # "back then" is a time, not an order
 _MANY = ","  # between values of which any will do
 
@@ -108,7 +107,7 @@ def understood(text: str, filters: Filters = ANYTHING) -> Asked:
             filters = replace(filters, without=(*filters.without, said))
         else:
             is_time = bool(words[-1]) and words[-1][-1].lower() in _NOT_BEFORE_THEN
-            if said == _THEN and found["phrase"] is None and not is_time:
+            if said == THEN and found["phrase"] is None and not is_time:
                 thens.append(Token(said, *found.span()))
                 words.append([])
             else:
@@ -119,7 +118,7 @@ def understood(text: str, filters: Filters = ANYTHING) -> Asked:
             tokens.append(Token(found.group(), *found.span()))
     things = [" ".join(each) for each in words]
     if not all(things):  # "then" at an end is a word like others
-        things, thens = [" ".join(f" {_THEN} ".join(things).split())], []
+        things, thens = [" ".join(f" {THEN} ".join(things).split())], []
     return Asked(
         words=things[0],
         then=tuple(things[1:]),

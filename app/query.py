@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID
@@ -11,6 +12,7 @@ from data.errors import OmniaError
 from data.records import ANY_FILE, Evidence, FileChoice, Kind
 
 DEFAULT_LIMIT = 20
+THEN = "then"  # between things that follow each other
 NOT_WEIGHT = -1.0  # of "not like this": what stands out for both is no longer an answer
 
 
@@ -97,7 +99,8 @@ class Query:
     """One question: a mix of parts, what the answer must be, and how many files to answer with.
 
     Args:
-        then: what follows in the same recording, one after the other; with it only recordings answer.
+        then: what follows in the same recording, one after the other; with it only recordings answer, and what says
+            all of it in one breath (see `as_saying`).
         wrong: contents that were said to be no answer: they come last.
         limit: most results to answer with, at least 1.
 
@@ -116,3 +119,20 @@ class Query:
             raise BadQueryError(f"limit must be 1 or more, not {self.limit}")
         if not any(part.weight > 0 for part in self.parts):
             raise BadQueryError("nothing to look for; give words or an example besides what it should not be like")
+
+    @property
+    def as_saying(self) -> Query | None:
+        """A sequence of words read as one saying, to be found where somebody says or writes it: "first A, then B".
+
+        The words around each "then" must stand there as they are. None where the question is no such thing.
+        """
+        wanted = [part for part in self.parts if part.weight > 0]
+        if not self.then or len(wanted) != 1 or not isinstance(wanted[0], TextPart):
+            return None
+        things = [wanted[0].text.split(), *(part.text.split() for part in self.then)]
+        if not all(things):
+            return None
+        joints = tuple(f"{before[-1]} {THEN} {after[0]}" for before, after in pairwise(things))
+        said = TextPart(f" {THEN} ".join(" ".join(thing) for thing in things))
+        filters = replace(self.filters, phrases=(*self.filters.phrases, *joints))
+        return replace(self, parts=(said,), then=(), filters=filters)

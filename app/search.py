@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ import numpy as np
 from app.chance import at_the_bar, bar, chance, standings
 from app.files import first_files, result_of
 from app.parts import PartReader
-from app.query import FilePart, Filters, Part, Query, SegmentPart, TextPart
+from app.query import FilePart, Filters, Part, Query, SegmentPart
 from app.relevance import Background, Levels, levels, sense_of
 from app.results import Answer, Result
 from app.scoring import Combinations, PartVectors, combinations, fit, scores
@@ -35,6 +35,7 @@ _MOST_HITS = 6_400  # asked of the store at last, when most hits belong to few f
 _MORE = 4
 _WRONG = 0.01  # of its chance is left to what was said to be wrong
 _LASTING = frozenset({Kind.VIDEO, Kind.AUDIO})
+_NONE: frozenset[str] = frozenset()
 _FEW = 500  # contents that the store is told by name; more take long, and enough of them are among the hits
 
 
@@ -86,6 +87,8 @@ class SearchService:
         known = [PartVectors(example.vectors, part.weight) for part, example in asked if len(example.vectors)]
         first = _Step(query.parts, fit(known))
         steps = [first, *(self._step(part, avoided=first) for part in query.then)]
+        saying = query.as_saying
+        told = None if saying is None else self._step(saying.parts[0], avoided=first)
         embedded = time.perf_counter()
         results = self._results(
             query,
@@ -93,6 +96,8 @@ class SearchService:
             same={example.content for part, example in asked if isinstance(part, FilePart)},
             left_out={example.content for part, example in asked if isinstance(part, SegmentPart)},
         )
+        if saying is not None and told is not None:
+            results = _better_of(results, self._results(saying, [told]), limit=query.limit)
         return Answer(
             results=results,
             embed_ms=(embedded - began) * 1000,
@@ -100,13 +105,13 @@ class SearchService:
             cut=any(example.cut for _, example in asked),
         )
 
-    def _step(self, part: TextPart, *, avoided: _Step) -> _Step:
+    def _step(self, part: Part, *, avoided: _Step) -> _Step:
         """What comes later in a sequence; what is not wanted is not wanted there either."""
         unwanted = [each for each in avoided.vectors if each.weight < 0]
         return _Step((part,), [PartVectors(self._parts.example(part).vectors, part.weight), *unwanted])
 
     def _results(
-        self, query: Query, steps: Sequence[_Step], *, same: set[str], left_out: set[str]
+        self, query: Query, steps: Sequence[_Step], *, same: Set[str] = _NONE, left_out: Set[str] = _NONE
     ) -> tuple[Result, ...]:
         chosen = None
         if query.filters.files != ANY_FILE:
@@ -201,6 +206,15 @@ class _Step:
 
     parts: Sequence[Part]
     vectors: Sequence[PartVectors]
+
+
+def _better_of(some: Sequence[Result], others: Sequence[Result], *, limit: int) -> tuple[Result, ...]:
+    """Each content once, as the list has it that is surer of it."""
+    found: dict[str, Result] = {}
+    for result in (*some, *others):
+        if result.content not in found or result.score > found[result.content].score:
+            found[result.content] = result
+    return tuple(sorted(found.values(), key=lambda result: -result.score)[:limit])
 
 
 def _where(filters: Filters, chosen: set[str] | None) -> Where:

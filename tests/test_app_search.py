@@ -125,13 +125,26 @@ def test_what_follows_in_a_recording_is_found_in_this_order(shelf, media):
     shelf.put(*recording(media, "wrong order", ("rain", 10), ("dog", 30)))
     shelf.put(*recording(media, "too far", ("dog", 10), ("rain", 200)))
     shelf.put(*recording(media, "half", ("dog", 10), ("dog", 20)))
-    shelf.put(written(media, "both.txt", "dog then rain"))
+    shelf.put(written(media, "both.txt", "dog and rain"))
     found = shelf.library.service().search(Query(parts=(TextPart("dog"),), then=(TextPart("rain"),))).results
     assert names(found)[0] == "right.mp4"
     assert [moment.start_s for moment in found[0].moments] == [20, 40]
     assert found[0].score > 0.4
     assert all(result.score < 0.2 for result in found[1:])
     assert "both.txt" not in names(found)
+
+
+def test_a_sequence_that_somebody_says_in_one_breath_is_found_there(shelf, media):
+    shelf.put(written(media, "diary.txt", "dog city, then rain night"))
+    shelf.put(*recording(media, "talk", ("music", 0), ("dog city, then rain night", 20)))
+    shelf.put(*recording(media, "other", ("dog city", 0), ("rain then night", 200)))
+    for number in range(60):
+        shelf.put(written(media, f"{number}.txt", f"dog city {number}"))
+    query = Query(parts=(TextPart("dog city,"),), then=(TextPart("rain night"),))
+    found = shelf.library.service().search(query).results
+    assert set(names(found)) == {"diary.txt", "talk.mp4"}
+    talk = next(result for result in found if result.kind is Kind.VIDEO)
+    assert [moment.start_s for moment in talk.moments] == [20]
 
 
 def test_a_sequence_may_have_several_steps_and_something_not_wanted(shelf, media):
