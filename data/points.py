@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from data.vectors import Vectors, Where
 INDEXED_FIELDS = ("kind", "evidence", "content", "language")  # keyword indexes: what `Where` and `delete` filter by
 WORDS_FIELD = "snippet"  # the text index: what `search_words` looks through
 NORM_TOLERANCE = 1e-3
+_ALL_VALUES = {"kind": frozenset(map(str, Kind)), "evidence": frozenset(map(str, Evidence))}
 _SPAN_FIELDS = tuple(field.name for field in fields(Span))
 _KINDS = {kind.value: kind for kind in Kind}  # calling the enum takes three times as long
 _EVIDENCE = {evidence.value: evidence for evidence in Evidence}
@@ -65,24 +66,35 @@ class Conditions:
 
     Args:
         any_of: field → values of which one must match.
+        none_of: field → values none of which may match.
         phrases: each must be held by WORDS_FIELD.
         without: none may be.
     """
 
     any_of: Mapping[str, list[str]]
+    none_of: Mapping[str, list[str]] = field(default_factory=dict)
     phrases: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.any_of or self.phrases or self.without)
+        return bool(self.any_of or self.none_of or self.phrases or self.without)
 
 
 def conditions(where: Where) -> Conditions | None:
-    """A filter as conditions; None when nothing can match."""
+    """A filter as conditions; None when nothing can match.
+
+    Most of all kinds, or all, are told by those that are not wanted: the engines take longer for each value they must
+    look for, and as long for a filter that lets everything through as for any other.
+    """
     named = {"kind": where.kinds, "evidence": where.evidence, "content": where.contents, "language": where.languages}
-    asks_nothing = (None, frozenset(Kind), frozenset(Evidence))  # any of all there are costs as much as any other
-    any_of = {name: sorted(values) for name, values in named.items() if values not in asks_nothing}
-    return Conditions(any_of, where.phrases, where.without) if all(any_of.values()) else None
+    any_of = {name: sorted(values) for name, values in named.items() if values is not None}
+    none_of: dict[str, list[str]] = {}
+    for name, every in _ALL_VALUES.items():
+        if name in any_of and 2 * len(any_of[name]) > len(every):
+            if unwanted := sorted(every.difference(any_of[name])):
+                none_of[name] = unwanted
+            del any_of[name]
+    return Conditions(any_of, none_of, where.phrases, where.without) if all(any_of.values()) else None
 
 
 def each(where: Where | Sequence[Where], count: int) -> Sequence[Where]:

@@ -248,14 +248,20 @@ def _width(client: QdrantClient, name: str) -> int | None:
 
 
 def _filter(wanted: Conditions) -> models.Filter:
-    any_of = wanted.any_of.items()
     return models.Filter(
         must=[
-            *(models.FieldCondition(key=name, match=models.MatchAny(any=values)) for name, values in any_of),
+            *(_one_of(name, values) for name, values in wanted.any_of.items()),
             *(_phrase(phrase) for phrase in wanted.phrases),
         ],
-        must_not=[_phrase(phrase) for phrase in wanted.without],
+        must_not=[
+            *(_one_of(name, values) for name, values in wanted.none_of.items()),
+            *(_phrase(phrase) for phrase in wanted.without),
+        ],
     )
+
+
+def _one_of(name: str, values: list[str]) -> models.FieldCondition:
+    return models.FieldCondition(key=name, match=models.MatchAny(any=values))
 
 
 def _phrase(phrase: str) -> models.FieldCondition:
