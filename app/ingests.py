@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from signal import SIGTERM
 from threading import Lock
 
 from data.errors import StoreLockedError, StoreUnavailableError
@@ -88,7 +89,7 @@ class Ingests:
         except OSError:
             lines = []
         said = (line.strip().removeprefix("omnia: ") for line in reversed(lines) if line.strip())
-        return next(said, f"it ended with exit code {code}")
+        return next(said, "stopped before it began" if code == -SIGTERM else f"it ended with exit code {code}")
 
     @property
     def _is_alive(self) -> bool:

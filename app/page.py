@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("page.js", "keys.js", "part.js")
+_DRAWN = "drawn"  # in the session: files that were there when the whole page was drawn
 _GLIMPSE = 9  # files shown before anything is asked
 
 
@@ -33,6 +34,7 @@ def render(library: Library) -> None:
     scripts = "\n".join((_HERE / name).read_text() for name in _SCRIPTS)
     st.html(f"<script>{scripts}</script>", unsafe_allow_javascript=True)
     address.restore()
+    st.session_state.pop(_DRAWN, None)
     try:
         _counts(library)
         asked = question(library)
@@ -67,7 +69,24 @@ def _counts(library: Library) -> None:
     )
     with st.container(key="header", horizontal=True, vertical_alignment="center"):
         st.html(_header(f"{badge(library, summary)}<b>{counted(total, 'file')}</b>{kinds}"))
+        _look_again(total)
         panel(library, summary)
+
+
+def _look_again(total: int) -> None:
+    """Draw all anew once the first files are there; after that only when it is wished: cards must not jump."""
+    drawn = st.session_state.setdefault(_DRAWN, total)
+    if drawn == total:
+        return
+    wished = drawn and st.button(
+        "Refresh",
+        key="again",
+        icon=":material/refresh:",
+        type="tertiary",
+        help="The library has changed since this was drawn",
+    )
+    if wished or not drawn:
+        st.rerun(scope="app")
 
 
 def _header(counts: str) -> str:

@@ -51,6 +51,13 @@ def test_what_says_nothing_is_told_by_its_code(settings):
     assert ended(ingests).complaint() == "it ended with exit code 7"
 
 
+def test_one_that_is_stopped_before_it_can_say_anything_is_told_so(settings):
+    ingests = Ingests(settings, command=(sys.executable, "-c", "import time; time.sleep(60)"))
+    ingests.start()
+    ingests.stop()
+    assert ended(ingests).complaint() == "stopped before it began"
+
+
 def test_one_that_is_stopped_keeps_what_it_has_and_says_so(settings, tmp_path):
     for number in range(3_000):
         (tmp_path / "media" / f"{number % 30}").mkdir(parents=True, exist_ok=True)

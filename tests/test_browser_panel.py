@@ -67,6 +67,7 @@ def test_a_mended_file_is_tried_again_by_a_click_and_found(browser, address, tmp
         make_media.pdf(letter, ["The keeper of the lighthouse counts ships and writes their names in a book."])
         page.get_by_role("button", name="Try again").click()
         failure.wait_for(state="detached")
+        page.locator(".om-counts", has_text="2 files").wait_for()
         page.keyboard.press("Escape")
         ask(page, "keeper of the lighthouse")
         page.locator(".om-name", has_text="letter.pdf").wait_for()
@@ -74,18 +75,41 @@ def test_a_mended_file_is_tried_again_by_a_click_and_found(browser, address, tmp
         assert errors(page) == []
 
 
+def test_the_page_shows_the_first_files_by_itself_and_later_ones_when_it_is_refreshed(browser, address, home, tmp_path):
+    media = tmp_path / "media"
+    media.mkdir()
+    (media / "first.txt").write_text("a lantern in the harbour")
+    with opened(browser, address) as page:
+        page.get_by_text("Nothing here yet").wait_for()
+        assert report_of(start_ingest(media, home))["indexed"] == 1
+        page.locator(".om-name", has_text="first.txt").wait_for()
+        ask(page, "lantern on the quay")
+        page.locator(".om-took").wait_for()
+        (media / "second.txt").write_text("a lantern on the quay")
+        assert report_of(start_ingest(media, home))["indexed"] == 1
+        again = page.get_by_role("button", name="Refresh")
+        again.wait_for()
+        assert names(page) == ["first.txt"]
+        again.click()
+        page.locator(".om-name", has_text="second.txt").wait_for()
+        assert names(page)[0] == "second.txt"
+        again.wait_for(state="detached")
+        assert errors(page) == []
+
+
 def test_a_run_that_the_page_started_is_stopped_there_and_goes_on_later(browser, address, tmp_path):
     media = tmp_path / "media"
-    mixed_folder(media, BESIDE, pictures=4, sounds=2)
+    mixed_folder(media, 2 * BESIDE, pictures=4, sounds=2)
     with opened(browser, address) as page:
         page.get_by_role("button", name="Library").click()
         page.get_by_label("Add a folder of this machine").fill(str(media))
         page.get_by_role("button", name="Add", exact=True).click()
+        page.locator(".om-at").wait_for()  # it has begun with the files
         page.get_by_role("button", name="Stop").click()
         page.locator(".om-wrong", has_text="stopped; what was indexed is kept").wait_for()
         assert page.get_by_role("button", name="Stop").count() == 0
         page.get_by_role("button", name="Look for changes").click()
-        page.locator(".om-table", has_text=f"{BESIDE - 6:,}").wait_for()  # the rest are pictures and sounds
+        page.locator(".om-table", has_text=f"{2 * BESIDE - 6:,}").wait_for()  # the rest are pictures and sounds
         assert page.locator(".om-wrong").count() == 0
         assert errors(page) == []
 
