@@ -33,7 +33,7 @@ from data.vectors import Vectors
 SLOPE = 2.4
 HALF = 1.5
 CROWD = 0.1
-WORDS = 0.15
+WORDS = 0.25
 NAMES = 0.3
 BESIDE = 10
 TYPICAL = (0.31, -1.07)  # · ln(segments), and a constant
