@@ -67,7 +67,7 @@ def stored(home: Path) -> dict[SegmentRecord, bytes]:
 
 
 @pytest.mark.parametrize("first", ["page", "ingest"])
-@pytest.mark.parametrize(("files", "pictures", "sounds"), [(300, 0, 0), SLOW(2_000, 50, 20)])
+@pytest.mark.parametrize(("files", "pictures", "sounds"), [(900, 0, 0), SLOW(2_000, 50, 20)])
 def test_the_page_answers_and_sees_new_files_while_an_ingest_runs(
     tmp_path: Path, first: str, files: int, pictures: int, sounds: int
 ) -> None:
