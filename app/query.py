@@ -126,7 +126,7 @@ class Query:
 
         The words around each "then" must stand there as they are. None where the question is no such thing.
         """
-        wanted = [part for part in self.parts if part.weight > 0]
+        wanted = [part for part in self.parts if part.weight > 0 and not isinstance(part, JudgedPart)]
         if not self.then or len(wanted) != 1 or not isinstance(wanted[0], TextPart):
             return None
         things = [wanted[0].text.split(), *(part.text.split() for part in self.then)]

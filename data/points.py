@@ -83,8 +83,8 @@ class Conditions:
 def conditions(where: Where) -> Conditions | None:
     """A filter as conditions; None when nothing can match.
 
-    Most of all kinds, or all, are told by those that are not wanted: the engines take longer for each value they must
-    look for, and as long for a filter that lets everything through as for any other.
+    Most of all kinds, or all, are told by those that are not wanted: the embedded engine takes longer for many values
+    than for few, and as long for a filter that lets everything through as for any other.
     """
     named = {"kind": where.kinds, "evidence": where.evidence, "content": where.contents, "language": where.languages}
     any_of = {name: sorted(values) for name, values in named.items() if values is not None}

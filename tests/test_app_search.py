@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -10,7 +11,7 @@ import pytest
 from fakes import Shelf, text
 from PIL import Image
 
-from app.query import BadQueryError, FilePart, Filters, Query, SegmentPart, TextPart
+from app.query import BadQueryError, FilePart, Filters, JudgedPart, Query, SegmentPart, TextPart
 from app.results import Band
 from data.errors import UnreadableMediaError
 from data.records import Evidence, FileChoice, Kind
@@ -145,6 +146,9 @@ def test_a_sequence_that_somebody_says_in_one_breath_is_found_there(shelf, media
     assert set(names(found)) == {"diary.txt", "talk.mp4"}
     talk = next(result for result in found if result.kind is Kind.VIDEO)
     assert [moment.start_s for moment in talk.moments] == [20]
+    liked = JudgedPart((talk.moments[0].segment,), weight=1)
+    judged = shelf.library.service().search(replace(query, parts=(*query.parts, liked))).results
+    assert set(names(judged)) == {"diary.txt", "talk.mp4"}, "a thumb does not take it away"
 
 
 def test_a_sequence_may_have_several_steps_and_something_not_wanted(shelf, media):

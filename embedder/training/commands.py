@@ -37,7 +37,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         parser.add_argument("--work", metavar="DIR", type=Path, help="the workshop (default: .training)")
         parser.add_argument("--recipe", metavar="FILE", type=Path, help="a recipe.toml (default: the shipped one)")
         parser.add_argument("--steps", metavar="N", type=int, help="updates in each stage: for a trial, not to quote")
-        if name not in ("gather", "ship"):  # towers and goldens are the same on every machine, so on its processor
+        if name not in ("gather", "ship"):  # features and goldens are made on the processor
             parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:N or mps (auto)")
         if name == "specialise":
             parser.add_argument("medium", choices=MEDIA)
@@ -57,6 +57,9 @@ def _runner(name: str) -> Callable[[argparse.Namespace], int]:
     def run(options: argparse.Namespace) -> int:
         logging.getLogger("embedder").setLevel(logging.INFO)
         workshop = _workshop(options)
+        if name == "gather":
+            workshop.gather()
+            return 0
         if name == "ship":
             from embedder.training.ship import ship
 
@@ -68,9 +71,6 @@ def _runner(name: str) -> Callable[[argparse.Namespace], int]:
             return run_named(options, workshop)
         from embedder.training.stages import Training
 
-        if name == "gather":
-            workshop.gather()
-            return 0
         training = Training(workshop, workshop.gather(), device=options.device)
         _DO[name](training, options)
         return 0
