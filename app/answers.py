@@ -77,11 +77,9 @@ def answers(library: Library, asked: Question) -> bool:
 def browsed(library: Library, asked: Question) -> bool:
     """Draw the files that filters alone leave, those first that changed last; False where there are none."""
     wanted = _wanted_page()
-    space = library.space()
     results = newest(
-        space.store(),
         library.catalogue(),
-        fingerprint=space.model.fingerprint,
+        fingerprint=library.space().model.fingerprint,
         filters=asked.filters,
         count=wanted * _PAGE + 1,
     )

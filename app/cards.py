@@ -22,7 +22,7 @@ _BRIEF = 130  # characters that may be set larger
 
 
 def card(result: Result, *, words: str = "", new: bool = False) -> str:
-    """The HTML of a result; one whose score is 0 was not asked for and shows none.
+    """The HTML of a result; one whose score is 0 was not asked for and shows neither a score nor moments.
 
     Args:
         words: of the query; marked where a snippet holds them.
@@ -37,7 +37,7 @@ def card(result: Result, *, words: str = "", new: bool = False) -> str:
         f'<div class="om-title"><span class="om-icon om-i-{result.kind.value}"></span>'
         f'<span class="om-name" title="{_safe(result.path)}">{_safe(name)}</span>'
         f"{_NEW * new}{_score(result)}</div>"
-        f"{_place(result)}{_moments(result, words)}"
+        f"{_place(result)}{_moments(result, words) * (result.score > 0)}"
         f'<button class="om-more" data-like="{result.moments[0].segment}">More like this</button></div></article>'
     )
 
@@ -124,7 +124,7 @@ def _document(result: Result, words: str) -> str:
 
 
 def _text(result: Result, words: str) -> str:
-    snippet = result.moments[0].snippet
+    snippet = result.moments[0].snippet or Path(result.path).stem
     brief = " om-brief" if len(snippet) < _BRIEF else ""
     return f'<div class="om-media om-passage{brief}"><p>{_shortened(snippet, words)}</p></div>'
 

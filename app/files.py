@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING
 
 from app.moments import best_moments
 from app.query import Filters
-from app.results import Result
-from data.records import FileRecord, FileState, Hit, Kind, segment_id
+from app.results import Moment, Result
+from data.records import Evidence, FileRecord, FileState, Hit, Kind, segment_id
 
 if TYPE_CHECKING:
     from data.catalogue import Catalogue
-    from data.vectors import VectorStore
 
 _FEWEST_LOOKED_UP = 20  # contents in one question to the catalogue
-_GLIMPSED = 500  # segments looked at for a glimpse
+_TAKEN_IN = {
+    Kind.IMAGE: Evidence.SEEN,
+    Kind.VIDEO: Evidence.SEEN,
+    Kind.AUDIO: Evidence.HEARD,
+    Kind.DOCUMENT: Evidence.WRITTEN,
+    Kind.TEXT: Evidence.WRITTEN,
+}
 
 
 def indexed_files(catalogue: Catalogue, contents: Sequence[str], fingerprint: str) -> dict[str, list[FileRecord]]:
@@ -46,42 +51,53 @@ def first_files(
 
 def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = False) -> Result:
     """One content's hits (best first, at least one) as a result: the first of its files, the others named."""
+    segment = hits[0].segment
+    return _result(files, kind=segment.kind, content=segment.content, moments=best_moments(hits), same=same)
+
+
+def newest(catalogue: Catalogue, *, fingerprint: str, filters: Filters, count: int) -> tuple[Result, ...]:
+    """The files that filters choose, those first that changed last. Needs neither model nor store."""
+    contents = catalogue.newest(filters.files, fingerprint, kinds=filters.kinds, limit=count)
+    files = indexed_files(catalogue, contents, fingerprint)
+    return tuple(_unasked(content, files[content], fingerprint) for content in contents if content in files)
+
+
+def glimpse(catalogue: Catalogue, *, fingerprint: str, count: int) -> tuple[Result, ...]:
+    """A few files of the library, of every kind in turn, to start from. Needs neither model nor store."""
+    some = [catalogue.some(kind, fingerprint, limit=count) for kind in Kind]
+    files = indexed_files(catalogue, [content for contents in some for content in contents], fingerprint)
+    in_turn = (content for turn in zip_longest(*some) for content in turn if content in files)
+    return tuple(_unasked(content, files[content], fingerprint) for content in islice(in_turn, count))
+
+
+def _unasked(content: str, files: Sequence[FileRecord], fingerprint: str) -> Result:
+    """A content as a whole, its score 0; the one moment has no place and stands for the first of its segments."""
+    kind = files[0].kind or Kind.TEXT
+    moment = Moment(
+        segment=segment_id(content, fingerprint, 0),
+        evidence=_TAKEN_IN[kind],
+        start_s=None,
+        end_s=None,
+        page=None,
+        snippet="",
+        score=0.0,
+    )
+    return _result(files, kind=kind, content=content, moments=(moment,))
+
+
+def _result(
+    files: Sequence[FileRecord], *, kind: Kind, content: str, moments: tuple[Moment, ...], same: bool = False
+) -> Result:
     first, *others = sorted(files, key=lambda file: file.path)
-    best = hits[0]
     return Result(
         id=first.id,
         path=first.path,
         root=first.root,
-        kind=first.kind or best.segment.kind,
-        content=best.segment.content,
-        score=float(best.score),
-        moments=best_moments(hits),
+        kind=first.kind or kind,
+        content=content,
+        score=moments[0].score,
+        moments=moments,
         other_paths=tuple(file.path for file in others),
         same=same,
         duration_s=first.duration_s,
     )
-
-
-def newest(
-    store: VectorStore, catalogue: Catalogue, *, fingerprint: str, filters: Filters, count: int
-) -> tuple[Result, ...]:
-    """The files that filters choose, those first that changed last; their score is 0. Needs no model."""
-    contents = catalogue.newest(filters.files, fingerprint, kinds=filters.kinds, limit=count)
-    records, _ = store.fetch([segment_id(content, fingerprint, 0) for content in contents])
-    files = indexed_files(catalogue, contents, fingerprint)
-    return tuple(result_of([Hit(record, 0.0)], files[record.content]) for record in records if record.content in files)
-
-
-def glimpse(store: VectorStore, catalogue: Catalogue, *, fingerprint: str, count: int) -> tuple[Result, ...]:
-    """A few files of the library, of every kind in turn, to start from; their score is 0. Needs no model."""
-    records, _ = next(store.scan(batch_size=_GLIMPSED), ([], None))
-    firsts: dict[str, Hit] = {}
-    for record in sorted(records, key=lambda record: record.number):
-        firsts.setdefault(record.content, Hit(record, 0.0))
-    files = indexed_files(catalogue, list(firsts), fingerprint)
-    by_kind: dict[Kind, list[Result]] = {kind: [] for kind in Kind}
-    for content, hit in firsts.items():
-        if content in files:
-            by_kind[hit.segment.kind].append(result_of([hit], files[content]))
-    in_turn = zip_longest(*by_kind.values())
-    return tuple(result for turn in in_turn for result in turn if result)[:count]

@@ -118,8 +118,7 @@ def _welcome(library: Library) -> None:
         "that looks, sounds or reads like it comes up, at the moment where it does. Both together work too.</p>"
         f"{roots_list(summary)}</section>"
     )
-    space = library.space()
-    shown = glimpse(space.store(), library.catalogue(), fingerprint=space.model.fingerprint, count=_GLIMPSE)
+    shown = glimpse(library.catalogue(), fingerprint=library.space().model.fingerprint, count=_GLIMPSE)
     cards(shown, key="grid-glimpse")
     failures_line(summary)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_HEAD_START_S = 3.0  # of the first page before the model, whose import would keep it waiting
+_HEAD_START_S = 3.0  # of the first page before model and store, whose opening would keep it waiting
 _READERS = 2  # processes that read query files and draw previews
 _ENCODERS = 2  # processes that make clips, so that no preview has to wait for one
 
@@ -147,7 +147,7 @@ shared: Once[Library] = Once(lambda: Library(Settings.load()))
 
 @asynccontextmanager
 async def while_serving(_server: object) -> AsyncIterator[None]:
-    """Load the model after the first page rather than before it, and let go of everything at the end."""
+    """Open model and store after the first page rather than before it, and let go of everything at the end."""
     Thread(target=_warm_up, name="warm-up", daemon=True).start()
     try:
         yield
@@ -158,7 +158,6 @@ async def while_serving(_server: object) -> AsyncIterator[None]:
 
 def _warm_up() -> None:
     try:
-        shared().store()  # what the first page needs
         first_page.wait(_HEAD_START_S)
         shared().service()
     except OmniaError as error:

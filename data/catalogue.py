@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from data.choosing import chosen_contents, newest_contents
+from data.choosing import chosen_contents, newest_contents, some_contents
 from data.database import open_database, translated
 from data.failing import FailureGroup, failure_groups
 from data.judging import drop_verdict, keep_verdict, kept_verdicts
@@ -236,6 +236,12 @@ class Catalogue(Models):
         """The contents of chosen files of some kinds (none means any), those first that changed last."""
         with self._reader.connect() as db:
             return newest_contents(db, choice, fingerprint, kinds=kinds, limit=limit)
+
+    @translated
+    def some(self, kind: Kind, fingerprint: str, *, limit: int) -> list[str]:
+        """A few contents of a kind that are indexed under a fingerprint, to show what a library holds."""
+        with self._reader.connect() as db:
+            return some_contents(db, kind, fingerprint, limit=limit)
 
     @translated
     def indexed_after(self, contents: Collection[str], fingerprint: str, *, moment_s: float) -> set[str]:

@@ -33,6 +33,16 @@ def newest_contents(
     return [content for content in found if content is not None]
 
 
+def some_contents(db: Connection, kind: Kind, fingerprint: str, *, limit: int) -> list[str]:
+    """A few contents of a kind that are indexed under a fingerprint, the same ones each time; quick in any library."""
+    query = select(FileOutcome.content).where(
+        FileOutcome.kind == kind.value,
+        FileOutcome.state == FileState.INDEXED.value,
+        FileOutcome.fingerprint == fingerprint,
+    )
+    return list(dict.fromkeys(content for content in db.execute(query.limit(limit)).scalars() if content is not None))
+
+
 def _of_the_chosen(choice: FileChoice, fingerprint: str) -> Select[str | None]:
     query = (
         select(FileOutcome.content)

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from app import wiring
 from app.cards import card, marked
 from app.results import Moment, Result
+from app.wiring import Library
 from data.records import Evidence, Kind
 
 SCRIPT = Path(wiring.__file__).parent.parent / "streamlit_app.py"
@@ -116,6 +117,23 @@ def test_filters_by_file_alone_show_the_newest(page, shelf, tmp_path):
     assert names(page)[0] == "wet.txt"
     assert set(names(page)) == {"dog.txt", "wet.txt", "city.txt"}
     assert shelf.library.service.made is None, "no model is needed"
+
+
+def test_first_page_and_newest_wait_for_neither_store_nor_model(page, shelf, tmp_path, monkeypatch):
+    fill(shelf, tmp_path)
+    shelf.library.close()
+    again = Library(shelf.library.settings)
+    again.row_of = shelf.library.row_of
+    monkeypatch.setattr(wiring, "shared", lambda: again)
+    page.run()
+    assert not page.exception
+    assert set(names(page)) == {"dog.txt", "wet.txt", "city.txt", "red.png"}
+    assert 'class="om-moments"' not in html(page), "nothing was asked for"
+    page.text_input(key="q").set_value("type:png").run()
+    assert names(page) == ["red.png"]
+    assert again.space().store.made is None
+    assert again.space().service.made is None
+    again.close()
 
 
 def test_filters_by_what_is_said_ask_for_words_beside_them(page, shelf, tmp_path):

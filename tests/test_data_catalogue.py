@@ -133,6 +133,21 @@ def test_contents_are_chosen_by_where_their_files_lie_when_they_changed_and_how_
     assert catalogue.chosen(FileChoice(), "another") == set()
 
 
+def test_a_few_contents_of_a_kind_are_told_once_each(catalogue: Catalogue) -> None:
+    run = catalogue.begin_run("/m", "fp-1")
+    cat, dog, note = "1" * 64, "2" * 64, "3" * 64
+    files = {"/m/cat.png": cat, "/m/copy.png": cat, "/m/dog.png": dog}
+    outcomes = [replace(indexed(path, content=content), kind=Kind.IMAGE) for path, content in files.items()]
+    outcomes.append(replace(indexed("/m/note.txt", content=note), kind=Kind.TEXT))
+    outcomes.append(replace(failed("/m/bad.png"), kind=Kind.IMAGE))
+    catalogue.record(run, "fp-1", outcomes)
+    assert sorted(catalogue.some(Kind.IMAGE, "fp-1", limit=9)) == [cat, dog]
+    assert catalogue.some(Kind.TEXT, "fp-1", limit=9) == [note]
+    assert len(catalogue.some(Kind.IMAGE, "fp-1", limit=1)) == 1
+    assert catalogue.some(Kind.AUDIO, "fp-1", limit=9) == []
+    assert catalogue.some(Kind.IMAGE, "fp-2", limit=9) == []
+
+
 def test_a_copy_is_found_by_its_content(catalogue: Catalogue) -> None:
     run = catalogue.begin_run("/m", "fp")
     catalogue.record(run, "fp", [indexed("/m/b.png"), indexed("/m/a.png", segments=None)])
