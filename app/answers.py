@@ -77,9 +77,11 @@ def answers(library: Library, asked: Question) -> bool:
 def browsed(library: Library, asked: Question) -> bool:
     """Draw the files that filters alone leave, those first that changed last; False where there are none."""
     wanted = _wanted_page()
+    space = library.space()
     results = newest(
         library.catalogue(),
-        fingerprint=library.space().model.fingerprint,
+        space.store(),
+        fingerprint=space.model.fingerprint,
         filters=asked.filters,
         count=wanted * _PAGE + 1,
     )

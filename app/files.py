@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from app.moments import best_moments
 from app.query import Filters
-from app.results import Moment, Result
-from data.records import Evidence, FileRecord, FileState, Hit, Kind, segment_id
+from app.results import Result
+from data.records import Evidence, FileRecord, FileState, Hit, Kind, SegmentRecord, Span, segment_id
 
 if TYPE_CHECKING:
     from data.catalogue import Catalogue
+    from data.vectors import VectorStore
 
 _FEWEST_LOOKED_UP = 20  # contents in one question to the catalogue
 _TAKEN_IN = {
@@ -51,53 +52,54 @@ def first_files(
 
 def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = False) -> Result:
     """One content's hits (best first, at least one) as a result: the first of its files, the others named."""
-    segment = hits[0].segment
-    return _result(files, kind=segment.kind, content=segment.content, moments=best_moments(hits), same=same)
-
-
-def newest(catalogue: Catalogue, *, fingerprint: str, filters: Filters, count: int) -> tuple[Result, ...]:
-    """The files that filters choose, those first that changed last. Needs neither model nor store."""
-    contents = catalogue.newest(filters.files, fingerprint, kinds=filters.kinds, limit=count)
-    files = indexed_files(catalogue, contents, fingerprint)
-    return tuple(_unasked(content, files[content], fingerprint) for content in contents if content in files)
-
-
-def glimpse(catalogue: Catalogue, *, fingerprint: str, count: int) -> tuple[Result, ...]:
-    """A few files of the library, of every kind in turn, to start from. Needs neither model nor store."""
-    some = [catalogue.some(kind, fingerprint, limit=count) for kind in Kind]
-    files = indexed_files(catalogue, [content for contents in some for content in contents], fingerprint)
-    in_turn = (content for turn in zip_longest(*some) for content in turn if content in files)
-    return tuple(_unasked(content, files[content], fingerprint) for content in islice(in_turn, count))
-
-
-def _unasked(content: str, files: Sequence[FileRecord], fingerprint: str) -> Result:
-    """A content as a whole, its score 0; the one moment has no place and stands for the first of its segments."""
-    kind = files[0].kind or Kind.TEXT
-    moment = Moment(
-        segment=segment_id(content, fingerprint, 0),
-        evidence=_TAKEN_IN[kind],
-        start_s=None,
-        end_s=None,
-        page=None,
-        snippet="",
-        score=0.0,
-    )
-    return _result(files, kind=kind, content=content, moments=(moment,))
-
-
-def _result(
-    files: Sequence[FileRecord], *, kind: Kind, content: str, moments: tuple[Moment, ...], same: bool = False
-) -> Result:
     first, *others = sorted(files, key=lambda file: file.path)
+    best = hits[0]
     return Result(
         id=first.id,
         path=first.path,
         root=first.root,
-        kind=first.kind or kind,
-        content=content,
-        score=moments[0].score,
-        moments=moments,
+        kind=first.kind or best.segment.kind,
+        content=best.segment.content,
+        score=float(best.score),
+        moments=best_moments(hits),
         other_paths=tuple(file.path for file in others),
         same=same,
         duration_s=first.duration_s,
     )
+
+
+def newest(
+    catalogue: Catalogue, store: VectorStore, *, fingerprint: str, filters: Filters, count: int
+) -> tuple[Result, ...]:
+    """The files that filters choose, those first that changed last; their score is 0. Needs no model."""
+    contents = catalogue.newest(filters.files, fingerprint, kinds=filters.kinds, limit=count)
+    files = indexed_files(catalogue, contents, fingerprint)
+    return _unasked([content for content in contents if content in files], files, store, fingerprint)
+
+
+def glimpse(catalogue: Catalogue, store: VectorStore | None, *, fingerprint: str, count: int) -> tuple[Result, ...]:
+    """A few files of the library, of every kind in turn, to start from; their score is 0. Needs no model.
+
+    Args:
+        store: None while it is not open, which takes long: what is written is then left out.
+    """
+    some = [catalogue.some(kind, fingerprint, limit=count) for kind in Kind]
+    files = indexed_files(catalogue, [content for contents in some for content in contents], fingerprint)
+    in_turn = (content for turn in zip_longest(*some) for content in turn if content in files)
+    return _unasked(list(islice(in_turn, count)), files, store, fingerprint)
+
+
+def _unasked(
+    contents: Sequence[str], files: dict[str, list[FileRecord]], store: VectorStore | None, fingerprint: str
+) -> tuple[Result, ...]:
+    """Contents as they begin."""
+    numbers = [segment_id(content, fingerprint, 0) for content in contents]
+    known = {} if store is None else {record.content: record for record in store.fetch(numbers)[0]}
+    found = []
+    for content, number in zip(contents, numbers, strict=True):
+        kind = files[content][0].kind or Kind.TEXT
+        segment = known.get(content) or SegmentRecord(
+            id=number, content=content, number=0, kind=kind, evidence=_TAKEN_IN[kind], span=Span()
+        )
+        found.append(result_of([Hit(segment, 0.0)], files[content]))
+    return tuple(found)

@@ -118,7 +118,8 @@ def _welcome(library: Library) -> None:
         "that looks, sounds or reads like it comes up, at the moment where it does. Both together work too.</p>"
         f"{roots_list(summary)}</section>"
     )
-    shown = glimpse(library.catalogue(), fingerprint=library.space().model.fingerprint, count=_GLIMPSE)
+    space = library.space()
+    shown = glimpse(library.catalogue(), space.store.made, fingerprint=space.model.fingerprint, count=_GLIMPSE)
     cards(shown, key="grid-glimpse")
     failures_line(summary)
 
