@@ -47,6 +47,5 @@ def _cuda(wanted: str, index: int) -> Device:
 
 
 def _cpu_has_bf16() -> bool:
-    """Without such instructions bf16 is slower than fp32, not faster."""
-    found = torch.cpu.get_capabilities()
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    """Whether it multiplies tiles of bf16 (AMX). With the dot products of AVX-512 alone fp32 is faster; see LOG.md."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
