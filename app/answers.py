@@ -28,6 +28,7 @@ _PAGE = 24  # results
 _MOST_PAGES = 20
 _IN_A_LANE = 12
 _EXPORTED = 500
+_VIEW = "last view"  # in the session, which forgets a widget's value as soon as it is not drawn
 _ICONS = dict(zip(VIEWS, (":material/grid_view:", ":material/view_list:", ":material/view_agenda:"), strict=True))
 
 
@@ -38,7 +39,7 @@ def answers(library: Library, asked: Question) -> bool:
     with st.container(key="bar", horizontal=True, vertical_alignment="center"):
         summary = st.empty()
         _export(library, query)
-        st.session_state.setdefault("view", VIEWS[0])
+        st.session_state.setdefault("view", st.session_state.get(_VIEW, VIEWS[0]))
         view = st.segmented_control(
             "View",
             VIEWS,
@@ -47,6 +48,7 @@ def answers(library: Library, asked: Question) -> bool:
             key="view",
             label_visibility="collapsed",
         )
+    st.session_state[_VIEW] = view
     if view == "lanes":
         summary.html('<p class="om-took">The best of each kind</p>')
         return _lanes(library, query, words=asked.words, bench=bench)

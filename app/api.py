@@ -17,6 +17,8 @@ from starlette.exceptions import HTTPException as Refusal
 
 from app import media_route
 from app.asking import Example, joined
+from app.cards import has_picture
+from app.escaping import readable
 from app.grammar import understood
 from app.media_route import media_url, preview_url
 from app.query import DEFAULT_LIMIT, BadQueryError, FilePart, Filters, SegmentPart
@@ -64,7 +66,7 @@ class FileFound(BaseModel):
     same: bool
     duration_s: float | None
     media: str
-    thumb: str
+    thumb: str | None
 
 
 class Found(BaseModel):
@@ -147,7 +149,7 @@ def api(library: Callable[[], Library]) -> FastAPI:
         line = str(error)
         if isinstance(error, MediaError):  # its path is one of ours, which tells nobody anything
             line = f"{Path(error.path).name}: {error.reason}" + (f" ({error.hint})" if error.hint else "")
-        return JSONResponse({"error": line}, status_code=status)
+        return JSONResponse({"error": readable(line)}, status_code=status)
 
     @app.exception_handler(Refusal)
     def tell(request: Request, refusal: Refusal) -> JSONResponse:
@@ -181,13 +183,11 @@ def _found(
     return Found(**told, hints=list(asked.hints))
 
 
-def _addresses(result: Result) -> dict[str, str]:
-    """Where the file and a picture of its best moment are."""
-    best = result.moments[0]
-    return {
-        "media": media_url(result.id, start_s=best.start_s),
-        "thumb": preview_url(result.id, start_s=best.start_s, page=best.page, passage=best.passage),
-    }
+def _addresses(result: Result) -> dict[str, str | None]:
+    """Where the file is, and a picture of its best moment where it has one."""
+    best, version = result.moments[0], result.version
+    picture = preview_url(result.id, version=version, start_s=best.start_s, page=best.page, passage=best.passage)
+    return {"media": media_url(result.id, start_s=best.start_s), "thumb": picture if has_picture(result) else None}
 
 
 def _asked_by_us(request: Request) -> None:

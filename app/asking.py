@@ -83,7 +83,7 @@ def joined(
     Raises:
         BadQueryError: a weight is no number from -10 to 10, or there are more of them than parts.
     """
-    wanted: list[Part] = [TextPart(asked.words)] if asked.words else []
+    wanted: list[Part] = [asked.first] if asked.words else []
     wanted += examples
     if len(weights) > len(wanted):
         raise BadQueryError(f"{len(weights)} weights for {len(wanted)} parts; give at most one for each, words first")

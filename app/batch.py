@@ -50,7 +50,7 @@ def lines_of(path: Path) -> Iterator[TextIO]:
             yield lines
         return
     try:
-        lines = path.open(encoding="utf-8")
+        lines = path.open(encoding="utf-8", errors="replace")
     except OSError as error:
         reason = error.strerror or str(error)
         raise BadQueryError(f"{str(path)!r}: {reason}; give a file of JSON lines") from error
@@ -102,13 +102,20 @@ def examples_of(files: Sequence[str | Path], like: Sequence[str]) -> list[Exampl
     """Files, and segments of the library by their ids, as examples.
 
     Raises:
-        BadQueryError: an id is none.
+        BadQueryError: an id is none, or a path begins with ~ and names nobody.
     """
     try:
         segments = [SegmentPart(UUID(segment)) for segment in like]
     except ValueError:
         raise BadQueryError(f"{like!r} are no ids; a segment's id is in each moment of an answer in JSON") from None
-    return [*(FilePart(Path(path).expanduser()) for path in files), *segments]
+    return [*(FilePart(_at_home(path)) for path in files), *segments]
+
+
+def _at_home(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise BadQueryError(f"{str(path)!r}: {error}; write ./{path} for a file of that name") from None
 
 
 def typed(words: str, kinds: Sequence[str]) -> Asked:

@@ -11,6 +11,7 @@ from uuid import UUID
 import streamlit as st
 
 from app.asking import Example, Question, joined, segments_of
+from app.escaping import printable
 from app.examples import dropped, file_parts, first_page, forget_files, recorded
 from app.grammar import Asked, Token, understood, without_token
 from app.query import FilePart, Filters, SegmentPart
@@ -76,7 +77,8 @@ def _refined(words: str, files: Sequence[FilePart], like: Mapping[UUID, str]) ->
     The browser draws a popover when it is opened, and shows as value what the page gives as such just then.
     """
     with st.popover("Refine", icon=":material/tune:", type="tertiary"):
-        avoid = st.text_input("Not like", st.session_state["not"], key="not", placeholder="rain", on_change=first_page)
+        unlike = st.session_state.get("not", "")  # it is gone after a run that ended in an error before it was drawn
+        avoid = st.text_input("Not like", unlike, key="not", placeholder="rain", on_change=first_page)
         weights = weighed(
             _plain(words),
             {file.content: _plain(file.path.name) for file in files},
@@ -105,7 +107,7 @@ def _chip(label: str, *, key: str, drop: Callable[[Any], None], what: object, he
 
 def _plain(text: str) -> str:
     """Text that a label shows as it is, none of it taken for Markdown."""
-    return _MARKDOWN.sub(r"\\\g<0>", text)
+    return _MARKDOWN.sub(r"\\\g<0>", printable(text))
 
 
 def _drop_token(token: Token) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from app.clips import LEAD_S
 from app.escaping import safe as _safe
 from app.excerpt import WORD, excerpt, wanted_words
-from app.media_route import cut_url, media_url, play_url, preview_url, shown_in_browser
+from app.media_route import clips_url, cut_url, media_url, play_url, preview_url, shown_in_browser
 from app.results import Moment, Result
 from app.table import clock
 from data.records import Evidence, Kind
@@ -17,6 +17,7 @@ from data.records import Evidence, Kind
 _GAPS = re.compile(r"\s*\n\s*")
 _MOST_SHOWN_CHARACTERS = 420
 _ALL_OF_IT = 95  # per cent of a recording: a moment of that length needs no timeline
+_PLAYED = (Kind.VIDEO, Kind.AUDIO)
 _NEW = '<b class="om-new">new</b>'
 _BRIEF = 130  # characters that may be set larger
 
@@ -55,13 +56,13 @@ def marked(text: str, words: str) -> str:
 
 def _image(result: Result, _words: str) -> str:
     moving = result.path.lower().endswith((".gif", ".webp"))
-    source = media_url(result.id) if moving else preview_url(result.id)
+    source = media_url(result.id) if moving else preview_url(result.id, version=result.version)
     return _picture(result, source)
 
 
 def _video(result: Result, _words: str) -> str:
     start_s = _start(result)
-    poster = preview_url(result.id, start_s=start_s or 0.0)
+    poster = preview_url(result.id, version=result.version, start_s=start_s or 0.0)
     return (
         f'<div class="om-media"><video controls playsinline preload="none" poster="{_safe(poster)}" '
         f"{_source(result)}></video>"
@@ -85,9 +86,10 @@ def _source(result: Result) -> str:
     if shown_in_browser(result.path):
         source = f'src="{_safe(media_url(result.id, start_s=moment.start_s))}"'
     else:
-        clip = play_url(result.id, start_s=start_s, end_s=end_s)
+        clip = play_url(result.id, version=result.version, start_s=start_s, end_s=end_s)
         source = f'src="{_safe(clip)}" data-begin="{max(0.0, start_s - LEAD_S):.2f}"'
-    return f'{source} data-play="/api/play/{result.id}" data-lead="{LEAD_S:g}" {_seek(start_s, end_s)}'
+    clips = _safe(clips_url(result.id, version=result.version))
+    return f'{source} data-play="{clips}" data-lead="{LEAD_S:g}" {_seek(start_s, end_s)}'
 
 
 def _seek(start_s: float, end_s: float | None) -> str:
@@ -120,7 +122,9 @@ def _document(result: Result, words: str) -> str:
     moment = result.moments[0]
     if _is_passage(result):
         return _text(result, words)
-    return _picture(result, preview_url(result.id, page=moment.page or 1, passage=moment.passage))
+    return _picture(
+        result, preview_url(result.id, version=result.version, page=moment.page or 1, passage=moment.passage)
+    )
 
 
 def _text(result: Result, words: str) -> str:
@@ -199,14 +203,17 @@ _VERBS: Mapping[Evidence, str] = {
 
 
 def _spot(result: Result, moment: Moment) -> str:
+    """Where the moment is, and a way there if there is one: subtitles alone do not play, slides are not drawn."""
     if moment.start_s is not None:
         end = f"–{clock(moment.end_s)}" if moment.end_s and moment.end_s - moment.start_s >= 1 else ""
-        return (
-            f'<button class="om-seek" {_seek(moment.start_s, moment.end_s)} title="Play from here">'
-            f"{clock(moment.start_s)}{end}</button>"
-        )
+        time = f"{clock(moment.start_s)}{end}"
+        if result.kind not in _PLAYED:
+            return f'<span class="om-spot">{time}</span>'
+        return f'<button class="om-seek" {_seek(moment.start_s, moment.end_s)} title="Play from here">{time}</button>'
+    if moment.page is not None and not has_picture(result):
+        return f'<span class="om-spot">page {moment.page}</span>'
     if moment.page is not None:
-        page = preview_url(result.id, page=moment.page, passage=moment.passage)
+        page = preview_url(result.id, version=result.version, page=moment.page, passage=moment.passage)
         return f'<button class="om-page" data-page="{_safe(page)}">page {moment.page}</button>'
     return ""
 
@@ -216,16 +223,27 @@ def _likewise(moment: Moment) -> str:
 
 
 def _cut(result: Result, moment: Moment) -> str:
-    """A link that takes the moment, or the page of a PDF, as a file of its own."""
-    page = None if _is_passage(result) or result.kind is not Kind.DOCUMENT else moment.page
+    """A link that takes the moment of a recording, or the page of a PDF, as a file of its own."""
+    page = moment.page if result.kind is Kind.DOCUMENT and has_picture(result) else None
+    if page is None and result.kind not in _PLAYED:
+        return ""
     url = cut_url(result.id, start_s=moment.start_s, end_s=moment.end_s, page=page)
     what = f"page {page} as a PDF" if page else "these seconds as a file"
     return f'<a class="om-cut" href="{_safe(url)}" download title="Take {what}">cut</a>' if url else ""
 
 
+def has_picture(result: Result) -> bool:
+    """Whether there is a picture of it to show: of documents only the pages of a PDF are drawn."""
+    return result.kind in (Kind.IMAGE, Kind.VIDEO) or _is_pdf(result)
+
+
+def _is_pdf(result: Result) -> bool:
+    return result.kind is Kind.DOCUMENT and result.path.lower().endswith(".pdf")
+
+
 def _is_passage(result: Result) -> bool:
-    """Whether a document has no pages that can be drawn."""
-    return result.kind is Kind.DOCUMENT and not result.path.lower().endswith(".pdf")
+    """Whether a document is shown by its words."""
+    return result.kind is Kind.DOCUMENT and not _is_pdf(result)
 
 
 def _start(result: Result) -> float | None:

@@ -245,7 +245,9 @@ def _library(options: argparse.Namespace) -> Iterator[Library]:
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    """To stdout, whatever a file name holds."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     sys.stdout.flush()
 
 

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 
+from app.escaping import readable
 from app.results import Answer, Result
 
 _COLUMNS = ("path", "kind", "score", "evidence", "start_s", "end_s", "page", "snippet", "other_paths")
@@ -24,12 +25,12 @@ def as_csv(results: Sequence[Result]) -> str:
             row = [result.path, result.kind.value, f"{moment.score:.4f}", moment.evidence.value]
             place = [_number(moment.start_s), _number(moment.end_s), moment.page or ""]
             rows.writerow([_harmless(str(cell)) for cell in (*row, *place, moment.snippet, others)])
-    return file.getvalue().encode("utf-8", "replace").decode()
+    return readable(file.getvalue())
 
 
 def as_json(answer: Answer) -> str:
     """As the command line and the API answer."""
-    return json.dumps(answer.to_json(), ensure_ascii=False, indent=1).encode("utf-8", "replace").decode()
+    return json.dumps(answer.to_json(), ensure_ascii=False, indent=1)
 
 
 def _number(seconds: float | None) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -27,6 +27,7 @@ _LENGTH = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+(?:\.\d+)?)s?)?")
 _ALIKE = 0.7  # of a key that was mistyped
 _NOT_BEFORE_THEN = frozenset("back since until till by from".split())  # "back then" is a time, not an order
 _MANY = ","  # between values of which any will do
+_FARTHEST_NS = 2**63 - 1  # from 1970, as databases and file systems count: the year 2262
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Asked:
     Args:
         words: what is looked for by what it means; "" where tokens are all there is.
         then: what follows it in the same recording, one after the other.
+        exact: of a sequence: the phrases of each thing, `words` first; () elsewhere, where they are among the filters.
         avoided: what it should not be like.
         tokens: in the order typed.
         hints: what was not understood, each with the next step.
@@ -52,15 +54,21 @@ class Asked:
 
     words: str
     then: tuple[str, ...]
+    exact: tuple[tuple[str, ...], ...]
     avoided: tuple[str, ...]
     filters: Filters
     tokens: tuple[Token, ...]
     hints: tuple[str, ...]
 
     @property
+    def first(self) -> TextPart:
+        """The words as a part of a query."""
+        return TextPart(self.words, phrases=self.exact[0] if self.exact else ())
+
+    @property
     def following(self) -> tuple[TextPart, ...]:
         """What follows, as parts of a query."""
-        return tuple(TextPart(words) for words in self.then)
+        return tuple(TextPart(words, phrases=exact) for words, exact in zip(self.then, self.exact[1:], strict=True))
 
     @property
     def said(self) -> str:
@@ -75,6 +83,7 @@ class _NotUnderstoodError(Exception):
 def understood(text: str, filters: Filters = ANYTHING) -> Asked:
     """What a person typed, on top of filters that hold anyway."""
     words: list[list[str]] = [[]]  # of each thing in a sequence
+    exact: list[list[str]] = [[]]
     thens: list[Token] = []
     avoided: list[str] = []
     tokens: list[Token] = []
@@ -86,7 +95,7 @@ def understood(text: str, filters: Filters = ANYTHING) -> Asked:
             minus, said = False, found.group()
         if key in _KEYS and not minus:
             try:
-                filters = _KEYS[key](filters, found["value"].strip('"'))
+                filters = _KEYS[key](filters, _values(found["value"]))
             except _NotUnderstoodError as hint:
                 hints.append(f"{found.group()}: {hint}")
             else:
@@ -110,18 +119,22 @@ def understood(text: str, filters: Filters = ANYTHING) -> Asked:
             if said == THEN and found["phrase"] is None and not is_time:
                 thens.append(Token(said, *found.span()))
                 words.append([])
+                exact.append([])
             else:
                 words[-1].append(said)
             if found["phrase"] is not None:
-                filters = replace(filters, phrases=(*filters.phrases, said))
+                exact[-1].append(said)
         if minus or found["phrase"] is not None:
             tokens.append(Token(found.group(), *found.span()))
     things = [" ".join(each) for each in words]
     if not all(things):  # "then" at an end is a word like others
         things, thens = [" ".join(f" {THEN} ".join(things).split())], []
+    if len(things) == 1:
+        filters = replace(filters, phrases=(*filters.phrases, *(phrase for each in exact for phrase in each)))
     return Asked(
         words=things[0],
         then=tuple(things[1:]),
+        exact=tuple(tuple(each) for each in exact) if len(things) > 1 else (),
         avoided=tuple(avoided),
         filters=filters,
         tokens=tuple(sorted([*tokens, *thens], key=lambda token: token.start)),
@@ -134,47 +147,56 @@ def without_token(text: str, token: Token) -> str:
     return " ".join((text[: token.start] + " " + text[token.end :]).split())
 
 
-def _kinds(filters: Filters, value: str) -> Filters:
-    return replace(filters, kinds=frozenset(Kind(one) for one in _known(value, [kind.value for kind in Kind], "kinds")))
+def _kinds(filters: Filters, values: list[str]) -> Filters:
+    wanted = frozenset(Kind(one) for one in _known(values, [kind.value for kind in Kind], "kinds"))
+    both = wanted & filters.kinds if filters.kinds else wanted
+    if not both:
+        raise _NotUnderstoodError(f"only {_listed(filters.kinds)} is looked for; take that away first")
+    return replace(filters, kinds=both)
 
 
-def _evidence(filters: Filters, value: str) -> Filters:
-    senses = _known(value, [one.value for one in Evidence], "evidence")
-    return replace(filters, evidence=frozenset(Evidence(one) for one in senses))
+def _evidence(filters: Filters, values: list[str]) -> Filters:
+    wanted = frozenset(Evidence(one) for one in _known(values, [one.value for one in Evidence], "evidence"))
+    both = wanted & filters.evidence if filters.evidence else wanted
+    if not both:
+        raise _NotUnderstoodError(
+            f"only what is {_listed(filters.evidence)} is looked for already; take that away first"
+        )
+    return replace(filters, evidence=both)
 
 
-def _languages(filters: Filters, value: str) -> Filters:
-    codes = _many(value, "fr")
+def _languages(filters: Filters, values: list[str]) -> Filters:
+    codes = _some(values, "fr")
     if not all(re.fullmatch(r"[A-Za-z]{2}", code) for code in codes):
         raise _NotUnderstoodError("write a language as its code of two letters, as in lang:fr")
     return replace(filters, languages=frozenset(code.lower() for code in codes))
 
 
-def _folders(filters: Filters, value: str) -> Filters:
-    return _files(filters, folders=(*filters.files.folders, *_many(value, "trips/")))
+def _folders(filters: Filters, values: list[str]) -> Filters:
+    return _files(filters, folders=(*filters.files.folders, *_some(values, "trips/")))
 
 
-def _types(filters: Filters, value: str) -> Filters:
-    return _files(filters, suffixes=(*filters.files.suffixes, *_many(value, "pdf")))
+def _types(filters: Filters, values: list[str]) -> Filters:
+    return _files(filters, suffixes=(*filters.files.suffixes, *_some(values, "pdf")))
 
 
-def _after(filters: Filters, value: str) -> Filters:
-    return _files(filters, since_ns=_moment_ns(value))
+def _after(filters: Filters, values: list[str]) -> Filters:
+    return _files(filters, since_ns=_moment_ns(_MANY.join(values)))
 
 
-def _before(filters: Filters, value: str) -> Filters:
-    return _files(filters, before_ns=_moment_ns(value))
+def _before(filters: Filters, values: list[str]) -> Filters:
+    return _files(filters, before_ns=_moment_ns(_MANY.join(values)))
 
 
-def _longer(filters: Filters, value: str) -> Filters:
-    return _files(filters, longer_s=_seconds(value))
+def _longer(filters: Filters, values: list[str]) -> Filters:
+    return _files(filters, longer_s=_seconds(_MANY.join(values)))
 
 
-def _shorter(filters: Filters, value: str) -> Filters:
-    return _files(filters, shorter_s=_seconds(value))
+def _shorter(filters: Filters, values: list[str]) -> Filters:
+    return _files(filters, shorter_s=_seconds(_MANY.join(values)))
 
 
-_KEYS: Mapping[str, Callable[[Filters, str], Filters]] = {
+_KEYS: Mapping[str, Callable[[Filters, list[str]], Filters]] = {
     "kind": _kinds,
     "evidence": _evidence,
     "lang": _languages,
@@ -192,18 +214,27 @@ def _files(filters: Filters, **changes: object) -> Filters:
     return replace(filters, files=files)
 
 
-def _known(value: str, names: Sequence[str], what: str) -> list[str]:
-    found = [one.lower() for one in _many(value, names[0])]
+def _values(text: str) -> list[str]:
+    """What stands behind a token's colon: values with commas between, or one in quotation marks, commas and all."""
+    parts = [text.strip('"')] if text.startswith('"') else text.split(_MANY)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _known(values: list[str], names: Sequence[str], what: str) -> list[str]:
+    found = [one.lower() for one in _some(values, names[0])]
     if not set(found) <= set(names):
         raise _NotUnderstoodError(f"{what} are {', '.join(names)}")
     return found
 
 
-def _many(value: str, example: str) -> list[str]:
-    found = [one.strip() for one in value.split(_MANY) if one.strip()]
-    if not found:
+def _some(values: list[str], example: str) -> list[str]:
+    if not values:
         raise _NotUnderstoodError(f"a value is missing; write for example {example}")
-    return found
+    return values
+
+
+def _listed(known: Iterable[str]) -> str:
+    return " or ".join(sorted(known))
 
 
 def _moment_ns(value: str) -> int:
@@ -212,9 +243,10 @@ def _moment_ns(value: str) -> int:
     try:
         assert found is not None
         year, month, day = (int(part or 1) for part in found.groups())
-        return int(datetime(year, month, day).timestamp()) * 1_000_000_000
+        moment_ns = int(datetime(year, month, day).timestamp()) * 1_000_000_000
     except (AssertionError, ValueError, OverflowError, OSError):
         raise _NotUnderstoodError("write a date as 2024, 2024-05 or 2024-05-31") from None
+    return min(max(moment_ns, -_FARTHEST_NS), _FARTHEST_NS)
 
 
 def _seconds(value: str) -> float:

@@ -6,11 +6,11 @@ import hmac
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -72,9 +72,9 @@ class Guard:
         return hmac.compare_digest(given.encode(), self._token.encode())
 
     def _welcome(self) -> Response:
-        """Keep the token in the browser and out of its address."""
+        """Keep the token in the browser and out of its address; a link on another site may lead here with it."""
         response = RedirectResponse("/", status_code=303)
-        response.set_cookie(_COOKIE, self._token, max_age=_LASTS_S, httponly=True, samesite="strict")
+        response.set_cookie(_COOKIE, self._token, max_age=_LASTS_S, httponly=True, samesite="lax")
         return response
 
 
@@ -84,8 +84,5 @@ def _bearer(headers: dict[bytes, bytes]) -> str:
 
 
 def _cookie(headers: dict[bytes, bytes]) -> str:
-    try:
-        found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(_COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
+    """Other servers on this machine share the browser's cookies; what theirs look like must not matter."""
+    return cookie_parser(headers.get(b"cookie", b"").decode("latin-1")).get(_COOKIE, "")

@@ -16,7 +16,7 @@ from app.clips import LEAD_S, MOST_CUT_S, MOST_PLAYED_S
 from app.on_disk import OnDisk, on_disk
 from app.query import BadQueryError
 from app.refused import Refused
-from app.sending import GUARDED, GUARDED_PDF, KEPT, content, described, sent
+from app.sending import ASKED_AGAIN, GUARDED, GUARDED_PDF, KEPT, content, described, sent
 from data.errors import MediaError
 from data.records import FileState, Kind, Span
 
@@ -103,7 +103,7 @@ def router(library: Callable[[], Library]) -> APIRouter:
             file.path,
             file.status,
             media_type=shown or _UNSHOWN,
-            headers=GUARDED_PDF if suffix == ".pdf" else GUARDED,
+            headers=(GUARDED_PDF if suffix == ".pdf" else GUARDED) | ASKED_AGAIN,
             name=file.path.name,
             download=shown is None or download is not None,
         )
@@ -172,13 +172,18 @@ def media_url(file_id: int, *, start_s: float | None = None, end_s: float | None
 def preview_url(
     file_id: int,
     *,
+    version: str,
     start_s: float | None = None,
     page: int | None = None,
     side: int = 640,
     passage: tuple[int, int] | None = None,
 ) -> str:
-    """Where the picture of a moment is, its passage highlighted where it is known."""
-    asked = [f"side={side}"]
+    """Where the picture of a moment is, its passage highlighted where it is known.
+
+    Args:
+        version: of the file's bytes; browsers keep the picture, and another file may get the number.
+    """
+    asked = [f"side={side}", f"v={version}"]
     if start_s is not None:
         asked.append(f"t={start_s:.2f}")
     if page is not None:
@@ -188,10 +193,15 @@ def preview_url(
     return f"/api/thumb/{file_id}?" + "&".join(asked)
 
 
-def play_url(file_id: int, *, start_s: float, end_s: float | None = None) -> str:
-    """Where a clip that every browser plays is; the fragment makes it start at its moment."""
+def clips_url(file_id: int, *, version: str) -> str:
+    """Where clips of a file are that every browser plays; `&t=` and `&end=` say which. For the version see above."""
+    return f"/api/play/{file_id}?v={version}"
+
+
+def play_url(file_id: int, *, version: str, start_s: float, end_s: float | None = None) -> str:
+    """One of those clips; the fragment makes it start at its moment."""
     end = f"&end={end_s:.2f}" if end_s is not None and end_s > start_s else ""
-    return f"/api/play/{file_id}?t={start_s:.2f}{end}#t={min(start_s, LEAD_S):.2f}"
+    return f"{clips_url(file_id, version=version)}&t={start_s:.2f}{end}#t={min(start_s, LEAD_S):.2f}"
 
 
 def cut_url(

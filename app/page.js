@@ -25,7 +25,7 @@ if (!window.omnia) {
     player.dataset.begin = Math.max(0, Number(seek) - Number(lead));
     player.closest(".om-media").classList.remove("om-missing");
     player.preload = "metadata";
-    player.src = `${play}?t=${seek}${end ? `&end=${end}` : ""}`;
+    player.src = `${play}&t=${seek}${end ? `&end=${end}` : ""}`;
   };
 
   // Once for each player: from then on it has a beginning.
@@ -72,10 +72,21 @@ if (!window.omnia) {
     input.dispatchEvent(new Event("change", { bubbles: true }));
   };
 
-  omnia.copy = (text, button) => navigator.clipboard?.writeText(text).then(() => {
+  omnia.copy = async (text, button) => {
+    if (navigator.clipboard) await navigator.clipboard.writeText(text);
+    else copySelected(text);
     button.classList.add("om-copied");
     setTimeout(() => button.classList.remove("om-copied"), 1200);
-  });
+  };
+
+  // Over plain HTTP from another machine browsers have no clipboard for pages, but they copy what is selected.
+  const copySelected = (text) => {
+    const carrier = Object.assign(document.createElement("textarea"), { value: text });
+    document.body.append(carrier);
+    carrier.select();
+    document.execCommand("copy");
+    carrier.remove();
+  };
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-seek], [data-page], [data-copy], [data-like], .om-paths");
@@ -113,6 +124,8 @@ if (!window.omnia) {
   });
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
+    const writing = event.target.closest?.("input, textarea, [contenteditable]");
+    if (writing && event.clipboardData?.types.includes("text/plain")) return;  // cells bring their picture along
     if (files.length) { event.preventDefault(); omnia.give(files); }
   });
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -117,7 +118,7 @@ def _buttons(library: Library, summary: LibrarySummary, *, is_busy: bool) -> Non
 
 def _add(library: Library) -> None:
     typed = st.session_state["folder"].strip()
-    path = Path(typed).expanduser()
+    path = Path(os.path.expanduser(typed))  # which leaves ~nobody as it is
     if not typed or not path.is_absolute() or not path.is_dir():
         raise BadSettingsError(f"{typed!r} is no folder of this machine: give its whole path")
     library.ingests.start("ingest", str(path))

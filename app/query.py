@@ -26,10 +26,12 @@ class TextPart:
 
     Args:
         weight: how much the part counts; negative means "not like this".
+        phrases: of a thing in a sequence: what must be said or written there word for word.
     """
 
     text: str
     weight: float = 1.0
+    phrases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +136,6 @@ class Query:
             return None
         joints = tuple(f"{before[-1]} {THEN} {after[0]}" for before, after in pairwise(things))
         said = TextPart(f" {THEN} ".join(" ".join(thing) for thing in things))
-        filters = replace(self.filters, phrases=(*self.filters.phrases, *joints))
+        exact = (phrase for part in (wanted[0], *self.then) for phrase in part.phrases)
+        filters = replace(self.filters, phrases=(*self.filters.phrases, *exact, *joints))
         return replace(self, parts=(said,), then=(), filters=filters)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from app.escaping import readable
 from data.records import Evidence, Kind
 
 STRONG, LIKELY = 0.5, 0.1  # least scores
@@ -84,6 +85,11 @@ class Result:
     def band(self) -> Band:
         return Band.of(self.score)
 
+    @property
+    def version(self) -> str:
+        """What tells its bytes from others that had, or will have, the same number."""
+        return self.content[:12]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -111,13 +117,13 @@ class Answer:
 
 def _result_json(result: Result) -> dict[str, Any]:
     return {
-        "path": result.path,
+        "path": readable(result.path),
         "kind": result.kind.value,
         "score": round(result.score, 4),
         "band": result.band.value,
         "moments": [_moment_json(moment) for moment in result.moments],
         "id": result.id,
-        "other_paths": list(result.other_paths),
+        "other_paths": [readable(path) for path in result.other_paths],
         "same": result.same,
         "duration_s": _rounded(result.duration_s),
     }

@@ -14,7 +14,7 @@ import numpy as np
 from app.chance import at_the_bar, bar, chance, standings
 from app.files import first_files, result_of
 from app.parts import PartReader
-from app.query import FilePart, Filters, Part, Query, SegmentPart
+from app.query import FilePart, Filters, Part, Query, SegmentPart, TextPart
 from app.relevance import Background, Levels, levels, sense_of
 from app.results import Answer, Result
 from app.scoring import Combinations, PartVectors, combinations, fit, scores
@@ -138,6 +138,7 @@ class SearchService:
     def _hits(self, step: _Step, where: Where, asked: int) -> tuple[list[Hit], bool]:
         """The segments that are likeliest meant, best first, and whether there are no more than these."""
         parts = step.vectors
+        where = replace(where, phrases=(*where.phrases, *step.phrases))
         drawn = self._background.sample()
         against = {
             sense: [levels(part.vectors, sample) for part in parts]
@@ -206,6 +207,11 @@ class _Step:
 
     parts: Sequence[Part]
     vectors: Sequence[PartVectors]
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """What must be said or written there word for word."""
+        return tuple(phrase for part in self.parts if isinstance(part, TextPart) for phrase in part.phrases)
 
 
 def _better_of(some: Sequence[Result], others: Sequence[Result], *, limit: int) -> tuple[Result, ...]:

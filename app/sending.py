@@ -17,7 +17,8 @@ GUARDED = {
     "Referrer-Policy": "no-referrer",
 }
 GUARDED_PDF = {key: value for key, value in GUARDED.items() if key != "Content-Security-Policy"}  # else no viewer
-KEPT = {"Cache-Control": "private, max-age=3600"}
+KEPT = {"Cache-Control": "private, max-age=3600"}  # where the address says of which version of the file it is
+ASKED_AGAIN = {"Cache-Control": "private, no-cache"}
 
 
 def sent(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from app.escaping import printable
 from app.excerpt import excerpt
 from app.judge import Judged
 from app.results import Answer, Moment, Result
@@ -75,7 +76,7 @@ def _lines(result: Result, words: str, *, width: int, colour: bool) -> list[str]
     for moment in result.moments:
         label = f"{moment_label(moment):<20}"
         room = width - len(indent) - len(label) - 2
-        said = excerpt(_printable(" ".join(moment.snippet.split())), words, most=room - 2)
+        said = excerpt(printable(" ".join(moment.snippet.split())), words, most=room - 2)
         snippet = f"“{said}”" if said else ""
         lines.append((indent + _dim(label, colour=colour) + snippet).rstrip())
     return lines
@@ -91,12 +92,7 @@ def _shortened(path: str) -> str:
     """The path as one printable line, relative to the working folder where it lies below it."""
     with suppress(ValueError):
         path = str(Path(path).relative_to(Path.cwd()))
-    return _printable(path)
-
-
-def _printable(text: str) -> str:
-    """What a terminal would obey is shown as �."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
+    return printable(path)
 
 
 def _bold(text: str, *, colour: bool) -> str:

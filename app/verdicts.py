@@ -34,7 +34,7 @@ def from_question(question: str, catalogue: Catalogue) -> Query | None:
     parts = [_part(part, catalogue) for part in asked["parts"]]
     if not all(parts):
         return None
-    then = (TextPart(part["text"], part["weight"]) for part in asked["then"])
+    then = (_text(part) for part in asked["then"])
     return Query(parts=tuple(part for part in parts if part), then=tuple(then), filters=_filters(asked["filters"]))
 
 
@@ -51,7 +51,8 @@ def reranked(query: Query, verdicts: Sequence[Verdict]) -> Query:
 
 def _part_json(part: Part) -> dict[str, Any]:
     if isinstance(part, TextPart):
-        return {"text": part.text, "weight": part.weight}
+        exact = {"phrases": part.phrases} if part.phrases else {}
+        return {"text": part.text, "weight": part.weight} | exact
     if isinstance(part, SegmentPart):
         return {"segment": str(part.id), "weight": part.weight}
     assert isinstance(part, FilePart), "what was said of the answers is no part of the question"
@@ -61,11 +62,15 @@ def _part_json(part: Part) -> dict[str, Any]:
 def _part(asked: Mapping[str, Any], catalogue: Catalogue) -> Part | None:
     weight = asked["weight"]
     if "text" in asked:
-        return TextPart(asked["text"], weight)
+        return _text(asked)
     if "segment" in asked:
         return SegmentPart(UUID(asked["segment"]), weight)
     files = catalogue.files_of([asked["content"]]).get(asked["content"])
     return FilePart(Path(files[0].path), weight, asked["content"]) if files else None
+
+
+def _text(asked: Mapping[str, Any]) -> TextPart:
+    return TextPart(asked["text"], asked["weight"], tuple(asked.get("phrases", ())))
 
 
 def _filters_json(filters: Filters) -> dict[str, Any]:

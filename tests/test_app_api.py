@@ -59,6 +59,15 @@ def test_tokens_narrow_down_and_what_is_none_gets_a_hint(client, filled):
     assert answer.json()["hints"] == ["longer:soon: write a length as 30s, 5m or 1h20m"]
 
 
+def test_names_that_are_no_text_and_files_without_a_picture_are_answered(client, filled, tmp_path):
+    path = tmp_path / "caf\udce9.txt"
+    path.write_text("dog city")
+    filled.put(path)
+    answer = client.get("/api/search", params={"q": "dog city", "kind": "text"})
+    assert "caf\\udce9.txt" in names(answer)
+    assert {result["thumb"] for result in answer.json()["results"]} == {None}
+
+
 def test_what_it_should_not_be_like_sinks(client, filled):
     assert names(client.get("/api/search", params={"q": "dog", "unlike": "rain", "kind": "text"}))[0] == "dog.txt"
     assert names(client.get("/api/search", params={"q": "dog", "unlike": ["rain"]}))[-1] != "dog.txt"

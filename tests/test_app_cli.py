@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,20 @@ def test_json_has_the_promised_shape_best_first(shelf, capsys):
     assert {"path", "kind", "score", "moments"} <= set(answer["results"][0])
     moment = answer["results"][0]["moments"][0]
     assert {"evidence", "start_s", "end_s", "page", "snippet", "score"} <= set(moment)
+
+
+def test_names_that_are_no_text_are_answered(shelf, tmp_path):
+    path = tmp_path / "caf\udce9.txt"
+    path.write_text("dog dog")
+    shelf.put(path)
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(out):
+        assert cli.main(["search", "dog", "--json"]) == 0
+        assert cli.main(["search", "dog"]) == 0
+    told = out.buffer.getvalue().decode()
+    paths = [result["path"] for result in json.loads(told.splitlines()[0])["results"]]
+    assert str(tmp_path / "caf\\udce9.txt") in paths
+    assert "caf�.txt" in told
 
 
 def test_words_files_not_kind_and_limit_make_one_query(shelf, capsys, tmp_path):
@@ -140,6 +155,7 @@ def test_a_batch_answers_a_line_a_query_and_goes_on_after_bad_ones(shelf, capsys
         json.dumps({"words": "dog", "weights": [2, 1]}),
         json.dumps({"words": "dog", "like": ["that"]}),
         json.dumps(["dog"]),
+        json.dumps({"files": ["~$report.docx"]}),
         json.dumps({"words": "city", "not": ["rain"], "kinds": ["text"], "files": None}),
         json.dumps({"words": "dog", "files": [str(tmp_path / "city.txt")], "weights": [0.1, 2], "kinds": ["text"]}),
     ]
@@ -148,11 +164,11 @@ def test_a_batch_answers_a_line_a_query_and_goes_on_after_bad_ones(shelf, capsys
     code, out, _ = run(capsys, "--batch", str(batch))
     answers = [json.loads(line) for line in out.splitlines()]
     assert code == 1
-    assert len(answers) == 13
+    assert len(answers) == 14
     assert Path(answers[0]["results"][0]["path"]).name == "dog.txt"
-    assert all("error" in answer for answer in answers[1:11])
+    assert all("error" in answer for answer in answers[1:12])
     assert "kinds are text, image" in answers[4]["error"]
-    assert [Path(answer["results"][0]["path"]).name for answer in answers[11:]] == ["city.txt", "city.txt"]
+    assert [Path(answer["results"][0]["path"]).name for answer in answers[12:]] == ["city.txt", "city.txt"]
 
 
 def test_a_batch_is_read_from_stdin_too(shelf, capsys, monkeypatch):

@@ -27,6 +27,9 @@ LEAP = FileChoice(since_ns=ns(2024, 2, 29), before_ns=ns(2024, 3, 1))
         ("lang:fr,DE", Filters(languages=frozenset({"fr", "de"}))),
         ("in:trips/", Filters(files=FileChoice(folders=("trips/",)))),
         ('in:"my trips/2024"', Filters(files=FileChoice(folders=("my trips/2024",)))),
+        ('in:"Smith, John/"', Filters(files=FileChoice(folders=("Smith, John/",)))),
+        ("before:9999", Filters(files=FileChoice(before_ns=2**63 - 1))),
+        ("after:1600", Filters(files=FileChoice(since_ns=1 - 2**63))),
         ("type:pdf,docx", Filters(files=FileChoice(suffixes=("pdf", "docx")))),
         ("after:2024-05", Filters(files=FileChoice(since_ns=ns(2024, 5, 1)))),
         ("before:2024", Filters(files=FileChoice(before_ns=ns(2024, 1, 1)))),
@@ -48,6 +51,28 @@ def test_a_phrase_is_looked_for_and_must_be_there():
     asked = understood('birds "red  kite" high')
     assert asked.words == "birds red kite high"
     assert asked.filters == Filters(phrases=("red kite",))
+
+
+def test_in_a_sequence_each_phrase_belongs_to_its_own_thing():
+    asked = understood('"good morning" all then "thank you" -rain')
+    assert (asked.words, asked.then) == ("good morning all", ("thank you",))
+    assert (asked.first.phrases, asked.following[0].phrases) == (("good morning",), ("thank you",))
+    assert asked.filters == Filters(without=("rain",))
+    assert understood('then "thank you"').filters == Filters(phrases=("thank you",))
+
+
+@pytest.mark.parametrize(
+    ("typed", "given", "left"),
+    [
+        ("kind:video,image", {Kind.IMAGE}, {Kind.IMAGE}),
+        ("kind:video", {Kind.IMAGE}, {Kind.IMAGE}),
+        ("kind:video kind:image", set(), {Kind.VIDEO}),
+    ],
+)
+def test_kinds_narrow_down_and_what_contradicts_gets_a_hint(typed, given, left):
+    asked = understood(f"dog {typed}", Filters(kinds=frozenset(given)))
+    assert asked.filters.kinds == left
+    assert ["take that away first" in hint for hint in asked.hints] == [True] * (typed != "kind:video,image")
 
 
 def test_what_is_not_wanted_is_left_out_and_pushed_down():

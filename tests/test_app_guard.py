@@ -54,10 +54,15 @@ def test_a_browser_brings_it_once_and_keeps_it_as_a_cookie(client):
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
-    assert "samesite=strict" in cookie
+    assert "samesite=lax" in cookie, "a link in a letter or a chat leads here with it"
     assert client.get("/").text == "the page"
     with client.websocket_connect("ws://some.machine/stream") as socket:
         assert socket.receive_text() == "hello"
+
+
+def test_cookies_of_other_servers_on_the_machine_do_not_hide_it(client):
+    cookies = f'prefs={{"a":1}}; odd name; omnia_token="{TOKEN}"; last=x'
+    assert client.get("/", headers={"Cookie": cookies}).text == "the page"
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "[::1]", "localhost", "127.8.0.1"])

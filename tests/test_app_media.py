@@ -119,6 +119,13 @@ def test_a_file_that_is_away_is_not_found(client, shelf, clip):
     assert client.get(url).status_code == 404
 
 
+def test_a_browser_asks_again_before_it_shows_what_it_kept(client, shelf, clip):
+    url = media_url(shelf.id_of(clip))
+    first = client.get(url)
+    assert first.headers["cache-control"] == "private, no-cache"
+    assert client.get(url, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+
+
 def test_another_site_may_not_ask(client, shelf, clip):
     url = media_url(shelf.id_of(clip))
     for site, status in {"cross-site": 403, "same-site": 403, "same-origin": 200, "none": 200}.items():
@@ -126,7 +133,7 @@ def test_another_site_may_not_ask(client, shelf, clip):
 
 
 def test_a_preview_is_drawn_once(client, shelf, clip):
-    url = preview_url(shelf.id_of(clip), start_s=0.5)
+    url = preview_url(shelf.id_of(clip), version="a", start_s=0.5)
     first, second = client.get(url), client.get(url)
     assert first.headers["content-type"] == "image/jpeg"
     assert first.content[:2] == b"\xff\xd8"
@@ -156,10 +163,11 @@ def test_previews_do_not_grow_past_their_limit(shelf, tmp_path):
 def test_urls_carry_the_moment():
     assert media_url(3) == "/api/media/3"
     assert media_url(3, start_s=12.4) == "/api/media/3#t=12.40"
-    assert preview_url(3, page=2) == "/api/thumb/3?side=640&page=2"
-    assert preview_url(3, page=2, passage=(5, 9)) == "/api/thumb/3?side=640&page=2&char_start=5&char_end=9"
-    assert play_url(3, start_s=12.4, end_s=15) == "/api/play/3?t=12.40&end=15.00#t=3.00"
-    assert play_url(3, start_s=1) == "/api/play/3?t=1.00#t=1.00"
+    assert preview_url(3, version="a", page=2) == "/api/thumb/3?side=640&v=a&page=2"
+    passage = preview_url(3, version="a", page=2, passage=(5, 9))
+    assert passage == "/api/thumb/3?side=640&v=a&page=2&char_start=5&char_end=9"
+    assert play_url(3, version="a", start_s=12.4, end_s=15) == "/api/play/3?v=a&t=12.40&end=15.00#t=3.00"
+    assert play_url(3, version="a", start_s=1) == "/api/play/3?v=a&t=1.00#t=1.00"
     assert cut_url(3, start_s=1, end_s=1000) == "/api/cut/3?t=1.00&end=301.00"
     assert cut_url(3, page=2) == "/api/cut/3?page=2"
     assert cut_url(3) is None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from fakes import Shelf, text
@@ -15,6 +17,7 @@ from app import wiring
 from app.cards import card, marked
 from app.results import Moment, Result
 from app.wiring import Library
+from data.errors import StoreUnavailableError
 from data.records import Evidence, Kind
 
 SCRIPT = Path(wiring.__file__).parent.parent / "streamlit_app.py"
@@ -269,8 +272,6 @@ def test_a_dropped_file_that_cannot_be_read_is_named(page, shelf, tmp_path):
 
 
 def test_an_error_is_one_line_and_no_traceback(page, shelf, monkeypatch):
-    from data.errors import StoreUnavailableError
-
     def unreachable():
         raise StoreUnavailableError("the store does not answer; start it")
 
@@ -281,8 +282,6 @@ def test_an_error_is_one_line_and_no_traceback(page, shelf, monkeypatch):
 
 
 def test_names_and_words_from_files_are_escaped():
-    from uuid import uuid4
-
     moment = Moment(
         segment=uuid4(),
         evidence=Evidence.WRITTEN,
@@ -306,6 +305,58 @@ def test_names_and_words_from_files_are_escaped():
     assert "<img" not in shown
     assert "<mark>dog</mark>" in shown
     assert marked("a <b> dog", "dog") == "a &lt;b&gt; <mark>dog</mark>"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "span"),
+    [("film.srt", Kind.TEXT, {"start_s": 12.0, "end_s": 15.0}), ("slides.pptx", Kind.DOCUMENT, {"page": 3})],
+)
+def test_what_neither_plays_nor_is_drawn_has_a_place_and_no_way_there(name, kind, span):
+    place: dict[str, Any] = {"start_s": None, "end_s": None, "page": None} | span
+    moment = Moment(segment=uuid4(), evidence=Evidence.WRITTEN, snippet="dog", score=0.5, **place)
+    shown = card(Result(id=1, path=f"/m/{name}", root="/m", kind=kind, content="c", score=0.5, moments=(moment,)))
+    assert '<span class="om-spot">' in shown
+    assert "0:12–0:15" in shown or "page 3" in shown
+    assert "om-seek" not in shown
+    assert "om-cut" not in shown
+    assert "data-page" not in shown
+
+
+def test_a_picture_kept_by_the_browser_is_not_taken_for_another_with_its_number():
+    moment = Moment(segment=uuid4(), evidence=Evidence.SEEN, start_s=None, end_s=None, page=None, snippet="", score=0.5)
+    one, other = (
+        card(Result(id=1, path="/m/a.jpg", root="/m", kind=Kind.IMAGE, content=content, score=0.5, moments=(moment,)))
+        for content in ("a" * 64, "b" * 64)
+    )
+    assert "/api/thumb/1?side=640&amp;v=aaaaaaaaaaaa" in one
+    assert "/api/thumb/1?side=640&amp;v=bbbbbbbbbbbb" in other
+
+
+def test_the_view_is_kept_where_none_is_shown(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params["q"] = "dog"
+    page.query_params["view"] = "list"
+    page.run()
+    page.text_input(key="q").set_value("").run()
+    page.text_input(key="q").set_value("city").run()
+    assert page.session_state["view"] == "list"
+
+
+def test_the_page_comes_back_after_an_error_before_its_last_field(page, shelf, tmp_path, monkeypatch):
+    fill(shelf, tmp_path)
+    page.run()
+    record = next(shelf.library.store().scan(batch_size=9))[0][0]
+    with monkeypatch.context() as broken:
+        broken.setattr(shelf.library, "store", _unreachable)
+        page.text_input(key="like").set_value(str(record.id)).run()
+        assert "does not answer" in page.error[0].value
+    page.run()
+    assert not page.exception
+    assert not page.error
+
+
+def _unreachable():
+    raise StoreUnavailableError("the store does not answer; start it")
 
 
 def test_a_spoken_moment_starts_its_player_there(page, shelf, tmp_path):

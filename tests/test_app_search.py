@@ -13,6 +13,7 @@ from PIL import Image
 
 from app.query import BadQueryError, FilePart, Filters, JudgedPart, Query, SegmentPart, TextPart
 from app.results import Band
+from app.verdicts import as_question, from_question
 from data.errors import UnreadableMediaError
 from data.records import Evidence, FileChoice, Kind
 from embedder.segment import Segment
@@ -133,6 +134,15 @@ def test_what_follows_in_a_recording_is_found_in_this_order(shelf, media):
     assert found[0].score > 0.4
     assert all(result.score < 0.2 for result in found[1:])
     assert "both.txt" not in names(found)
+
+
+def test_a_phrase_of_a_sequence_must_be_said_where_it_belongs(shelf, media):
+    shelf.put(*recording(media, "right", ("the dog city", 0), ("rain at night", 20)))
+    shelf.put(*recording(media, "other words", ("city dog", 0), ("night rain", 20)))
+    steps = (TextPart("rain at night", phrases=("rain at night",)),)
+    query = Query(parts=(TextPart("dog city", phrases=("dog city",)),), then=steps)
+    assert names(shelf.library.service().search(query).results) == ["right.mp4"]
+    assert from_question(as_question(query), shelf.library.catalogue()) == query
 
 
 def test_a_sequence_that_somebody_says_in_one_breath_is_found_there(shelf, media):
