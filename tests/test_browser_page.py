@@ -129,3 +129,38 @@ def test_a_picture_enlarges_and_a_phone_needs_no_sideways_scrolling(page):
     page.screenshot(path=SCREENSHOTS / "phone.png")
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog.om-lightbox", state="detached")
+
+
+def test_paths_are_copied_where_the_browser_has_no_clipboard_for_pages(page):
+    ask(page, "dog")
+    page.wait_for_selector(".om-copy")
+    copied = page.evaluate(
+        """() => {
+            Object.defineProperty(navigator, "clipboard", { value: undefined });  // as over plain HTTP
+            let copied;
+            document.execCommand = (what) => { copied = [what, document.activeElement.value]; return true; };
+            const button = document.querySelector(".om-copy");
+            button.click();
+            return [...copied, button.dataset.copy, document.querySelectorAll("body > textarea").length];
+        }"""
+    )
+    assert copied[:2] == ["copy", copied[2]]
+    assert copied[2].endswith((".mp4", ".png", ".txt"))
+    assert copied[3] == 0, "what carried it is gone"
+    page.wait_for_selector(".om-copied")
+
+
+def test_pasted_words_stay_words_though_a_picture_of_them_comes_along(page):
+    pasted = """text => {
+        const carried = new DataTransfer();
+        carried.items.add(new File([new Uint8Array([1])], "image.png", { type: "image/png" }));
+        if (text) carried.setData("text/plain", text);
+        const paste = new ClipboardEvent("paste", { clipboardData: carried, bubbles: true, cancelable: true });
+        return document.querySelector(".st-key-q input").dispatchEvent(paste);
+    }"""
+    page.wait_for_selector(".st-key-q input")
+    page.evaluate("() => { window.omnia.give = (files) => { window.given = files.length; }; }")
+    assert page.evaluate(pasted, "two cells") is True, "the browser writes the words"
+    assert page.evaluate("window.given") is None
+    assert page.evaluate(pasted, "") is False
+    assert page.evaluate("window.given") == 1
