@@ -10,11 +10,13 @@ from app.asking import WORDS, weights_of, weights_text
 from app.examples import first_page
 
 _LEAST, _MOST, _STEP = -1.0, 2.0, 0.25
+_SAID = "weights said"  # in the session, which forgets a slider's value as soon as it is not drawn
 
 
 def restore_weights(text: str, like: Sequence[str]) -> None:
     """Let the sliders of the words and of segments say what an address says."""
     given = weights_of(text)
+    st.session_state.pop(_SAID, None)
     for name in (WORDS, *like):
         st.session_state[_key(name)] = min(max(given.get(name, 1.0), _LEAST), _MOST)
 
@@ -45,13 +47,15 @@ def weighed(words: str, files: Mapping[str, str], like: Mapping[str, str]) -> li
             on_change=first_page,
             help="How much this counts beside the others. 0: not at all. Below 0: nothing like it.",
         )
+    st.session_state.setdefault(_SAID, {}).update(found)
     st.session_state["weights"] = weights_text({name: found[name] for name in found if name not in files})
     return list(found.values())
 
 
 def weight_of(name: str) -> float:
-    """What the slider of a part said last; 1 where it has none."""
-    weight: float = st.session_state.get(_key(name), 1.0)
+    """What the slider of a part said last; 1 where it never had one."""
+    said: dict[str, float] = st.session_state.get(_SAID, {})
+    weight: float = st.session_state.get(_key(name), said.get(name, 1.0))
     return weight
 
 

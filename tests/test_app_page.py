@@ -187,6 +187,9 @@ def test_words_and_an_example_count_as_much_as_their_sliders_say(page, shelf, tm
     assert "weights" not in page.query_params
     assert page.button(key=f"like-{segment}").label.startswith("More like"), "what is alone has no weight"
     assert names(page)
+    page.text_input(key="q").set_value("rain").run()
+    assert [slider.value for slider in page.slider] == [2.0, -1.0], "words are typed anew, and count as they did"
+    assert page.query_params["weights"] == f"words:2,{segment}:-1"
 
 
 def test_the_second_page_shows_what_the_first_does_not(page, shelf, tmp_path):
