@@ -183,6 +183,14 @@ def exponential_pdf(path: Path, depth: int = 12) -> Path:
     return pdf_of(path, [*_page_tree(b"/XObject << /F 5 0 R >>"), stream(b"/F Do"), *forms, last])
 
 
+def half_emoji_pdf(path: Path) -> Path:
+    """A PDF whose text layer says that its tildes are the first halves of emoji."""
+    halves = b"1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfchar <7e> <d83d> endbfchar"
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 6 0 R >>"
+    text = b"BT /F 24 Tf 60 700 Td (The heron reads the harbour news today ~) Tj ET"
+    return pdf_of(path, [*_page_tree(b"/Font << /F 5 0 R >>"), stream(text), font, stream(halves)])
+
+
 def scripted_pdf(path: Path, url: str) -> Path:
     """A PDF that wants to run scripts, open a URL and take its pictures from there."""
     act = b"<< /S /JavaScript /JS (while(true){app.alert('x');this.getURL('%b')}) >>" % url.encode()

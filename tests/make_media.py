@@ -73,6 +73,14 @@ def ffmpeg(*arguments: str) -> None:
     subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-y", *arguments], check=True)
 
 
+def slow_ffmpeg(path: Path) -> Path:
+    """A program that does as ffmpeg does, but reads subtitles as if from a slow disk."""
+    real = imageio_ffmpeg.get_ffmpeg_exe()
+    path.write_text(f"""#!/bin/sh\ncase "$*" in *" srt "*) set -- -readrate 10 "$@";; esac\nexec '{real}' "$@"\n""")
+    path.chmod(0o755)
+    return path
+
+
 # Pictures
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from data.errors import MediaError, UnsupportedMediaError
+from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence, Kind, Span
-from embedder.media import read, still
+from embedder.media import cut, open_source, read, still
 from embedder.segment import Segment
 from tests import make_media
 
@@ -93,6 +94,24 @@ def test_a_sound_that_is_cut_off_is_heard_as_far_as_it_goes(tmp_path: Path, suff
     [segment] = _heard(path)
     assert segment.span.end_s is not None
     assert 0.5 < segment.span.end_s < 6.0
+
+
+def test_a_sound_is_heard_and_cut_whatever_bytes_its_folders_are_named_with(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9 <input>")
+    folder.mkdir()
+    path = make_media.sound_file(folder / os.fsdecode(b"\xff.mp3"))
+    assert len(_heard(path)) == 1
+    cut(open_source(path), Span(start_s=1.0, end_s=2.0), folder / "clip.mp4", max_side=64)
+    assert len(_heard(folder / "clip.mp4")) == 1
+
+
+def test_the_reason_for_a_broken_sound_is_free_of_its_path(tmp_path: Path) -> None:
+    for name in (b"plain.mp3", b"caf\xe9.mp3", b"it's.mp3"):
+        path = tmp_path / os.fsdecode(name)
+        path.write_bytes(b"\xff\xfb\x90\x00" * 3 + b"\0" * 3000)
+        with pytest.raises(UnreadableMediaError) as caught:
+            list(read(path))
+        assert caught.value.reason == "broken MP3 sound: Invalid data found when processing input"
 
 
 def test_a_sound_has_no_still(tmp_path: Path) -> None:

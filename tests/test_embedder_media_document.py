@@ -13,7 +13,7 @@ from embedder.media.limits import Limits
 from embedder.segment import PAGE_CHARACTERS, Modality
 from embedder.training import views
 from embedder.training.pairs import Pair
-from tests import make_media
+from tests import make_bad_documents, make_media
 
 
 def test_a_page_is_seen_and_written_and_blank_pages_are_counted(tmp_path: Path) -> None:
@@ -49,6 +49,13 @@ def test_a_page_shows_a_model_the_words_it_was_trained_on(tmp_path: Path) -> Non
     pairs = [Pair(source="a", key=f"{n}", group="a", captions=("a",), path=path, page=n) for n in (1, 2)]
     trained_on = [words for _, _, words in views.pages(path, pairs)]
     assert [s.text for s in read(path) if s.evidence is Evidence.SEEN] == trained_on
+
+
+def test_half_an_emoji_in_a_text_layer_costs_itself_and_no_page(tmp_path: Path) -> None:
+    path = make_bad_documents.half_emoji_pdf(tmp_path / "a.pdf")
+    words = "The heron reads the harbour news today \ufffd"
+    assert [segment.text for segment in read(path)] == [words, words]
+    assert still(path, Span(page=1, char_start=0, char_end=len(words)), max_side=64)
 
 
 def test_a_page_without_words_is_seen_alone(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,14 @@ def test_json_records_are_readable_and_broken_json_is_plain_text(tmp_path: Path)
     assert "plain text" in notes[0]
 
 
+def test_what_is_no_character_costs_itself_and_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "chat.json"
+    path.write_text(r"""[{"text": "beach \ud83d"}, {"text": "sun\u0000 \ud83d\ude00"}]""")
+    [segment] = read(path)
+    assert segment.text == "text: beach \ufffd\n\ntext: sun\ufffd \U0001f600"
+    assert (segment.span.char_start, segment.span.char_end) == (0, len(segment.text))
+
+
 @pytest.mark.parametrize("suffix", ["srt", "vtt", "txt"])
 def test_subtitles_carry_their_times(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"film.{suffix}"
@@ -125,8 +135,6 @@ def test_what_is_no_media_gives_its_reason(
 
 
 def test_folders_pipes_and_missing_files_give_their_reason(tmp_path: Path) -> None:
-    import os
-
     os.mkfifo(tmp_path / "pipe.mp3")
     for path, reason in (
         (tmp_path, "a folder"),
@@ -136,6 +144,33 @@ def test_folders_pipes_and_missing_files_give_their_reason(tmp_path: Path) -> No
         with pytest.raises(MediaError) as caught:
             identify(path)
         assert reason in caught.value.reason
+
+
+def test_the_reason_for_what_nobody_reads_is_short_and_can_be_shown(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"a.\x1b[31m\xe9" + b"x" * 200)
+    odd.write_bytes(bytes(range(256)) * 20)
+    archives = tmp_path / "a.zip", tmp_path / "a.docx"
+    for path in archives:
+        with zipfile.ZipFile(path, "w") as parts:
+            parts.writestr("mimetype", "evil/\0\x1b[2J\u202e" + "y" * 150)
+    for path in (odd, *archives):
+        with pytest.raises(MediaError) as caught:
+            identify(path)
+        assert caught.value.reason.isprintable()
+        assert len(caught.value.reason) < 130
+
+
+@pytest.mark.parametrize(("packing", "header_bytes"), [(zipfile.ZIP_DEFLATED, 0), (zipfile.ZIP_LZMA, 4)])
+def test_an_archive_that_does_not_unpack_gives_its_reason(tmp_path: Path, packing: int, header_bytes: int) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", packing) as parts:
+        parts.writestr("mimetype", "application/epub+zip" * 5)
+    body = bytearray(path.read_bytes())
+    at = body.index(b"mimetype") + len("mimetype") + header_bytes
+    body[at : at + 16] = b"\xff" * 16
+    path.write_bytes(body)
+    with pytest.raises(UnsupportedMediaError, match="a broken zip archive"):
+        identify(path)
 
 
 def test_too_much_text_is_cut_with_a_note(tmp_path: Path) -> None:

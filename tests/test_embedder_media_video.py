@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 from data.errors import UnreadableMediaError
 from data.records import Evidence, Kind, Span
-from embedder.media import identify, read, still
+from embedder.media import Limits, cut, identify, open_source, read, read_source, still
 from embedder.segment import Segment
 from tests import make_media
 
@@ -61,6 +62,58 @@ def test_words_said_and_subtitles_are_found_at_their_second(tmp_path: Path, suff
     assert [s.text for s in found[Evidence.WRITTEN]][-1] == "A storm is coming from the west."
     assert found[Evidence.WRITTEN][0].span.start_s == pytest.approx(0.5, abs=0.1)
     assert notes == []
+
+
+def test_a_film_whose_name_is_no_utf8_is_seen_heard_read_and_cut(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.mkv")
+    make_media.film(path, colours=(1,), sound=make_media.tone(2), subtitles=make_media.srt())
+    found = _by_evidence(path)
+    assert [len(found[evidence]) for evidence in (Evidence.SEEN, Evidence.HEARD, Evidence.WRITTEN)] == [1, 1, 2]
+    assert still(path, Span(start_s=1.0), max_side=96)
+    clip = tmp_path / os.fsdecode(b"clip \xe9.mp4")
+    cut(open_source(path), Span(start_s=0.0, end_s=1.0), clip, max_side=64)
+    assert _by_evidence(clip)[Evidence.SEEN]
+
+
+def test_subtitles_that_take_long_to_find_are_waited_for_with_signs_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_media.film(tmp_path / "a.mkv", colours=(1,), shot_s=1, subtitles=make_media.srt())
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(make_media.slow_ffmpeg(tmp_path / "slow")))
+    signs: list[str] = []
+    source = open_source(path, alive=lambda: signs.append("alive"), spent_s=lambda: 0.0)
+    assert [segment.text for segment in read_source(source)][-1] == "A storm is coming from the west."
+    assert len(signs) >= 5
+    assert source.notes == []
+
+
+def test_subtitles_that_are_not_found_in_time_are_left_out_with_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_media.film(tmp_path / "a.mkv", colours=(1,), shot_s=1, subtitles=make_media.srt())
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(make_media.slow_ffmpeg(tmp_path / "slow")))
+    signs: list[str] = []
+    source = open_source(path, alive=lambda: signs.append("alive"), spent_s=lambda: 3600.0 * (len(signs) >= 6))
+    seen, shown = read_source(source)
+    assert (seen.evidence, shown.text) == (Evidence.SEEN, "The boat leaves the harbour. Wait for me!")
+    assert source.notes == ["what comes after the first subtitles is left out: the file took too long"]
+
+
+def test_subtitle_tracks_are_read_together_each_to_its_limit(tmp_path: Path) -> None:
+    make_media.film(tmp_path / "a.mkv", colours=(1,), shot_s=1)
+    inputs = ["-i", str(tmp_path / "a.mkv")]
+    maps = ["-map", "0"]
+    for number in range(1, 11):
+        words = f"This is the track of number {number}. " * (200 if number == 1 else 1)
+        (tmp_path / f"{number}.srt").write_text(f"1\n00:00:01,000 --> 00:00:02,000\n{words}\n")
+        inputs += ["-i", str(tmp_path / f"{number}.srt")]
+        maps += ["-map", f"{number}"]
+    make_media.ffmpeg(*inputs, *maps, "-c", "copy", str(tmp_path / "b.mkv"))
+    source = open_source(tmp_path / "b.mkv", limits=Limits(text_bytes=1000))
+    texts = [segment.text for segment in read_source(source) if segment.text]
+    assert texts[1:] == [f"This is the track of number {number}." for number in range(2, 9)]
+    assert 900 < len(texts[0]) <= 1000
+    assert source.notes == ["subtitle tracks after the first 8 are left out", "the end of the subtitles is left out"]
 
 
 def test_long_shots_are_capped(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from data.records import Span
 from embedder.media.formats import row_of
 from embedder.media.limits import DEFAULT_LIMITS, Limits, too_much_memory
 from embedder.media.sniff import identify, unreadable
-from embedder.media.source import SMALLER, WHOLE_COPY, Format, Source
+from embedder.media.source import SMALLER, WHOLE_COPY, Format, Source, printable
 from embedder.segment import Segment
 
 __all__ = ["Format", "Limits", "Source", "cut", "identify", "open_source", "read", "read_source", "still"]
@@ -92,11 +92,21 @@ def read_source(source: Source) -> Iterator[Segment]:
         segments = row_of(source.format).reader().read(source)
         for segment in islice(segments, source.limits.segments):
             count += 1
-            yield segment
+            yield _whole_characters(segment)
         if count == source.limits.segments and next(segments, None) is not None:
             source.note(f"segments after the first {count} are left out")
     if not count:
         raise UnsupportedMediaError(source.path, "nothing in it to embed")
+
+
+_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")  # halves of characters, which neither models nor stores can take
+
+
+def _whole_characters(segment: Segment) -> Segment:
+    """The segment with a replacement character for what is none in its text; spans keep counting."""
+    if segment.text is None or not _NO_CHARACTER.search(segment.text):
+        return segment
+    return replace(segment, text=_NO_CHARACTER.sub("\ufffd", segment.text))
 
 
 _OUT_OF_MEMORY = re.compile("bad_alloc|allocate memory|out of memory", re.IGNORECASE)  # as native libraries say it
@@ -120,5 +130,5 @@ def _reasons(path: Path, limits: Limits) -> Iterator[None]:
         if _OUT_OF_MEMORY.search(said):
             raise UnreadableMediaError(path, too_much_memory(limits), hint=SMALLER) from error
         raise UnreadableMediaError(
-            path, f"cannot be decoded: {type(error).__name__} {said}".strip(), hint=WHOLE_COPY
+            path, f"cannot be decoded: {type(error).__name__} {printable(said, 200)}".strip(), hint=WHOLE_COPY
         ) from error

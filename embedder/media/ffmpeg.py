@@ -3,10 +3,11 @@ network."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
@@ -19,16 +20,16 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from data.errors import UnreadableMediaError
-from embedder.media.source import WHOLE_COPY, Source
+from embedder.media.source import WHOLE_COPY, Source, printable
 from embedder.segment import SAMPLE_RATE_HZ
 
 _BLOCK_SAMPLES = 4 * SAMPLE_RATE_HZ
 _TEXT_SUBTITLES = frozenset({"subrip", "srt", "mov_text", "ass", "ssa", "webvtt", "text"})
 _MAX_HEADER = 64
-_READ_BYTES = 1 << 16
 _MEMORY_SHARE = 0.6
 _LISTEN_S = 0.5
 _LEAD_S = 10.0  # longer than any camera or broadcaster goes without a whole picture
+_INPUT, _OUTPUT = "<input>", "<output>"  # names of files, until `_command` puts in the real ones
 _CLIP = {
     "format": "mp4",
     "movflags": "+faststart",  # the index first, so that a player starts before it has all
@@ -81,7 +82,7 @@ def probe(source: Source) -> Probe:
     """
     try:
         container = av.open(
-            _url(source),
+            _url(source.path),
             format=source.format.decoder,
             options={"protocol_whitelist": "file"},
             metadata_errors="replace",
@@ -139,20 +140,35 @@ def frame_at(source: Source, found: Probe, second: float, *, max_side: int) -> N
     return None
 
 
-def subtitles(source: Source, stream: int) -> str:
-    """A stream of text subtitles as the text of a SubRip file.
+def subtitles(source: Source, streams: Sequence[int]) -> Iterator[str]:
+    """Streams of text subtitles, each as the text of a SubRip file; one pass of ffmpeg reads them all.
+
+    It goes through the whole file for a few words. What it has not come to when time is up is left out, with a note.
 
     Raises:
-        UnreadableMediaError: they cannot be decoded.
+        UnreadableMediaError: none of them can be decoded.
     """
-    output = _input(source)[str(stream)].output("pipe:", format="srt")
-    pieces: list[bytes] = []
-    for piece in Decoding(source, output, lambda pipe: pipe.read(_READ_BYTES) or None):
-        pieces.append(piece)
-        if len(pieces) * _READ_BYTES > source.limits.text_bytes:
+    begun, most = _input(source), source.limits.text_bytes
+    with ExitStack() as opened:
+        texts = [opened.enter_context(tempfile.TemporaryFile()) for _ in streams]
+        outputs = [
+            begun[str(stream)].output(f"pipe:{text.fileno()}", format="srt", flush_packets=1, fs=most)
+            for stream, text in zip(streams, texts, strict=True)
+        ]
+        command = _command(source, ffmpeg.merge_outputs(*outputs))
+        with _running(source, command, outputs=texts) as (program, said):
+            for _ in _waiting(source, program):
+                if source.out_of_time("the first subtitles"):
+                    break
+            code, complaint = program.poll(), said()
+        sizes = [os.fstat(text.fileno()).st_size for text in texts]
+        if (code or complaint) and not any(sizes):
+            raise UnreadableMediaError(source.path, _reason(source, complaint), hint=WHOLE_COPY)
+        if max(sizes) >= most:
             source.note("the end of the subtitles is left out")
-            break
-    return b"".join(pieces).decode("utf-8", "replace")
+        for text in texts:
+            text.seek(0)
+            yield text.read(most).decode("utf-8", "replace")
 
 
 def clip(source: Source, found: Probe, out: Path, *, start_s: float, seconds: float, max_side: int) -> None:
@@ -166,15 +182,12 @@ def clip(source: Source, found: Probe, out: Path, *, start_s: float, seconds: fl
     if found.picture is not None:
         options["vf"] = _fitted(found, max_side, "force_divisible_by=2")
     streams = [stretch[str(stream)] for stream in (found.picture, found.sound) if stream is not None]
-    command = _command(ffmpeg.output(*streams, f"file:{out}", **options).overwrite_output())
-    with _running(source, command, stdout=subprocess.DEVNULL) as (program, said):
-        while True:
-            with suppress(subprocess.TimeoutExpired):
-                code = program.wait(_LISTEN_S)
-                break
-            source.alive()
+    command = _command(source, ffmpeg.output(*streams, _OUTPUT, **options).overwrite_output(), out)
+    with _running(source, command) as (program, said):
+        for _ in _waiting(source, program):
+            pass
         complaint = said()
-    if code or not _lasts(out):
+    if program.returncode or not _lasts(out):
         raise UnreadableMediaError(source.path, _reason(source, complaint or "nothing to play there"), hint=WHOLE_COPY)
 
 
@@ -188,11 +201,11 @@ class Decoding(Generic[T]):
         self.complaint = ""
         self._source = source
         self._take = take
-        self._command = _command(output)
+        self._command = _command(source, output)
 
     def __iter__(self) -> Iterator[T]:
         given = False
-        with _running(self._source, self._command, stdout=subprocess.PIPE) as (program, said):
+        with _running(self._source, self._command, piped=True) as (program, said):
             assert program.stdout is not None
             while (piece := self._take(program.stdout)) is not None:
                 given = True
@@ -207,16 +220,27 @@ class Decoding(Generic[T]):
 
 @contextmanager
 def _running(
-    source: Source, command: list[str], *, stdout: int
+    source: Source, command: list[str], *, piped: bool = False, outputs: Sequence[IO[bytes]] = ()
 ) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
-    """ffmpeg at work, and what tells its complaints once it is done; it is ended when the block is left."""
+    """ffmpeg at work, and what tells its complaints once it is done; it is ended when the block is left.
+
+    Args:
+        piped: its standard output is to be read.
+        outputs: open files that it writes to.
+    """
     with tempfile.TemporaryFile() as complaints:
-        program = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=complaints)
+        program = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if piped else subprocess.DEVNULL,
+            stderr=complaints,
+            pass_fds=[file.fileno() for file in outputs],
+        )
         _confine(program, source)
 
         def said() -> str:
             complaints.seek(0)
-            return complaints.read(4_000).decode("utf-8", "replace").strip()
+            return os.fsdecode(complaints.read(4_000)).strip()
 
         try:
             yield program, said
@@ -227,10 +251,21 @@ def _running(
             program.wait()
 
 
-def _command(output: Any) -> list[str]:
-    """The command line that makes an output."""
+def _waiting(source: Source, program: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Signs of life, twice a second, until ffmpeg is done."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            program.wait(_LISTEN_S)
+            return
+        source.alive()
+        yield
+
+
+def _command(source: Source, output: Any, out: Path = Path()) -> list[str]:
+    """The command line that makes an output; files are named last, for ffmpeg-python takes only names in UTF-8."""
     quiet = output.global_args("-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1")
-    return list(quiet.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe()))
+    names = {_INPUT: _url(source.path), _OUTPUT: _url(out)}
+    return [names.get(word, word) for word in quiet.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe())]
 
 
 def _lasts(clip: Path) -> bool:
@@ -252,7 +287,7 @@ def _confine(program: subprocess.Popen[bytes], source: Source) -> None:
 
 
 def _input(source: Source, **options: float) -> Any:
-    return ffmpeg.input(_url(source), format=source.format.decoder, protocol_whitelist="file", threads=1, **options)
+    return ffmpeg.input(_INPUT, format=source.format.decoder, protocol_whitelist="file", threads=1, **options)
 
 
 def _sought(source: Source, second: float) -> tuple[Any, dict[str, float]]:
@@ -264,8 +299,8 @@ def _sought(source: Source, second: float) -> tuple[Any, dict[str, float]]:
     return _input(source, ss=second - lead), {"ss": lead} if lead else {}
 
 
-def _url(source: Source) -> str:
-    return f"file:{source.path}"
+def _url(path: Path) -> str:
+    return f"file:{path}"
 
 
 def _fitted(found: Probe, max_side: int, *more: str) -> str:
@@ -295,8 +330,10 @@ def _reason(source: Source, said: str) -> str:
     if "Cannot allocate memory" in said:
         return f"needs more than {source.limits.memory_bytes // 1_000_000} MB to decode"
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    line = (lines or ["no reason given"])[0].replace(_url(source), "").replace(str(source.path), "")
-    return f"broken {source.format.name}: {line.split('] ', 1)[-1].strip(' :')[:200]}"
+    line = (lines or ["no reason given"])[0]
+    for name in (repr(_url(source.path)), _url(source.path), str(source.path)):
+        line = line.replace(name, "")
+    return f"broken {source.format.name}: {printable(line.split('] ', 1)[-1].strip(' :'), 200)}"
 
 
 def _ppm(stream: IO[bytes]) -> NDArray[np.uint8] | None:

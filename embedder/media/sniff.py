@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
 import zipfile
+import zlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,10 +14,12 @@ import filetype
 from data.errors import UnreadableMediaError, UnsupportedMediaError
 from embedder.media.formats import BY_SUFFIX, TABLE
 from embedder.media.sniff_text import text_mime
-from embedder.media.source import Format
+from embedder.media.source import Format, printable
 
 _HEAD_BYTES = 16_384
 _MOOV_BYTES = 4_000_000
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError, ValueError)
+_NAME_LETTERS = 80  # of a suffix or a media type, in a reason
 
 # Formats that are recognised so that the reason can name them.
 _UNREAD = {
@@ -105,7 +109,7 @@ def _row_format(path: Path, mime: str | None) -> Format:
     if mime in _UNREAD or mime in _UNREAD_TEXT:
         what, hint = (_UNREAD | _UNREAD_TEXT)[mime]
         raise UnsupportedMediaError(path, what, hint=hint)
-    name, hint = _NO_MEDIA.get(mime or "", (mime or "", ""))
+    name, hint = _NO_MEDIA.get(mime or "", (printable(mime or "", _NAME_LETTERS), ""))
     promised = BY_SUFFIX.get(suffix)
     if promised:
         what = f"its content ({name})" if name else "its content"
@@ -114,7 +118,8 @@ def _row_format(path: Path, mime: str | None) -> Format:
         )
     if mime in _NO_MEDIA:
         raise UnsupportedMediaError(path, name, hint=hint)
-    raise UnsupportedMediaError(path, f"no reader for {name or (suffix and f'.{suffix} files') or 'this kind of file'}")
+    named = suffix and f".{printable(suffix, _NAME_LETTERS)} files"
+    raise UnsupportedMediaError(path, f"no reader for {name or named or 'this kind of file'}")
 
 
 def _container_mime(head: bytes, file: BinaryIO) -> str | None:
@@ -204,7 +209,7 @@ def _zip_mime(file: BinaryIO) -> str:
             names = archive.namelist()
             if "mimetype" in names and archive.getinfo("mimetype").file_size < 200:
                 return archive.read("mimetype").decode("ascii", "replace").strip()
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError):
+    except _BROKEN_ZIP:
         return "a broken zip archive"
     if "[Content_Types].xml" in names:
         for folder, kind in _OFFICE.items():

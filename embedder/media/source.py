@@ -75,3 +75,8 @@ class Source:
             return False
         self.note(f"what comes after {where} is left out: the file took too long")
         return True
+
+
+def printable(text: str, most: int) -> str:
+    """The beginning of a text that comes out of a file, fit for a line of a report."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text[:most])

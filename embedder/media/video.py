@@ -104,5 +104,7 @@ def _listened(source: Source, found: ffmpeg.Probe) -> Iterator[Segment]:
 def _subtitles(source: Source, found: ffmpeg.Probe) -> Iterator[Segment]:
     if found.drawn_subtitles:
         source.note(f"{found.drawn_subtitles} subtitle tracks that are pictures are left out")
-    for stream in found.subtitles[:_MAX_SUBTITLES]:
-        yield from shown(cues(ffmpeg.subtitles(source, stream)), source.kind)
+    if len(found.subtitles) > _MAX_SUBTITLES:
+        source.note(f"subtitle tracks after the first {_MAX_SUBTITLES} are left out")
+    for text in ffmpeg.subtitles(source, found.subtitles[:_MAX_SUBTITLES]) if found.subtitles else ():
+        yield from shown(cues(text), source.kind)
