@@ -62,7 +62,7 @@ def roots_list(summary: LibrarySummary) -> str:
     """The ingested folders as HTML, with their files and whether they are away."""
     rows = (
         f"<li><span>{safe(root.path)}</span><b>{root.files:,}</b>"
-        + (f"<em>offline: it {safe(root.offline_reason)}</em>" if root.offline_reason else "")
+        + (f"<em>it {safe(root.offline_reason)}</em>" if root.offline_reason else "")
         + "</li>"
         for root in summary.roots
     )

@@ -47,7 +47,7 @@ def saved_searches(library: Library, asked: Question) -> None:
                     type="tertiary",
                     help="Forget this search",
                     on_click=library.catalogue().drop_search,
-                    args=(search.id,),
+                    args=(search.name,),
                 )
 
 

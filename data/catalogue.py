@@ -37,6 +37,7 @@ from data.recording import Outcome, chunks, record_outcomes
 from data.records import FileChoice, FileRecord, FileState, Kind, SavedSearch, Verdict
 from data.running import Progress, Running, end_runs, note_progress
 from data.saving import drop_search, indexed_after, keep_search, kept_searches, look_at
+from data.sweeping import holding, sweep_files, unseen_files
 from data.switching import Filling, LibraryModel, Waiting, is_under, meet
 from data.tables import File, FileOutcome, Indexing, Root, Run
 
@@ -52,6 +53,7 @@ __all__ = [
     "RootSummary",
     "Running",
     "Waiting",
+    "holding",
     "open_catalogue",
 ]
 
@@ -129,17 +131,35 @@ class Catalogue(Models):
             record_outcomes(db, outcomes, run=run, root_id=root_id, fingerprint=fingerprint)
 
     @translated
-    def finish_run(self, run: int, root: str, *, sweep: bool, offline_reason: str = "") -> int:
+    def unseen(self, run: int, root: str) -> list[str]:
+        """The paths of indexed files at or below a root that its run has not seen, nor their content anywhere else."""
+        with self._reader.connect() as db:
+            return unseen_files(db, run, root)
+
+    @translated
+    def finish_run(
+        self,
+        run: int,
+        root: str,
+        *,
+        sweep: bool,
+        keep: Collection[str] = (),
+        passed: Collection[str] = (),
+        offline_reason: str = "",
+    ) -> int:
         """End a crawl; with `sweep`, files under the root that it did not see leave the catalogue.
+
+        Args:
+            keep: folders below the root whose files stay nevertheless.
+            passed: roots below it that it has crawled as well, and that are there therefore.
 
         Returns:
             How many files left.
         """
         with self._engine.begin() as db:
-            removed = 0
-            if sweep:
-                gone = is_under(root) & (File.seen_run != run)
-                removed = db.execute(delete(File).where(gone)).rowcount
+            removed = sweep_files(db, run, root, keep) if sweep else 0
+            for chunk in chunks(list(passed)):
+                db.execute(update(Root).where(Root.path.in_(chunk)).values(offline_reason=""))
             db.execute(update(Root).where(Root.path == root).values(offline_reason=offline_reason))
             db.execute(update(Run).where(Run.id == run).values(finished_at=time.time()))
             return removed
@@ -258,10 +278,10 @@ class Catalogue(Models):
             keep_search(db, name, address)
 
     @translated
-    def drop_search(self, number: int) -> None:
+    def drop_search(self, name: str) -> None:
         """Forget a saved search."""
         with self._engine.begin() as db:
-            drop_search(db, number)
+            drop_search(db, name)
 
     @translated
     def searches(self) -> list[SavedSearch]:
@@ -316,6 +336,12 @@ class Catalogue(Models):
         """Whether any file at or below a path is known."""
         with self._reader.connect() as db:
             return db.execute(select(File.id).where(is_under(root)).limit(1)).first() is not None
+
+    @translated
+    def has_file(self, path: str) -> bool:
+        """Whether a path is known as a file."""
+        with self._reader.connect() as db:
+            return db.execute(select(File.id).where(File.path == path)).first() is not None
 
     @translated
     def roots(self) -> list[str]:

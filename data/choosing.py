@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Literal
+from unicodedata import normalize
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Text, func, or_, select
 
 from data.records import FileChoice, FileState, Kind
 from data.switching import is_under
 from data.tables import File, FileOutcome, Indexing, escape_path
+
+_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")  # an é in one letter, or in two, as some systems have it
 
 
 def chosen_contents(db: Connection, choice: FileChoice, fingerprint: str) -> set[str]:
@@ -73,8 +77,30 @@ def _conditions(choice: FileChoice) -> list[ColumnElement[bool]]:
 
 def _lies_in(folder: str) -> ColumnElement[bool]:
     if folder.startswith("/"):
-        return is_under(folder)
-    return func.lower(File.path).contains(escape_path(f"/{folder.strip('/').lower()}/"), autoescape=True)
+        return or_(*(is_under(spelling) for spelling in {folder, *(normalize(form, folder) for form in _FORMS)}))
+    name = "".join(_lower(letter) for letter in normalize("NFC", escape_path(folder.strip("/"))))
+    return _folded(set(name)).contains(f"/{name}/", autoescape=True)
+
+
+def _folded(letters: Collection[str]) -> ColumnElement[str]:
+    """The path in lower case, with these letters in one spelling: databases may leave all but ASCII as it is."""
+    path: ColumnElement[str] = func.lower(File.path)
+    spellings: dict[str, str] = {}
+    for letter in letters:
+        if not letter.isascii():
+            forms = {normalize(form, case) for form in _FORMS for case in (letter, letter.upper())}
+            spellings |= {_ascii_lower(form): letter for form in forms if len(normalize("NFC", form)) == 1}
+    for spelling in sorted(spellings, key=lambda one: (-len(one), one)):
+        path = func.replace(path, spelling, spellings[spelling], type_=Text)
+    return path
+
+
+def _lower(letter: str) -> str:
+    return letter.lower() if len(letter.lower()) == 1 else letter
+
+
+def _ascii_lower(text: str) -> str:
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
 
 
 def _lasting(choice: FileChoice) -> list[ColumnElement[bool]]:

@@ -71,7 +71,7 @@ def _record_indexings(db: Connection, outcomes: Sequence[Outcome], fingerprint: 
             "fingerprint": fingerprint,
             "kind": outcome.kind,
             "segments": outcome.segments,
-            "notes": "\n".join(outcome.notes),
+            "notes": "\n".join(" ".join(note.split()) for note in outcome.notes),
             "duration_s": outcome.duration_s,
             "indexed_at": now,
         }
@@ -92,8 +92,8 @@ def _record_files(db: Connection, outcomes: Sequence[Outcome], *, run: int, root
                 **_facts(outcome, file_id=ids[outcome.path], fingerprint=fingerprint, run=run),
                 "kind": outcome.kind,
                 "state": outcome.state,
-                "reason": outcome.reason,
-                "hint": outcome.hint,
+                "reason": " ".join(outcome.reason.split()),
+                "hint": " ".join(outcome.hint.split()),
                 "attempts": before.attempts + 1 if before is not None and is_repeated else 1,
                 "is_final": outcome.is_final,
             }

@@ -68,9 +68,13 @@ _NUMBERS = tuple(field.name for field in fields(Progress))  # the columns are ca
 
 
 def note_progress(db: Connection, run: int, progress: Progress) -> None:
-    """Say how far the ingest has come that a run belongs to; there is one at a time."""
-    db.execute(delete(RunProgress))
-    db.execute(insert(RunProgress).values(run=run, **asdict(progress)))
+    """Say how far the ingest has come that a run belongs to; there is one at a time, and so one row.
+
+    Two of its threads say so: the row is changed in place, for which the second waits. It is made when the run begins.
+    """
+    values = {"run": run, **asdict(progress)}
+    if not db.execute(update(RunProgress).values(values)).rowcount:
+        db.execute(insert(RunProgress).values(values))
 
 
 def end_runs(db: Connection) -> None:

@@ -18,8 +18,9 @@ def keep_search(db: Connection, name: str, address: str) -> None:
     db.execute(insert(Saved).values(name=name, address=address, seen_at=time.time()))
 
 
-def drop_search(db: Connection, number: int) -> None:
-    db.execute(delete(Saved).where(Saved.id == number))
+def drop_search(db: Connection, name: str) -> None:
+    """Forget a search; by its name, for its number may be another's by now."""
+    db.execute(delete(Saved).where(Saved.name == name))
 
 
 def kept_searches(db: Connection) -> list[SavedSearch]:

@@ -36,6 +36,29 @@ def _map_range(text: str, start: int, to: int) -> str:
     return "".join(chr(ord(c) - start + to) if start <= ord(c) < start + 128 else c for c in text)
 
 
+class PlainText(TypeDecorator[str]):
+    """What is said of a file, for a person to read: letters that cannot be shown, or do things to a terminal, are �.
+
+    What is wrong with a file is often said in words of the file itself, which no database needs to take as text.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else plain(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else plain(value)  # an older version kept them as they were
+
+
+def plain(text: str) -> str:
+    """`text` with a � for every letter that is not printable but for line ends."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
+
+
 class Base(DeclarativeBase):
     pass
 
@@ -46,7 +69,7 @@ class Root(Base):
     __tablename__ = "roots"
     id: Mapped[int] = mapped_column(primary_key=True)
     path: Mapped[str] = mapped_column(PathText, unique=True)
-    offline_reason: Mapped[str] = mapped_column(Text, default="")  # "" while the root is there
+    offline_reason: Mapped[str] = mapped_column(PlainText, default="")  # "" while the root is there
 
 
 class Run(Base):
@@ -104,8 +127,8 @@ class FileOutcome(Base):
     kind: Mapped[str | None] = mapped_column(String(16))
     content: Mapped[str | None] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(16))
-    reason: Mapped[str] = mapped_column(Text, default="")
-    hint: Mapped[str] = mapped_column(Text, default="")
+    reason: Mapped[str] = mapped_column(PlainText, default="")
+    hint: Mapped[str] = mapped_column(PlainText, default="")
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     is_final: Mapped[bool]  # False: the next run tries again
     run: Mapped[int] = mapped_column(Integer)  # that reached it: of two models' outcomes, the later one is right
@@ -119,7 +142,7 @@ class Indexing(Base):
     fingerprint: Mapped[str] = mapped_column(String(200), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
     segments: Mapped[int]
-    notes: Mapped[str] = mapped_column(Text, default="")  # what was left out, one note a line
+    notes: Mapped[str] = mapped_column(PlainText, default="")  # what was left out, one note a line
     duration_s: Mapped[float | None]  # None for what does not last, and where an older version indexed it
     indexed_at: Mapped[float]  # seconds since the epoch
 

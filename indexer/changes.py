@@ -11,6 +11,7 @@ from pathlib import Path
 
 from data.catalogue import Catalogue, Known
 from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
+from data.records import FileState
 from indexer.crawl import Found
 
 _LOOK_UP = 2_000  # files looked up in the catalogue at once
@@ -41,7 +42,15 @@ class Unusable:
     error: MediaError
 
 
-Change = Settled | Changed | Unusable
+@dataclass(frozen=True, slots=True)
+class OutOfReach:
+    """Cannot even be looked at, as when its drive is away: what was indexed of it stays until it can."""
+
+    found: Found
+    known: Known
+
+
+Change = Settled | Changed | Unusable | OutOfReach
 
 
 def changes(crawl: Iterable[Found], catalogue: Catalogue, *, run: int, fingerprint: str) -> Iterator[Change]:
@@ -58,6 +67,8 @@ def _change(found: Found, known: Known | None) -> Change:
     is_same_file = known is not None and (known.size_bytes, known.mtime_ns) == (found.size_bytes, found.mtime_ns)
     if known is not None and is_same_file and known.settled:
         return Settled(found, known)
+    if found.problem and known is not None and known.state is FileState.INDEXED:
+        return OutOfReach(found, known)
     if found.problem:
         return Unusable(found, UnreadableMediaError(found.path, found.problem, hint="repair or remove it"))
     if not found.is_regular:

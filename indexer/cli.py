@@ -124,8 +124,10 @@ def _add_switch(commands: Any) -> None:
 def _add_prune(commands: Any) -> None:
     text = "Let go of roots, and of vectors that no file has any more."
     command = _add(commands, "prune", _prune, text, "python -m indexer prune /mnt/old-drive")
-    command.add_argument("roots", nargs="*", metavar="ROOT", type=Path, help="ingested roots to forget")
-    command.add_argument("--offline", action="store_true", help="forget every root that is offline")
+    command.add_argument(
+        "roots", nargs="*", metavar="ROOT", type=Path, help="ingested roots, or folders in them, to forget"
+    )
+    command.add_argument("--offline", action="store_true", help="forget every root that is away")
     command.add_argument("--model", metavar="M", help="delete what a model left that does not answer any more")
 
 

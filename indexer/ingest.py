@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
@@ -9,15 +10,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.catalogue import Catalogue, Outcome, Progress
-from data.errors import BadSettingsError, MediaError, UnreadableMediaError, UnsupportedMediaError
+from data.catalogue import Outcome, Progress
+from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import FileState, Kind
-from indexer.changes import Changed, Settled, Unusable, changes
-from indexer.crawl import Crawl, Found
+from embedder.media.sniff import unreadable
+from indexer.away import crawls, kept, offline, roots_of
+from indexer.changes import Changed, OutOfReach, Settled, Unusable, changes
+from indexer.crawl import Crawl, Found, absence
 from indexer.estimate import estimate
 from indexer.keep import Keeper
 from indexer.library import Library
@@ -34,6 +38,11 @@ log = logging.getLogger(__name__)
 
 _RECORD_FILES = 500  # settled on the way, at once
 
+# What readers say when the system could not read, which tells nothing of the file; a broken one leads to bad arguments.
+_MAY_PASS = {unreadable(Path(), OSError(code, os.strerror(code))).reason for code in errno.errorcode} - {
+    os.strerror(errno.EINVAL)
+}
+
 
 def ingest(paths: Sequence[Path], library: Library, *, say: Callable[[str], None] = lambda _: None) -> Report:
     """Bring the library up to date with these roots.
@@ -47,38 +56,22 @@ def ingest(paths: Sequence[Path], library: Library, *, say: Callable[[str], None
     Raises:
         BadSettingsError: a path does not exist and was never ingested.
     """
-    roots = _roots(paths, library.catalogue)
+    roots = roots_of(paths, library.catalogue)
+    to_crawl = partial(crawls, roots, known=library.catalogue.roots(), home=library.home)
     report = Report()
     started = time.monotonic()
     with ExitStack() as stack:
-        meter = Meter(lambda: _sizes(roots, library.home))
+        meter = Meter(lambda: (found.size_bytes for crawl in to_crawl() for found in crawl))
         run = _Ingest(library, report, stack, meter)
         run.foretell(roots, say)
         stack.enter_context(meter)
-        for root in roots:
-            run.crawl(root)
+        for crawl in to_crawl():
+            run.crawl(crawl)
         run.drop_orphans()
     _switch(library, report)
     report.seconds = time.monotonic() - started
     assert report.adds_up
     return report
-
-
-def _roots(paths: Sequence[Path], catalogue: Catalogue) -> list[Path]:
-    """Absolute roots without repeats and without those inside another."""
-    known = set(catalogue.roots())
-    roots: list[Path] = []
-    for path in sorted({Path(os.path.abspath(path.expanduser())) for path in paths}):
-        if not os.path.lexists(path) and str(path) not in known:
-            raise BadSettingsError(f"{str(path)!r} does not exist: give a folder or a file to ingest")
-        if not any(path.is_relative_to(root) for root in roots):
-            roots.append(path)
-    return roots
-
-
-def _sizes(roots: Sequence[Path], home: Path) -> Iterator[int]:
-    """Of every file that crawls of the roots will find, in bytes."""
-    return (found.size_bytes for root in roots for found in Crawl(root, exclude=home))
 
 
 def _switch(library: Library, report: Report) -> None:
@@ -108,6 +101,7 @@ class _Ingest:
     run: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     at_work: dict[str, list[Found]] = field(default_factory=dict)  # by content: its first path, then copies of it
+    out_of_reach: list[Found] = field(default_factory=list)  # of the root that is crawled
     keeper: Keeper = field(init=False)
     embedder: Embedder | None = None
     pool: Pool | None = None
@@ -125,27 +119,27 @@ class _Ingest:
             if told is not None:
                 say(f"filling in {library.model.name}: {told.as_text()}")
 
-    def crawl(self, root: Path) -> None:
+    def crawl(self, crawl: Crawl) -> None:
         """One root: settle what is known, embed the rest, let go of what is gone."""
-        catalogue = self.library.catalogue
+        catalogue, root = self.library.catalogue, str(crawl.root)
         model = self.library.model
-        self.run = catalogue.begin_run(str(root), model.fingerprint, model=model.name, progress=self._progress())
-        if not os.path.lexists(root):
-            self._offline(root, "is not there (a drive that is not mounted?)")
+        self.run = catalogue.begin_run(root, model.fingerprint, model=model.name, progress=self._progress())
+        why = absence(crawl.root)
+        if why and (catalogue.has_files(root) or not os.path.exists(root)):
+            catalogue.finish_run(self.run, root, sweep=False, offline_reason=why)
+            self.report.problems.append(offline(root, why))
             return
-        crawl = Crawl(root, exclude=self.library.home)
+        self.out_of_reach.clear()
         work = self._needing_work(crawl)
         first = next(work, None)
         if first is not None:
             self._embed(chain([first], work))
         self.keeper.commit(self.run)
-        if crawl.unreadable:
-            more = f" and {len(crawl.unreadable) - 1:,} more" if len(crawl.unreadable) > 1 else ""
-            self._offline(root, f"could not be read in full: {crawl.unreadable[0]}{more}")
-        elif crawl.found == 0 and catalogue.has_files(str(root)):
-            self._offline(root, "is empty now (a drive that is not mounted?)")
-        else:
-            self.report.removed += catalogue.finish_run(self.run, str(root), sweep=True)
+        stays = kept(crawl, catalogue, run=self.run)
+        self.report.removed += catalogue.finish_run(
+            self.run, root, sweep=True, keep=stays.folders, passed=crawl.passed, offline_reason=stays.why
+        )
+        self.report.problems += [*stays.problems, *self._out_of_reach()]
 
     def drop_orphans(self) -> None:
         """Delete the vectors of contents that no file has any more."""
@@ -159,11 +153,14 @@ class _Ingest:
             if store is not None and not is_mine:
                 store.close()
 
-    def _offline(self, root: Path, why: str) -> None:
-        self.library.catalogue.finish_run(self.run, str(root), sweep=False, offline_reason=why)
-        self.report.problems.append(
-            f"{str(root)!r} {why}: nothing of it was removed; to forget it: python -m indexer prune {str(root)!r}"
-        )
+    def _out_of_reach(self) -> list[str]:
+        """The line that tells of files that could not be looked at, if there are any."""
+        if not self.out_of_reach:
+            return []
+        first, files = self.out_of_reach[0], len(self.out_of_reach)
+        counted = "1 indexed file" if files == 1 else f"{files:,} indexed files, such as"
+        what = f"{first.path!r} ({first.problem})"
+        return [f"{counted} {what} could not be looked at and stayed as before; remove what is gone for good"]
 
     # ── in the thread that feeds the workers ──
 
@@ -172,8 +169,10 @@ class _Ingest:
         settled: list[Outcome] = []
         for change in changes(crawl, self.library.catalogue, run=self.run, fingerprint=self.library.fingerprint):
             with self.lock:
-                if isinstance(change, Settled):
+                if isinstance(change, Settled | OutOfReach):
                     self._account(change.found, change.known.state)
+                    if isinstance(change, OutOfReach):
+                        self.out_of_reach.append(change.found)
                 elif isinstance(change, Unusable):
                     settled.append(_unusable(change.found, None, change.error))
                     self._account(change.found, settled[-1].state)
@@ -238,11 +237,12 @@ class _Ingest:
                 self._account(copy, FileState.INDEXED)
 
     def _give_up(self, step: GivenUp, *, is_final: bool = True) -> None:
+        is_final = is_final and step.error.reason not in _MAY_PASS and not _what_changed(self.at_work[step.content][0])
         self.keeper.drop(step.content)
         with self.lock:
             for found in self.at_work.pop(step.content):
                 outcome = replace(_unusable(found, step.content, step.error), kind=step.kind, is_final=is_final)
-                log.info("%r: %s", found.path, outcome.reason)
+                log.info("%r: %r", found.path, outcome.reason)
                 self.keeper.outcomes.append(outcome)
                 self._account(found, outcome.state)
 

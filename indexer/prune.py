@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.catalogue import holding
 from data.errors import BadSettingsError
 from data.vectors import VectorStore
+from indexer.crawl import absence
 from indexer.library import Library
 
 
@@ -21,9 +23,11 @@ class Pruned:
 
 
 def prune(library: Library, *, roots: Sequence[Path] = (), offline: bool = False, model: str | None = None) -> Pruned:
-    """Forget roots (all offline ones with `offline`) and a model, then every vector that no file answers for.
+    """Forget roots and a model, then every vector that no file answers for.
 
     Args:
+        roots: also folders and files in them.
+        offline: every root, too, that the last ingest found away and that still is.
         model: name or fingerprint of a model that is not the active one.
 
     Raises:
@@ -32,13 +36,14 @@ def prune(library: Library, *, roots: Sequence[Path] = (), offline: bool = False
     catalogue = library.catalogue
     known = catalogue.summary().roots
     doomed = {os.path.abspath(root.expanduser()) for root in roots}
-    strangers = sorted(doomed - {root.path for root in known})
+    paths = {root.path for root in known}
+    strangers = sorted(one for one in doomed - paths if not (holding(one, paths) and catalogue.has_files(one)))
     if strangers:
         names = ", ".join(repr(root.path) for root in known) or "none"
         raise BadSettingsError(f"{strangers[0]!r} was never ingested; the roots are: {names}")
     fingerprints = _left_behind(library, model) if model else []
     if offline:
-        doomed |= {root.path for root in known if root.offline_reason}
+        doomed |= {root.path for root in known if root.offline_reason and absence(Path(root.path))}
     files = sum(catalogue.forget_root(root) for root in sorted(doomed))
     contents = sum(_drop(library, fingerprint) for fingerprint in fingerprints)
     for fingerprint, orphans in catalogue.orphans().items():

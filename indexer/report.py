@@ -15,13 +15,13 @@ class Report:
 
     Args:
         indexed: files whose content was embedded in this run.
-        unchanged: files whose content was embedded before (also renames and copies).
+        unchanged: files whose content was embedded before (also renames, copies, and what is out of reach now).
         skipped: empty files and files of no kind we read.
         failed: files with a recorded reason, in this run or, when they did not change since, in an earlier one.
         removed: files that left the library because they are gone from disk.
         segments: vectors made in this run.
         seconds: wall time of the run.
-        problems: one line each for roots that are offline and folders that could not be read.
+        problems: one line each for roots and folders that are away or could not be read, and for files out of reach.
         notes: files of which something was left out.
         model: that the run filled; "" when it is the one that answers and was before.
         switch: what came of letting that model answer, one line.

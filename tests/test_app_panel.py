@@ -56,7 +56,7 @@ def test_it_tells_roots_kinds_and_models(panel, shelf, tmp_path):
     assert not panel.exception
     shown = html(panel)
     assert f"<span>{tmp_path}</span><b>4</b>" in shown
-    assert "<em>offline: it is not there</em>" in shown
+    assert "<em>it is not there</em>" in shown
     assert "</i> image</th><td>1</td><td>1</td>" in shown
     assert "<b>fake-1</b> <em>answers</em>" in shown
     assert "8 numbers a vector · none" in shown, "the licence"

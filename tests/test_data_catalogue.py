@@ -8,10 +8,12 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
@@ -133,6 +135,33 @@ def test_contents_are_chosen_by_where_their_files_lie_when_they_changed_and_how_
     assert catalogue.chosen(FileChoice(), "another") == set()
 
 
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_folder_is_found_whatever_the_case_and_form_of_its_letters(catalogue: Catalogue, form: Any) -> None:
+    run = catalogue.begin_run("/m", "fp")
+    names = {
+        "a": "Ärzte ÜBUNG",
+        "b": "Öl",
+        "c": "МОСКВА Й",
+        "d": "Tiếng Việt ê",
+        "e": "Straße",
+        "f": "Arzte",
+        "g": "İzmir",
+    }
+    files = [indexed(f"/m/{normalize(form, name)}/x.png", content=content) for content, name in names.items()]
+    catalogue.record(run, "fp", files)
+
+    def chosen(folder: str) -> str:
+        return "".join(sorted(catalogue.chosen(FileChoice(folders=(folder,)), "fp")))
+
+    for content, name in names.items():
+        spellings = {name, name.lower(), name.upper(), name.title(), name.swapcase()}
+        for spelling in (one for one in spellings if one == name or (len(one) == len(name) and content != "g")):
+            assert chosen(spelling) == chosen(normalize("NFD", spelling)) == content, spelling
+    assert chosen("öl/") == "b"
+    assert chosen("l") == chosen("Ö") == ""
+    assert chosen(normalize("NFC", "/m/Öl")) == chosen(normalize("NFD", "/m/Öl")) == "b"
+
+
 def test_a_few_contents_of_a_kind_are_told_once_each(catalogue: Catalogue) -> None:
     run = catalogue.begin_run("/m", "fp-1")
     cat, dog, note = "1" * 64, "2" * 64, "3" * 64
@@ -202,6 +231,31 @@ def test_any_file_name_comes_back_as_it_was(catalogue: Catalogue) -> None:
     catalogue.record(run, "fp", [indexed(name) for name in names])
     assert {file.path for file in catalogue.files_of([HASH])[HASH]} == set(names)
     assert set(catalogue.known(names, "fp")) == set(names)
+
+
+def test_whatever_is_said_of_a_file_can_be_kept_and_shown(catalogue: Catalogue) -> None:
+    said = "no reader for .fran\udce7ais\nfiles\0 \x1b[2J\u202e"
+    run = catalogue.begin_run("/m", "fp")
+    outcomes = [
+        replace(failed("/m/a"), reason=said, hint=said),
+        replace(indexed("/m/b", content="cd" * 32), notes=(said, "the rest")),
+    ]
+    catalogue.record(run, "fp", outcomes)
+    catalogue.finish_run(run, "/m", sweep=False, offline_reason=said)
+    plain = "no reader for .fran�ais files� �[2J�"
+    (failure,) = catalogue.failures()
+    assert (failure.reason, failure.hint) == (plain, plain)
+    assert catalogue.failure_groups()[0].reason == plain
+    assert catalogue.notes() == {"/m/b": [plain, "the rest"]}
+    assert "\0" not in catalogue.summary().roots[0].offline_reason
+
+
+def test_what_an_older_version_kept_raw_is_shown_plain(tmp_path: Path) -> None:
+    catalogue = open_catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}")
+    catalogue.record(catalogue.begin_run("/m", "fp"), "fp", [failed("/m/a")])
+    with sqlite3.connect(tmp_path / "c.sqlite") as db:
+        db.execute("UPDATE outcomes SET reason = ?", ("no reader for .\x1b[2J files",))
+    assert catalogue.failures()[0].reason == "no reader for .�[2J files"
 
 
 def test_forgetting_a_root_takes_its_files_along(catalogue: Catalogue) -> None:
@@ -339,6 +393,16 @@ def test_progress_is_kept_with_the_run_and_goes_with_it(catalogue: Catalogue) ->
     assert catalogue.summary().running == ()
 
 
+def test_two_threads_may_tell_the_progress_at_once(catalogue: Catalogue) -> None:
+    run = catalogue.begin_run("/m", "fp", progress=Progress())
+    tell = [partial(catalogue.record, run, "fp", [], progress=Progress(files_done=number)) for number in range(200)]
+    with ThreadPoolExecutor(4) as threads:
+        for told in [threads.submit(one) for one in tell]:
+            told.result()
+    (running,) = catalogue.summary().running
+    assert running.progress.files_done in range(200)
+
+
 def test_what_was_killed_ends_when_the_next_one_begins(catalogue: Catalogue) -> None:
     catalogue.begin_run("/m", "fp", progress=Progress(files_done=3))
     catalogue.end_runs()
@@ -433,6 +497,6 @@ def test_a_saved_search_is_kept_looked_at_and_dropped(catalogue: Catalogue) -> N
     before = catalogue.look_at(kept.id)
     assert before == kept
     assert catalogue.searches()[0].seen_s > kept.seen_s
-    catalogue.drop_search(kept.id)
+    catalogue.drop_search(kept.name)
     assert catalogue.searches() == []
     assert catalogue.look_at(kept.id) is None

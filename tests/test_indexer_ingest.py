@@ -218,6 +218,18 @@ def test_a_segment_the_model_chokes_on_fails_its_file_alone(bench: Bench, monkey
     assert "finite" in failure.reason
 
 
+def test_a_reason_of_odd_letters_ends_no_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.write("a.txt", "a dog")
+
+    def choke(_: Sequence[Segment]) -> Any:
+        raise EmbeddingFailedError(0, "no reader for .fran\udce7ais \x1b[2J files")
+
+    monkeypatch.setattr(bench.embedder, "embed", choke)
+    assert bench.run()["failed"] == 1
+    (failure,) = bench.library.catalogue.failures()
+    assert failure.reason == "no reader for .fran�ais �[2J files"
+
+
 def test_a_file_that_changes_while_it_is_read_is_not_filed_under_its_old_content(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
