@@ -44,7 +44,7 @@ def answers(library: Library, asked: Question) -> bool:
             "View",
             VIEWS,
             required=True,
-            format_func=_ICONS.__getitem__,
+            format_func=lambda view: f"{_ICONS[view]} {view}",
             key="view",
             label_visibility="collapsed",
         )
@@ -70,7 +70,7 @@ def answers(library: Library, asked: Question) -> bool:
     new = new_contents(library, shown, since_s=opened.seen_s) if opened else set()
     cards(likely, asked.words, key=f"{view}-results", bench=bench, new=new)
     if weak := shown[len(likely) :]:
-        with st.expander(f"{counted(len(weak), 'weaker result')} hidden", expanded=not likely):
+        with st.expander(counted(len(weak), "weaker result"), expanded=not likely, key=f"weak-{view}"):
             cards(weak, asked.words, key=f"{view}-weak", bench=bench, new=new)
     _pages(number, len(answer.results))
     return True

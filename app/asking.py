@@ -46,16 +46,18 @@ class Question:
     Args:
         parts: empty where nothing is looked for but what the filters leave.
         words: to be marked where they are found.
+        is_unlike: something is said that it should not be like.
     """
 
     parts: tuple[Part, ...]
     then: tuple[TextPart, ...]
     filters: Filters
     words: str
+    is_unlike: bool
 
     @property
     def is_empty(self) -> bool:
-        return not self.parts and self.filters == ANYTHING
+        return not self.parts and self.filters == ANYTHING and not self.is_unlike
 
     def query(self, *, limit: int) -> Query:
         """The same as a query of the search service.
@@ -95,7 +97,13 @@ def joined(
     unwanted = [TextPart(words, NOT_WEIGHT) for words in (*asked.avoided, *avoid) if words.strip()]
     parts = tuple(part for part in (*wanted, *unwanted) if part.weight)
     wished = any(part.weight > 0 for part in parts)
-    return Question(parts=parts if wished else (), then=asked.following, filters=asked.filters, words=asked.said)
+    return Question(
+        parts=parts if wished else (),
+        then=asked.following,
+        filters=asked.filters,
+        words=asked.said,
+        is_unlike=bool(unwanted),
+    )
 
 
 def asked_by(address: str) -> Question:

@@ -59,11 +59,12 @@ def question(library: Library) -> Question:
             files = [*files, *recorded()]
             corner = st.container(width="content")
         asked = understood(typed or "", Filters(kinds=frozenset(Kind(kind) for kind in kinds)))
-        _chips(asked)
+        unlike = st.session_state.get("not", "")  # it is gone after a run that ended in an error before it was drawn
+        _chips(asked, unlike)
         like = _like(library, alone=not (asked.words or files))
     parts = list({part.content: part for part in file_parts(library, files)}.values())
     with refining:
-        avoid, weights = _refined(asked.words, parts, like)
+        avoid, weights = _refined(asked.words, parts, like, unlike=unlike)
     examples: list[Example] = [*parts, *(SegmentPart(segment) for segment in like)]
     whole = joined(asked, avoid=[avoid], examples=examples, weights=weights)
     with corner:
@@ -71,13 +72,14 @@ def question(library: Library) -> Question:
     return whole
 
 
-def _refined(words: str, files: Sequence[FilePart], like: Mapping[UUID, str]) -> tuple[str, list[float]]:
+def _refined(
+    words: str, files: Sequence[FilePart], like: Mapping[UUID, str], *, unlike: str
+) -> tuple[str, list[float]]:
     """What it should not be like, and how much each part counts.
 
     The browser draws a popover when it is opened, and shows as value what the page gives as such just then.
     """
     with st.popover("Refine", icon=":material/tune:", type="tertiary"):
-        unlike = st.session_state.get("not", "")  # it is gone after a run that ended in an error before it was drawn
         avoid = st.text_input("Not like", unlike, key="not", placeholder="rain", on_change=first_page)
         weights = weighed(
             _plain(words),
@@ -88,10 +90,12 @@ def _refined(words: str, files: Sequence[FilePart], like: Mapping[UUID, str]) ->
     return avoid or "", weights
 
 
-def _chips(asked: Asked) -> None:
-    """The tokens of the box, each with a way out, and hints for those that are none."""
-    if asked.tokens:
+def _chips(asked: Asked, unlike: str) -> None:
+    """The tokens of the box and what it should not be like, each with a way out, and hints for what is no token."""
+    if asked.tokens or unlike:
         with st.container(key="chips", horizontal=True):
+            if unlike:
+                _chip(f"not like {unlike}", key="chip-not", drop=_drop_unlike, what=None, help="Take this away")
             for number, token in enumerate(asked.tokens):
                 _chip(token.text, key=f"chip-{number}", drop=_drop_token, what=token, help="Take this filter away")
     for hint in asked.hints:
@@ -112,6 +116,11 @@ def _plain(text: str) -> str:
 
 def _drop_token(token: Token) -> None:
     st.session_state["q"] = without_token(st.session_state["q"], token)
+    first_page()
+
+
+def _drop_unlike(_: object) -> None:
+    st.session_state["not"] = ""
     first_page()
 
 

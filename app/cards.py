@@ -17,6 +17,9 @@ from data.records import Evidence, Kind
 _GAPS = re.compile(r"\s*\n\s*")
 _MOST_SHOWN_CHARACTERS = 420
 _ALL_OF_IT = 95  # per cent of a recording: a moment of that length needs no timeline
+_PICK = (
+    '<button class="om-pick" aria-label="Mark" aria-pressed="false" title="Mark, to take several together"></button>'
+)
 _PLAYED = (Kind.VIDEO, Kind.AUDIO)
 _NEW = '<b class="om-new">new</b>'
 _BRIEF = 130  # characters that may be set larger
@@ -31,13 +34,14 @@ def card(result: Result, *, words: str = "", new: bool = False) -> str:
     """
     name = Path(result.path).name
     return (
-        f'<article class="om-card om-{result.kind.value}" tabindex="0" data-path="{_safe(result.path)}" '
+        f'<article class="om-card om-{result.kind.value}" tabindex="0" aria-label="{_safe(name)}" '
+        f'data-path="{_safe(result.path)}" '
         f'data-segment="{result.moments[0].segment}">'
         f"{_SHOWN_AS[result.kind](result, words)}"
         '<div class="om-body">'
         f'<div class="om-title"><span class="om-icon om-i-{result.kind.value}"></span>'
         f'<span class="om-name" title="{_safe(result.path)}">{_safe(name)}</span>'
-        f"{_NEW * new}{_score(result)}</div>"
+        f"{_NEW * new}{_score(result)}{_PICK}</div>"
         f"{_place(result)}{_moments(result, words) * (result.score > 0)}"
         f'<button class="om-more" data-like="{result.moments[0].segment}">More like this</button></div></article>'
     )

@@ -23,13 +23,21 @@ if (!window.omnia.marked) {
   const show = () => {
     bar.hidden = !marked.size;
     count.textContent = `${marked.size} marked`;
-    for (const card of cards()) card.classList.toggle("om-is-marked", marked.has(card.dataset.segment));
+    for (const card of cards()) {
+      const is = marked.has(card.dataset.segment);
+      card.classList.toggle("om-is-marked", is);
+      card.querySelector(".om-pick")?.setAttribute("aria-pressed", is);
+    }
   };
   const mark = (card) => {
     const { segment, path } = card.dataset;
     if (!marked.delete(segment)) marked.set(segment, path);
     show();
   };
+  document.addEventListener("click", (event) => {
+    const pick = event.target.closest(".om-pick");
+    if (pick) mark(pick.closest(".om-card"));
+  });
   let waiting = false;
   new MutationObserver(() => {  // cards that are drawn anew keep their marks
     if (waiting || !marked.size) return;

@@ -41,8 +41,8 @@ def render(library: Library) -> None:
         address.keep()
         if asked.is_empty:
             _welcome(library)
-        elif not asked.parts and not asked.filters.by_file:
-            st.info("Type what to look for beside the filters, or drop an example.", icon=":material/filter_alt:")
+        elif not asked.parts and (asked.is_unlike or not asked.filters.by_file):
+            st.info("Type what to look for besides, or drop an example.", icon=":material/filter_alt:")
         else:
             found = answers(library, asked) if asked.parts else browsed(library, asked)
             if not found:

@@ -23,27 +23,30 @@ if (!window.omnia.enlarge) {
     const dialog = document.createElement("dialog");
     dialog.className = "om-lightbox";
     const image = Object.assign(document.createElement("img"), { src: source, alt: name, draggable: false });
-    const frame = Object.assign(document.createElement("div"), { className: "om-part", hidden: true });
+    const frame = Object.assign(document.createElement("div"), { className: "om-part" });
     const search = Object.assign(document.createElement("button"), { textContent: "More like this part" });
     const hint = Object.assign(document.createElement("p"), { textContent: "Draw a rectangle to search by a part of it" });
-    frame.append(search);
-    dialog.append(image, frame, hint);
+    const choose = (chosen) => {
+      part = chosen;
+      frame.hidden = search.hidden = !part;
+      hint.hidden = Boolean(part);
+      for (const side of part ? ["left", "top", "width", "height"] : []) frame.style[side] = `${part[side]}px`;
+    };
+    dialog.append(image, frame, hint, search);
     let from = null, part = null;
     dialog.addEventListener("pointerdown", (event) => {
       if (event.target === search) return;
       from = { x: event.clientX, y: event.clientY };
-      part = null;
-      frame.hidden = true;
+      choose(null);
       event.preventDefault();
     });
     dialog.addEventListener("pointermove", (event) => {
       if (!from) return;
       const now = rectangle(from, { x: event.clientX, y: event.clientY }, image.getBoundingClientRect());
       if (now.width < SMALLEST || now.height < SMALLEST) return;
-      part = now;
-      for (const side of ["left", "top", "width", "height"]) frame.style[side] = `${now[side]}px`;
-      frame.hidden = false;
+      choose(now);
     });
+    dialog.addEventListener("pointercancel", () => { from = null; });
     dialog.addEventListener("pointerup", (event) => {
       const clicked = from && !part;
       from = null;
@@ -55,6 +58,7 @@ if (!window.omnia.enlarge) {
       dialog.close();
     });
     dialog.addEventListener("close", () => dialog.remove());
+    choose(null);
     document.body.append(dialog);
     dialog.showModal();
   };

@@ -145,7 +145,21 @@ def test_filters_by_what_is_said_ask_for_words_beside_them(page, shelf, tmp_path
     page.query_params["q"] = "evidence:said"
     page.run()
     assert not page.exception
-    assert "beside the filters" in page.info[0].value
+    assert "what to look for besides" in page.info[0].value
+
+
+def test_what_it_should_not_be_like_is_said_and_goes_by_a_click(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params["not"] = "rain"
+    page.run()
+    assert "what to look for besides" in page.info[0].value, "alone it finds nothing"
+    page.text_input(key="q").set_value("dog").run()
+    chip = page.button(key="chip-not")
+    assert chip.label == "not like rain"
+    chip.click().run()
+    assert not page.exception
+    assert "not" not in page.query_params
+    assert not [button for button in page.button if button.key == "chip-not"]
 
 
 def test_typing_finds_and_more_like_this_goes_on(page, shelf, tmp_path):

@@ -107,7 +107,7 @@ def test_a_thumb_down_sinks_a_result_and_stays_given(page):
     page.reload()
     settle(page)
     assert page.locator(".om-name").first.inner_text() != first
-    page.get_by_text("hidden").click()
+    page.get_by_text("weaker result").click()
     page.wait_for_timeout(500)  # what unfolds moves, and a click that begins on a button may end beside it
     page.locator("[class*='st-key-wrong-'] button[kind=primary]").first.click()
     page.wait_for_function("name => document.querySelector('.om-name').textContent == name", arg=first)
