@@ -46,7 +46,10 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """Held-out media of one kind as vectors (N, D), with what each shows and the text that should find it."""
+    """Held-out media of one kind as vectors (N, D), with what each shows and the text that should find it.
+
+    `origins` name what each was made from: the same for a picture and for a camera's move over it.
+    """
 
     name: str
     vectors: Vectors
@@ -54,6 +57,7 @@ class Exhibit:
     captions: tuple[str, ...]
     texts: Vectors  # (N, D) of the captions, by the model that is tested
     descriptions: tuple[str, ...] = ()  # all captions of each medium as one text
+    origins: tuple[str, ...] = ()
 
 
 def measure(
@@ -118,7 +122,9 @@ def exhibit(
     asked = tuple(entry.captions[0] for entry in entries)
     texts = embed_texts(model, [captions.ids[captions.number[text]] for text in asked])
     described = tuple(entry.described for entry in entries)
-    return Exhibit(name, vectors, tuple(entry.group for entry in entries), asked, texts, described)
+    groups = tuple(entry.group for entry in entries)
+    origins = tuple(shelf.origin(row) for shelf, rows in parts for row in rows)
+    return Exhibit(name, vectors, groups, asked, texts, described, origins)
 
 
 def by_description(shown: Exhibit, model: OmniModel, captions: Captions) -> Exhibit:
@@ -165,16 +171,26 @@ def finds(asked: Exhibit, shown: Exhibit) -> Recall:
 
 
 def matrix(exhibits: Mapping[str, Exhibit]) -> dict[str, dict[str, Any]]:
-    """Every kind by every kind, text included; within a kind a medium is not its own answer."""
+    """Every kind by every kind, text included; a medium is not its own answer, nor is what it was made from."""
     table: dict[str, dict[str, Any]] = {"text": {}}
     for name, shown in exhibits.items():
         table["text"][name] = asdict(text_finds(shown))
         table.setdefault(name, {})["text"] = asdict(finds_text(shown))
     for (name, asked), (other, shown) in product(exhibits.items(), repeat=2):
-        itself = np.eye(len(asked.vectors), dtype=bool) if name == other else None
-        right = same(asked, shown) if itself is None else same(asked, shown) & ~itself
-        table[name][other] = asdict(measure(asked.vectors, shown.vectors, right, itself=itself))
+        no_answer = itself(asked, shown)
+        right = same(asked, shown) & ~no_answer
+        table[name][other] = asdict(measure(asked.vectors, shown.vectors, right, itself=no_answer))
     return table
+
+
+def itself(asked: Exhibit, shown: Exhibit) -> NDArray[np.bool_]:
+    """(Q, N): which are the query itself, or were made from the same: a clip of it, at most one each."""
+    if asked is shown:
+        return np.eye(len(asked.vectors), dtype=bool)
+    if not (asked.origins and shown.origins):
+        return np.zeros((len(asked.vectors), len(shown.vectors)), dtype=bool)
+    made_from: NDArray[np.bool_] = np.array(asked.origins)[:, None] == np.array(shown.origins)[None]
+    return made_from
 
 
 def same(asked: Exhibit, shown: Exhibit) -> NDArray[np.bool_]:

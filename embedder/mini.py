@@ -10,9 +10,11 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from data.errors import ModelMismatchError
 from embedder.device import Device
 from embedder.glosses import read_tables
 from embedder.model import checkpoint
@@ -41,13 +43,20 @@ def load_mini(device: Device) -> OmniaMini:
 
 
 class OmniaMini:
-    """A trained OmniModel with its towers, each loaded when it is first needed."""
+    """A trained OmniModel with its towers, each loaded when it is first needed.
+
+    Args:
+        goldens: file of the vectors that it must make of golden inputs; None while there is none yet.
+
+    Raises:
+        ModelMismatchError: the file is missing, damaged or lacks a modality.
+    """
 
     def __init__(self, model: OmniModel, device: Device, *, goldens: Path | None = None) -> None:
         self._device = device
         self._model = model.to(device.name).eval()
         self._tables = read_tables()
-        self._goldens = {} if goldens is None or not goldens.exists() else load_file(goldens)
+        self._goldens = {} if goldens is None else _read_goldens(goldens)
 
     def encode(self, segments: Sequence[Segment], role: Role) -> Vectors:
         """Segments of one modality to vectors (N, 384); queries and documents are treated alike."""
@@ -61,7 +70,7 @@ class OmniaMini:
         return self._media(Tower.SOUND, [heard(self._sounds, sound, self._tables.audioset) for sound in sounds])
 
     def golden(self, modality: Modality) -> Vectors | None:
-        found = self._goldens.get(modality.value)
+        found = self._goldens.get(modality)
         return None if found is None else found.astype(np.float32)
 
     def _pictures(self, segments: Sequence[Segment]) -> Vectors:
@@ -112,3 +121,13 @@ class OmniaMini:
     @cached_property
     def _sounds(self) -> SoundsTower:
         return SoundsTower(self._device.name)
+
+
+def _read_goldens(path: Path) -> dict[Modality, NDArray[np.float16]]:
+    try:
+        stored = load_file(path)
+        return {modality: stored[modality.value] for modality in Modality}
+    except (OSError, SafetensorError, KeyError) as error:
+        raise ModelMismatchError(
+            f"golden vectors unreadable: {str(path)!r}: {error}; restore its folder by git checkout, or reinstall Omnia"
+        ) from error

@@ -20,7 +20,7 @@ from mteb.types import PromptType
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from embedder.evaluate import same
+from embedder.evaluate import itself, same
 from embedder.mteb_model import CosineModel
 from embedder.segment import Modality
 
@@ -89,15 +89,14 @@ def questions(exhibits: Mapping[str, Exhibit]) -> Iterator[Question]:
             shown=tuple(captions.tolist()),
         )
     for (name, asked), (other, shown) in product(exhibits.items(), repeat=2):
-        itself = np.eye(len(asked.vectors), dtype=bool) if name == other else None
-        right = same(asked, shown)
+        no_answer = itself(asked, shown)
         yield Question(
             name=_title(name, other),
             category=_category(name, other),
             queries=asked.vectors,
             candidates=shown.vectors,
-            right=right if itself is None else right & ~itself,
-            itself=itself,
+            right=same(asked, shown) & ~no_answer,
+            itself=no_answer,
         )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from embedder.embed import Embedder
     from embedder.evaluate import Exhibit
-    from embedder.training.stages import Workshop
+    from embedder.training.workshop import Workshop
 
 log = logging.getLogger(__name__)
 

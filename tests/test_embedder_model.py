@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 from data.errors import ModelMismatchError
 from data.records import Kind
 from embedder.device import Device
 from embedder.embed import model_row
-from embedder.mini import CHECKPOINT, OmniaMini
+from embedder.mini import CHECKPOINT, GOLDENS_FILE, OmniaMini
 from embedder.model import checkpoint
 from embedder.model.features import Features, collate
 from embedder.model.omni import WIDTHS, OmniModel, Tower
@@ -130,6 +131,17 @@ def test_a_checkpoint_of_other_towers_is_refused(model: OmniModel, tmp_path: Pat
     path.write_text(path.read_text().replace(vision.SHA256, "0" * 64))
     with pytest.raises(ModelMismatchError, match="stands on other towers"):
         checkpoint.load(tmp_path)
+
+
+@pytest.mark.parametrize("broken", ["missing", "truncated", "without sounds"])
+def test_goldens_that_cannot_be_compared_with_are_no_silence(model: OmniModel, tmp_path: Path, broken: str) -> None:
+    path = tmp_path / GOLDENS_FILE
+    if broken == "truncated":
+        path.write_bytes((CHECKPOINT / GOLDENS_FILE).read_bytes()[:-100])
+    elif broken == "without sounds":
+        save_file({"words": np.zeros((3, 384), np.float16), "pixels": np.zeros((3, 384), np.float16)}, path)
+    with pytest.raises(ModelMismatchError, match=r"golden vectors unreadable: .*goldens.safetensors.*git checkout"):
+        OmniaMini(model, Device("cpu", bf16=False), goldens=path)
 
 
 def test_the_face_embeds_every_modality(model: OmniModel) -> None:

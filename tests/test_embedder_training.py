@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from data.errors import BadSettingsError
 from data.records import Evidence, Kind
 from embedder import evaluate
+from embedder.cli import main
 from embedder.device import Device, pick_device
 from embedder.mini import GOLDENS_FILE, OmniaMini
 from embedder.model import checkpoint
@@ -20,11 +23,13 @@ from embedder.segment import Modality, Role, Segment
 from embedder.selftest import golden_segments
 from embedder.training import cache, loop, views
 from embedder.training.cache import Shelf
+from embedder.training.lineage import BASE, FUSED, LONGER, RECOVERED, REHEARSED, ancestors, difference, specialist
 from embedder.training.loss import contrastive, strayed
 from embedder.training.pairs import Medium, Pair, Source
-from embedder.training.recipe import read_recipe
+from embedder.training.recipe import RECIPE, read_recipe
 from embedder.training.ship import ship
-from embedder.training.stages import BASE, FUSED, RECOVERED, REHEARSED, Training, Workshop, specialist
+from embedder.training.stages import Training
+from embedder.training.workshop import Workshop
 from tests import make_media
 
 THINGS = ("red ball", "green tree", "blue car", "old boat", "small house", "tall tower", "black cat", "white bird")
@@ -175,10 +180,166 @@ def test_a_stage_is_shipped_with_its_goldens_its_losses_and_its_card(
         np.testing.assert_allclose(made, golden, atol=2e-3)
     losses = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert {line["stage"] for line in losses} >= {specialist(Medium.AUDIO), RECOVERED, REHEARSED}
+    recipe = checkpoint.read_manifest(tmp_path).recipe
+    assert list(recipe["stages"]) == [BASE, *(specialist(medium) for medium in Medium), FUSED, RECOVERED, REHEARSED]
+    assert recipe["stages"][RECOVERED] == checkpoint.read_manifest(workshop.stage(RECOVERED)).recipe
+    assert recipe["stages"][RECOVERED]["steps"] == 2
     card = (tmp_path / "README.md").read_text()
     assert fingerprint in card
     assert "others (only tested on)" in card
     assert "| audio | " in card
+
+
+def test_what_is_done_is_not_done_again(workshop: Workshop, trained: Training, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "save", _must_not_be_called)
+    for medium in Medium:
+        trained.specialise(medium)
+    trained.fuse()
+    trained.recover()
+    trained.rehearse()
+
+
+def test_a_trial_is_not_taken_for_the_recipe(
+    workshop: Workshop, trained: Training, shelves: list[Shelf], tmp_path: Path
+) -> None:
+    other = replace(workshop, recipe=read_recipe())
+    training = Training(other, shelves)
+    with pytest.raises(BadSettingsError, match=r"'specialist-audio' .*: steps was 2, is 500; remove the folder '/"):
+        training.specialise(Medium.AUDIO)
+    with pytest.raises(BadSettingsError, match=r"'recovered' .*: steps was 2, is 150; .* --work ANOTHER"):
+        training.recover()
+    with pytest.raises(BadSettingsError, match="'rehearsed'"):
+        training.model(REHEARSED)
+    with pytest.raises(BadSettingsError, match="'rehearsed'"):
+        ship(other, REHEARSED, tmp_path / "shipped")
+    assert not (tmp_path / "shipped").exists()
+
+
+def test_a_stage_fused_by_other_coefficients_is_refused(
+    workshop: Workshop, trained: Training, shelves: list[Shelf]
+) -> None:
+    fusion = replace(workshop.recipe.fusion, coefficients={**workshop.recipe.fusion.coefficients, "audio": 0.7})
+    other = replace(workshop, recipe=replace(workshop.recipe, fusion=fusion))
+    with pytest.raises(BadSettingsError, match=r"'fused' .*: fusion.coefficients.audio was 0.5, is 0.7; "):
+        Training(other, shelves).fuse()
+
+
+def _claim(workshop: Workshop, name: str, recipe: dict[str, Any], *, sha256: str = "a" * 64) -> None:
+    """A manifest without weights."""
+    note = {"format": 1, "name": name, "sha256": sha256, "towers": checkpoint.towers(), "recipe": recipe, "numbers": {}}
+    workshop.stage(name).mkdir(parents=True, exist_ok=True)
+    (workshop.stage(name) / checkpoint.MANIFEST_FILE).write_text(json.dumps(note))
+
+
+@pytest.fixture
+def claims(tmp_path: Path) -> Workshop:
+    """A workshop where all stages say that they are done, by the recipe."""
+    made = Workshop(tmp_path / "work", read_recipe(), SOURCES)
+    for name in (*ancestors(made.recipe, REHEARSED), LONGER):
+        _claim(made, name, made.made_by(name))
+    return made
+
+
+def test_stages_of_earlier_versions_are_done_though_they_say_less(claims: Workshop) -> None:
+    recipe = claims.recipe
+    _claim(claims, BASE, {})
+    _claim(claims, specialist(Medium.IMAGE), asdict(recipe.specialise[Medium.IMAGE]))
+    _claim(claims, FUSED, {"fusion": recipe.fusion.as_table()})
+    _claim(claims, RECOVERED, asdict(recipe.recover))
+    assert list(claims.lineage(REHEARSED)) == ancestors(recipe, REHEARSED)
+
+
+def test_a_stage_of_weights_that_were_made_anew_is_refused(claims: Workshop) -> None:
+    _claim(claims, specialist(Medium.AUDIO), claims.made_by(specialist(Medium.AUDIO)), sha256="b" * 64)
+    with pytest.raises(BadSettingsError, match=r"'fused' .*: from specialist-audio was aaaaaaaaaaaa, is bbbbbbbbbbbb;"):
+        claims.is_done(FUSED)
+    assert claims.is_done(RECOVERED)
+
+
+def test_a_stage_of_other_weights_of_sources_is_refused(claims: Workshop) -> None:
+    weights = {**claims.recipe.weights, Medium.IMAGE: {**claims.recipe.weights[Medium.IMAGE], "clipart": 2.0}}
+    other = replace(claims, recipe=replace(claims.recipe, weights=weights))
+    with pytest.raises(BadSettingsError, match=r"sources.image.clipart was 4.0, is 2.0"):
+        other.is_done(specialist(Medium.IMAGE))
+    assert other.is_done(specialist(Medium.VIDEO))
+
+
+def test_what_one_stage_below_says_otherwise_is_not_shipped(claims: Workshop, tmp_path: Path) -> None:
+    name = specialist(Medium.DOCUMENT)
+    _claim(claims, name, {**claims.made_by(name), "steps": 2})
+    assert claims.is_done(REHEARSED)
+    with pytest.raises(BadSettingsError, match=r"'specialist-document' .*: steps was 2, is 150"):
+        ship(claims, REHEARSED, tmp_path / "shipped")
+
+
+def test_only_what_both_say_is_compared_and_a_table_as_a_whole() -> None:
+    assert difference({}, {"steps": 2}) is None
+    assert difference({"steps": 2, "gone": 1}, {"steps": 2, "widths": {384: 1.0}}) is None
+    assert difference({"widths": {"384": 1.0}, "trained": ["a"]}, {"widths": {384: 1.0}, "trained": ("a",)}) is None
+    assert difference({"media": {"image": 1.0}}, {"media": {}}) == "media.image was 1.0, is not given"
+    assert difference({"media": {}}, {"media": {"image": 1.0}}) == "media.image was not given, is 1.0"
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "said"),
+    [
+        ("clipart = 4.0", "clip-art = 4.0", r"\[sources.image\]: unknown 'clip-art'; did you mean 'clipart'"),
+        ("clipart = 4.0", "stamps = 4.0", "unknown 'stamps'"),  # it is only tested on
+        ("clipart = 4.0", "clipart = -4.0", "clipart = -4.0 is no weight"),
+        ("[sources.image]", "[sources.images]", "unknown 'images'; did you mean 'image'"),
+        ("[recover]", "[recovery]\n[recover]", "unknown 'recovery'; did you mean 'recover'"),
+        ("[recover]", "[specialise.sound]\n[recover]", "unknown 'sound'; known are: image, video, audio, document"),
+        ("{ audio = 1.0 }", "{ sound = 1.0 }", r"media of \[recover\]: unknown 'sound'"),
+        ("image = 0.45", "pictures = 0.45", r"media of \[rehearse\]: unknown 'pictures'"),
+        ("image = 0.6", "imagery = 0.6", r"coefficients: unknown 'imagery'; did you mean 'image'"),
+        ("steps = 900", "step = 900", "step"),
+    ],
+)
+def test_a_recipe_that_names_something_unknown_is_refused(tmp_path: Path, line: str, instead: str, said: str) -> None:
+    text = RECIPE.read_text(encoding="utf-8")
+    assert line in text
+    path = tmp_path / "recipe.toml"
+    path.write_text(text.replace(line, instead, 1), encoding="utf-8")
+    with pytest.raises(BadSettingsError, match=said):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["train", "--device", "gpu"], "device 'gpu' is unknown"),
+        (
+            ["train", "--steps", "2"],
+            "'specialist-image' was made otherwise than the recipe says now: steps was 900, is 2",
+        ),
+        (["specialise", "audio", "--steps", "2"], "'specialist-audio' was made otherwise"),
+        (["fuse"], "stage 'specialist-video' has not been run"),
+        (["evaluate", "--stage", "rehersed"], "no stage is named 'rehersed'"),
+        (["evaluate", "--stage", "joint"], "stage 'joint' has not been run"),
+        (["evaluate", "--mteb", "held-out", "--stage", "joint"], "stage 'joint' has not been run"),
+    ],
+)
+def test_what_cannot_go_well_is_refused_before_anything_is_fetched(
+    claims: Workshop,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    said: str,
+) -> None:
+    monkeypatch.setattr(Workshop, "gather", _must_not_be_called)
+    for name in (FUSED, specialist(Medium.VIDEO)):
+        (claims.stage(name) / checkpoint.MANIFEST_FILE).unlink()
+    assert main([*command, "--work", str(claims.folder)]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("below", ["", "deeper/still"])
+def test_a_file_is_no_workshop(tmp_path: Path, capsys: pytest.CaptureFixture[str], below: str) -> None:
+    (tmp_path / "notes.txt").write_text("no folder")
+    assert main(["gather", "--work", str(tmp_path / "notes.txt" / below)]) == 2
+    said = capsys.readouterr().err
+    assert "is no folder; name another" in said
+    assert "fault of Omnia" not in said
 
 
 def _shown(medium: Medium, pair: Pair) -> Segment:
@@ -309,3 +470,7 @@ def test_pairs_of_one_group_are_held_out_together_and_about_a_tenth_is() -> None
 
 def _must_not_be_read(folder: Path) -> Iterator[Pair]:
     raise AssertionError("its shelf is there already")
+
+
+def _must_not_be_called(*arguments: object, **more: object) -> None:
+    raise AssertionError("nothing is to be done here")

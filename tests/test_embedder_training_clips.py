@@ -7,11 +7,13 @@ from pathlib import Path
 
 import make_media as make
 import numpy as np
+import pytest
 from PIL import Image
 
 from embedder.media import read
 from embedder.training.clips import CLIPS
 from embedder.training.pairs import Medium
+from embedder.training.pictures import _emoji_pair
 
 EMOJI, FIGURES = CLIPS
 NAMES = [
@@ -52,7 +54,19 @@ def test_still_ones_skin_tones_and_those_without_a_name_are_left_out(tmp_path: P
     make.image_file(assets / "1f9f6.webp")
     for stem in ("1f468-200d-2696", "1f468-1f3fb-200d-2696-fe0f", "e50a"):
         make.animation(assets / f"{stem}.webp")
-    assert [(pair.key, pair.group) for pair in EMOJI.read(tmp_path)] == [("1f468-200d-2696", "man judge")]
+    assert [(pair.key, pair.group) for pair in EMOJI.read(tmp_path)] == [("1f468-200d-2696", "judge")]
+
+
+@pytest.mark.parametrize(
+    "label", ["Man Judge", "flag: Kenya", "clinking glasses", "family: man, woman, boy", "O button"]
+)
+def test_an_emoji_that_moves_is_of_one_group_with_its_drawings(tmp_path: Path, label: str) -> None:
+    emoji = {"label": label, "hexcode": "2615", "tags": []}
+    make.animation(emoji_packages(tmp_path) / "2615.webp")
+    (tmp_path / "emojibase-data" / "en" / "data.json").write_text(json.dumps([emoji]), "utf-8")
+    (moving,) = EMOJI.read(tmp_path)
+    drawn = _emoji_pair(emoji, "noto", svg="<svg/>")
+    assert (moving.group, moving.held_out) == (drawn.group, drawn.held_out)
 
 
 def test_frames_of_a_figure_become_one_animation(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from embedder.model.projector import FRAMES, Reading
 from embedder.towers.sounds import SoundsTower
 from embedder.towers.vision import VisionTower
 from embedder.training import views
-from embedder.training.pairs import Medium, Pair, Source
+from embedder.training.pairs import IN_MOTION, Medium, Pair, Source
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,10 @@ class Shelf:
     @property
     def tower(self) -> Tower:
         return Tower.SOUND if self.medium is Medium.AUDIO else Tower.VISION
+
+    def origin(self, row: int) -> str:
+        """Names what a medium was made from: the same for a picture and for a camera's move over it."""
+        return f"{self.source.removesuffix(IN_MOTION)}/{self.entries[row].key}"
 
     def reading(self, rows: Sequence[int], view: Sequence[int] | int = 0) -> Reading:
         """Some of the media as a batch."""

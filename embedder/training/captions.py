@@ -46,6 +46,15 @@ def group_of(words: str) -> str:
     return " ".join([*plain[:-1], _singular(plain[-1])]) if plain else ""
 
 
+def emoji_words(label: str) -> str:
+    """What an emoji shows, for its group: a man, a woman and a person who does the same look alike.
+
+    One of them must not be trained on where another tests, drawn or moving.
+    """
+    named = re.sub(r"^flag: ", "flag of ", label).replace(":", ",")
+    return re.sub(r"^(m[ae]n|wom[ae]n|person|people) ", "", named)
+
+
 def spoken(name: str) -> str:
     """A file's or an icon's name as words: "mossy_log2" is "mossy log", "eiffelTower" is "eiffel tower"."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from embedder.training.captions import emoji_words, group_of
 from embedder.training.pairs import Medium, Package, Pair, Registry, Source
 
 _EMOJI_PARTS = tuple(f"@lobehub/fluent-emoji-anim-{part}" for part in range(1, 5))
@@ -79,7 +80,8 @@ def _read_emoji(source: str, folder: Path) -> Iterator[Pair]:
             label, tags = names.get(_code(webp.stem), ("", ()))
             if label and _moves(webp):
                 captions = (label, f"an animated emoji: {label}", *([", ".join(tags)] if tags else []))
-                yield Pair(source=source, key=webp.stem, group=label.lower(), captions=captions, path=webp)
+                group = group_of(emoji_words(label))
+                yield Pair(source=source, key=webp.stem, group=group, captions=captions, path=webp)
 
 
 def _emoji_names(package: Path) -> dict[str, tuple[str, tuple[str, ...]]]:

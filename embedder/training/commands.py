@@ -10,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedder.mteb_tasks import add_options
+from data.errors import BadSettingsError
+from embedder.mteb_tasks import HELD_OUT, add_options
 
 if TYPE_CHECKING:
-    from embedder.training.stages import Training, Workshop
+    from embedder.training.stages import Training
+    from embedder.training.workshop import Workshop
 
 MEDIA = ("image", "video", "audio", "document")
 _STAGES = {
@@ -65,6 +67,7 @@ def _runner(name: str) -> Callable[[argparse.Namespace], int]:
 
             _print(ship(workshop, options.stage))
             return 0
+        _refuse_early(name, options, workshop)
         if name == "evaluate" and options.mteb:
             from embedder.mteb_tasks import run_named
 
@@ -81,10 +84,43 @@ def _runner(name: str) -> Callable[[argparse.Namespace], int]:
 def _workshop(options: argparse.Namespace) -> Workshop:
     from embedder.training.recipe import RECIPE, read_recipe
     from embedder.training.sources import SOURCES
-    from embedder.training.stages import Workshop
+    from embedder.training.workshop import Workshop
 
-    home = Path(__file__).resolve().parents[2] / ".training"
-    return Workshop(options.work or home, read_recipe(options.recipe or RECIPE, steps=options.steps), SOURCES)
+    folder = options.work or Path(__file__).resolve().parents[2] / ".training"
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise BadSettingsError(
+            f"--work {str(folder)!r} cannot be a workshop: {str(there)!r} is no folder; name another"
+        )
+    return Workshop(folder, read_recipe(options.recipe or RECIPE, steps=options.steps), SOURCES)
+
+
+def _refuse_early(name: str, options: argparse.Namespace, workshop: Workshop) -> None:
+    """Refuse what cannot go well before gigabytes are fetched for it.
+
+    Raises:
+        BadSettingsError: the device is not there, a stage has not been run that this begins with, or one has been run
+            by another recipe.
+    """
+    from embedder.device import pick_device
+    from embedder.training.lineage import BASE, FUSED, LONGER, RECOVERED, REHEARSED, ancestors, specialist, stages
+    from embedder.training.pairs import Medium
+
+    pick_device(options.device)
+    if name == "evaluate" and (not options.mteb or HELD_OUT in options.mteb):
+        workshop.made(options.stage)
+    elif name == "drift":
+        workshop.made(specialist(Medium.AUDIO))
+    elif name == "specialise":
+        workshop.is_done(specialist(Medium(options.medium)))
+    elif name == "train":
+        for stage in ancestors(workshop.recipe, REHEARSED):
+            workshop.is_done(stage)
+    makes = {"fuse": FUSED, "recover": RECOVERED, "rehearse": REHEARSED, "compare": LONGER}
+    if name in makes and not workshop.is_done(makes[name]):
+        for parent in stages(workshop.recipe)[makes[name]].parents:
+            if parent != BASE:  # which is made by the way
+                workshop.made(parent)
 
 
 def _specialise(training: Training, options: argparse.Namespace) -> None:

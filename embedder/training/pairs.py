@@ -66,6 +66,9 @@ class Pair:
         return int.from_bytes(hashlib.sha256(self.group.encode()).digest()[:8]) % _HELD_OUT_OF == 0
 
 
+IN_MOTION = " in motion"  # ends the name of a source of camera moves over another's pictures
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Where pairs come from.

@@ -18,6 +18,7 @@ from embedder.training.captions import (
     by_hand,
     clipart_captions,
     emoji_by_name,
+    emoji_words,
     group_of,
     spoken,
     squeezed,
@@ -124,8 +125,7 @@ def read_emoji(folder: Path) -> Iterator[Pair]:
 def _emoji_pair(emoji: dict[str, Any], style: str, *, path: Path | None = None, svg: str | None = None) -> Pair:
     label = re.sub(r"^flag: ", "flag of ", emoji["label"]).replace(":", ",")
     tags = ", ".join(emoji.get("tags", [])[:MAX_KEYWORDS])
-    # A man, a woman and a person who does the same look alike: one must not be trained on where another tests.
-    group = re.sub(r"^(m[ae]n|wom[ae]n|person|people) ", "", label)
+    group = emoji_words(emoji["label"])
     return _pair("emoji", f"{style}/{emoji['hexcode']}", [label, tags], path=path, svg=svg, group=group)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from data.errors import BadSettingsError
 from embedder.fusion.recipe import FusionRecipe, from_table
 from embedder.training.loop import Plan
-from embedder.training.pairs import Medium
+from embedder.training.pairs import Medium, Source
+from embedder.training.sources import SOURCES
 
 RECIPE = Path(__file__).with_name("recipe.toml")
 
@@ -29,11 +32,9 @@ class Recipe:
     """All stages.
 
     Args:
-        table: the file as it is read, kept beside the weights.
         weights: of the sources of each medium.
     """
 
-    table: Mapping[str, Any]
     seed: int
     weights: Mapping[Medium, Mapping[str, float]]
     specialise: Mapping[Medium, Plan]
@@ -42,40 +43,83 @@ class Recipe:
     rehearse: Plan
     joint: Plan
 
+    @property
+    def longer(self) -> Plan:
+        """The recovery, but of backbone and projector together."""
+        rate = self.specialise[Medium.AUDIO].backbone_rate
+        return replace(self.recover, trained=("backbone.", "sound."), backbone_rate=rate)
 
-def read_recipe(path: Path = RECIPE, *, steps: int | None = None) -> Recipe:
+
+def read_recipe(path: Path = RECIPE, *, steps: int | None = None, sources: Sequence[Source] = SOURCES) -> Recipe:
     """The recipe of a file.
 
     Args:
         steps: of every stage instead of what the file says: for a trial.
+        sources: those that it may name.
 
     Raises:
         BadSettingsError: it cannot be read, lacks something, or names something unknown.
     """
+    where = f"recipe {str(path)!r}"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        seed = int(table["seed"])
-        specialise = {
-            medium: _plan(table["specialise"][medium], seed + 1 + number, _TRAINED[medium], {medium: 1.0})
-            for number, medium in enumerate(Medium)
-        }
-        everything = ("backbone.", "vision.", "sound.")
-        recover = _plan(table["recover"], seed + 10, ("sound.",), table["recover"]["media"])
-        rehearse = _plan(table["rehearse"], seed + 11, everything, table["rehearse"]["media"])
-        budget = sum(plan.steps for plan in specialise.values()) + recover.steps + rehearse.steps
-        recipe = Recipe(
-            table=table,
-            seed=seed,
-            weights={medium: dict(table["sources"].get(medium, {})) for medium in Medium},
-            specialise=specialise,
-            fusion=from_table(table["fusion"], where=str(path)),
-            recover=replace(recover, backbone_rate=0.0),
-            rehearse=rehearse,
-            joint=replace(rehearse, steps=budget, seed=seed + 12, media=_shares(specialise)),
-        )
+        recipe = _from_table(tomllib.loads(path.read_text(encoding="utf-8")), sources, where)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadSettingsError(f"recipe {str(path)!r} cannot be used: {type(error).__name__} {error}") from error
+        raise BadSettingsError(f"{where} cannot be used: {type(error).__name__} {error}") from error
     return recipe if steps is None else _shortened(recipe, steps)
+
+
+def _from_table(table: Mapping[str, Any], sources: Sequence[Source], where: str) -> Recipe:
+    _refuse_unknown(table, ("seed", "sources", "specialise", "fusion", "recover", "rehearse"), where=where)
+    for key in ("specialise", "sources"):
+        _refuse_unknown(table[key], Medium, where=f"{where}, [{key}]")
+    _refuse_unknown(table["fusion"]["coefficients"], Medium, where=f"{where}, [fusion] coefficients")
+    seed = int(table["seed"])
+    specialise = {
+        medium: _plan(table["specialise"][medium], seed + 1 + number, _TRAINED[medium], {medium: 1.0})
+        for number, medium in enumerate(Medium)
+    }
+    media = {
+        name: _weights(table[name]["media"], Medium, where=f"{where}, media of [{name}]")
+        for name in ("recover", "rehearse")
+    }
+    everything = ("backbone.", "vision.", "sound.")
+    recover = _plan(table["recover"], seed + 10, ("sound.",), media["recover"])
+    rehearse = _plan(table["rehearse"], seed + 11, everything, media["rehearse"])
+    budget = sum(plan.steps for plan in specialise.values()) + recover.steps + rehearse.steps
+    return Recipe(
+        seed=seed,
+        weights={
+            medium: _weights(
+                table["sources"].get(medium, {}),
+                [source.name for source in sources if source.medium is medium and not source.whole],
+                where=f"{where}, [sources.{medium}]",
+            )
+            for medium in Medium
+        },
+        specialise=specialise,
+        fusion=from_table(table["fusion"], where=where),
+        recover=replace(recover, backbone_rate=0.0),
+        rehearse=rehearse,
+        joint=replace(rehearse, steps=budget, seed=seed + 12, media=_shares(specialise)),
+    )
+
+
+def _weights(table: Mapping[str, Any], known: Iterable[str], *, where: str) -> dict[str, float]:
+    """How often each of some names is drawn."""
+    _refuse_unknown(table, known, where=where)
+    for name, weight in table.items():
+        if not (isinstance(weight, int | float) and math.isfinite(weight) and weight >= 0):
+            raise BadSettingsError(f"{where}: {name} = {weight!r} is no weight; give a number such as 0.8, or 0")
+    return {name: float(weight) for name, weight in table.items()}
+
+
+def _refuse_unknown(names: Iterable[str], known: Iterable[str], *, where: str) -> None:
+    wanted = [str(each) for each in known]
+    for name in names:
+        if name not in wanted:
+            near = get_close_matches(name, wanted, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(wanted)}"
+            raise BadSettingsError(f"{where}: unknown {name!r}; {hint}")
 
 
 def _plan(table: Mapping[str, Any], seed: int, trained: tuple[str, ...], media: Mapping[str, float]) -> Plan:

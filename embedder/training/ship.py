@@ -13,23 +13,23 @@ from embedder.model import checkpoint
 from embedder.segment import Modality, Role
 from embedder.selftest import golden_segments
 from embedder.training.card import card
-from embedder.training.stages import Workshop
+from embedder.training.workshop import Workshop
 
 NAME = "omnia-mini"
 
 
 def ship(workshop: Workshop, stage: str, folder: Path = CHECKPOINT) -> str:
-    """Write weights, manifest with its recipe, card, losses and goldens to the folder of the product's model.
+    """Write the folder of the product's model: weights, manifest with how every stage was made, card, losses, goldens.
 
     Returns:
         The fingerprint, for the table in embedder/embed.py.
 
     Raises:
-        BadSettingsError: the stage has not been run.
+        BadSettingsError: the stage, or one that it stands on, has not been run or was made by another recipe.
     """
+    recipe = {"stage": stage, "seed": workshop.recipe.seed, "stages": workshop.lineage(stage)}
     model = workshop.model(stage)
     manifest = checkpoint.read_manifest(workshop.stage(stage))
-    recipe = {"stage": stage, "seed": workshop.recipe.seed, "table": workshop.recipe.table}
     checkpoint.save(folder, model, name=NAME, recipe=recipe, numbers=manifest.numbers)
     mini = OmniaMini(model, Device("cpu", bf16=False))
     goldens = {

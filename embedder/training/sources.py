@@ -9,7 +9,7 @@ from pathlib import Path
 
 from embedder.training.clips import CLIPS
 from embedder.training.pages import PAGES
-from embedder.training.pairs import Medium, Pair, Source
+from embedder.training.pairs import IN_MOTION, Medium, Pair, Source
 from embedder.training.pictures import PICTURES
 from embedder.training.sounds import SOUNDS
 
@@ -18,7 +18,7 @@ _EVERY = 10  # a camera move is made over one picture in so many
 
 def _shots(source: Source) -> Source:
     """Camera moves over the pictures of a source, as a source of video."""
-    name = f"{source.name} in motion"
+    name = source.name + IN_MOTION
 
     def read(folder: Path) -> Iterator[Pair]:
         for pair in islice(source.read(folder), 0, None, _EVERY):

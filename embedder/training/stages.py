@@ -1,22 +1,20 @@
 """The stages: specialists trained apart, fused, the drift measured, the sound projector recovered, a rehearsal of all.
 
 After Conan-embedding-v3 (arXiv 2606.09331). Each stage is a folder in the workshop with its weights, recipe, numbers
-and loss; one that is complete is not run again.
+and loss; one that is complete is not run again, and refused when the recipe has changed since.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from data.errors import BadSettingsError
 from embedder import evaluate
 from embedder.device import pick_device
 from embedder.fusion.drift import drift as drifted
@@ -25,59 +23,18 @@ from embedder.glosses import read_imagenet
 from embedder.model import checkpoint
 from embedder.model.omni import OmniModel
 from embedder.towers.words import WordsTower
-from embedder.training.cache import Shelf, shelve
-from embedder.training.fetch import fetch
+from embedder.training.cache import Shelf
+from embedder.training.lineage import BASE, FUSED, JOINT, LONGER, RECOVERED, REHEARSED, specialist
 from embedder.training.loop import Plan, finish, train
 from embedder.training.mixture import Captions, Mixture
-from embedder.training.pairs import Medium, Source
-from embedder.training.recipe import Recipe
+from embedder.training.pairs import Medium
+from embedder.training.workshop import Workshop
 
 log = logging.getLogger(__name__)
 
-BASE, FUSED, RECOVERED, REHEARSED, JOINT, LONGER = "base", "fused", "recovered", "rehearsed", "joint", "longer"
 _AFTER_FUSION = (FUSED, RECOVERED, LONGER, REHEARSED)
 _ROTATION_FILE, _ROTATION_TEXTS = "rotation.npy", 20_000
 _MOST_CANDIDATES = 400  # of one source in an exhibit
-
-
-def specialist(medium: Medium) -> str:
-    """Name of the stage that trains a specialist."""
-    return f"specialist-{medium}"
-
-
-@dataclass(slots=True)
-class Workshop:
-    """A folder where training happens: packages, what towers say of them, and the stages.
-
-    Args:
-        sources: where pairs come from.
-    """
-
-    folder: Path
-    recipe: Recipe
-    sources: Sequence[Source]
-
-    def gather(self) -> list[Shelf]:
-        """Fetch every source and look at it through the towers, unless that is done."""
-        packages = self.folder / "packages"
-        fetch([package for source in self.sources for package in source.packages], packages)
-        return [shelve(source, packages, self.folder / "features") for source in self.sources]
-
-    def stage(self, name: str) -> Path:
-        return self.folder / "stages" / name
-
-    def is_done(self, name: str) -> bool:
-        return (self.stage(name) / checkpoint.MANIFEST_FILE).exists()
-
-    def model(self, name: str) -> OmniModel:
-        """The model that a stage made.
-
-        Raises:
-            BadSettingsError: the stage has not been run.
-        """
-        if not self.is_done(name):
-            raise BadSettingsError(f"stage {name!r} has not been run in {str(self.folder)!r}; run it first")
-        return checkpoint.load(self.stage(name))
 
 
 class Training:
@@ -102,6 +59,8 @@ class Training:
 
     def fuse(self) -> None:
         """Add the specialists' task vectors to the base; the sound projector is copied as it is."""
+        if self._is_done(FUSED):
+            return
         recipe = self._recipe.fusion
         base = self.base()
         states = {
@@ -110,7 +69,7 @@ class Training:
             if medium.value in recipe.coefficients
         }
         state = fused(checkpoint.state_of(base), states, recipe)
-        self._keep(FUSED, checkpoint.set_state(base, state), {"fusion": recipe.as_table()})
+        self._keep(FUSED, checkpoint.set_state(base, state))
 
     def recover(self) -> None:
         """Train every parameter of the sound projector and nothing else, against the fused backbone."""
@@ -126,12 +85,7 @@ class Training:
 
     def train_longer(self) -> None:
         """For comparison: as many steps as the recovery has on sound, but backbone and projector together."""
-        plan = replace(
-            self._recipe.recover,
-            trained=("backbone.", "sound."),
-            backbone_rate=self._recipe.specialise[Medium.AUDIO].backbone_rate,
-        )
-        self._run(LONGER, plan, lambda: self.workshop.model(FUSED))
+        self._run(LONGER, self._recipe.longer, lambda: self.workshop.model(FUSED))
 
     def drift(self) -> dict[str, Any]:
         """What fusion did to the audio path: recall and representation, specialist against fused and later stages.
@@ -196,14 +150,14 @@ class Training:
         if not self.workshop.is_done(BASE):
             model = checkpoint.base_model()
             model.rotation.copy_(torch.from_numpy(self.rotation))
-            self._keep(BASE, model, {})
+            self._keep(BASE, model)
         return self.workshop.model(BASE)
 
     def model(self, name: str) -> OmniModel:
         """The model that a stage made, on the device.
 
         Raises:
-            BadSettingsError: the stage has not been run.
+            BadSettingsError: as `Workshop.made`.
         """
         return self.workshop.model(name).to(self._device.name)
 
@@ -270,15 +224,21 @@ class Training:
         }
 
     def _run(self, name: str, plan: Plan, start: Callable[[], OmniModel]) -> None:
-        if self.workshop.is_done(name):
-            log.info("%s is done", name)
+        if self._is_done(name):
             return
         folder = self.workshop.stage(name)
         log.info("%s: %d steps", name, plan.steps)
         model = train(start().to(self._device.name), self.mixtures, self.captions, plan, folder, bf16=self._device.bf16)
-        self._keep(name, model, asdict(plan))
+        self._keep(name, model)
         finish(folder)
 
-    def _keep(self, name: str, model: OmniModel, recipe: Mapping[str, Any]) -> None:
+    def _is_done(self, name: str) -> bool:
+        done = self.workshop.is_done(name)
+        if done:
+            log.info("%s is done", name)
+        return done
+
+    def _keep(self, name: str, model: OmniModel) -> None:
         model.to(self._device.name).eval()
-        checkpoint.save(self.workshop.stage(name), model, name=name, recipe=recipe, numbers=self.numbers(model))
+        recipe, numbers = self.workshop.made_by(name), self.numbers(model)
+        checkpoint.save(self.workshop.stage(name), model, name=name, recipe=recipe, numbers=numbers)
