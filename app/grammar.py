@@ -17,6 +17,7 @@ from datetime import datetime
 
 from app.query import ANYTHING, THEN, Filters, TextPart
 from data.records import Evidence, FileChoice, Kind
+from embedder.segment import whole_characters
 
 _TOKEN = re.compile(
     r"""(?P<minus>-?)(?:"(?P<phrase>[^"]*)"|(?P<key>[A-Za-z]{2,12}):(?P<value>"[^"]*"|\S*)|(?P<word>\S+))"""
@@ -109,6 +110,7 @@ def understood(text: str, filters: Filters = ANYTHING) -> Asked:
             if near and found["value"]:
                 hints.append(f"{found.group()}: looked for as words; did you mean {near[0]}: ?")
             said = found.group().lstrip("-")
+        said = whole_characters(said)
         if not said:
             continue
         if minus:
@@ -173,11 +175,16 @@ def _languages(filters: Filters, values: list[str]) -> Filters:
 
 
 def _folders(filters: Filters, values: list[str]) -> Filters:
-    return _files(filters, folders=(*filters.files.folders, *_some(values, "trips/")))
+    folders = _some(values, "trips/")
+    try:
+        "".join(folders).encode("utf-8", "surrogateescape")  # bytes of a name may be no characters
+    except UnicodeEncodeError:
+        raise _NotUnderstoodError("half a character stands in it, as in no path; write it again") from None
+    return _files(filters, folders=(*filters.files.folders, *folders))
 
 
 def _types(filters: Filters, values: list[str]) -> Filters:
-    return _files(filters, suffixes=(*filters.files.suffixes, *_some(values, "pdf")))
+    return _files(filters, suffixes=(*filters.files.suffixes, *map(whole_characters, _some(values, "pdf"))))
 
 
 def _after(filters: Filters, values: list[str]) -> Filters:

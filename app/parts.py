@@ -16,7 +16,7 @@ import numpy as np
 
 from app.query import BadQueryError, JudgedPart, Part, SegmentPart, TextPart
 from app.scoring import pool
-from data.errors import UnreadableMediaError, UnsupportedMediaError
+from data.errors import EmbeddingFailedError, UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence
 from embedder.segment import Modality, Role, Segment, words
 
@@ -64,8 +64,8 @@ class PartReader:
         """The part's vectors; those of words and files are remembered, by their content.
 
         Raises:
-            BadQueryError: nothing to embed: no words, or a segment that is not in the library.
-            MediaError: the file cannot be read, or holds nothing to embed.
+            BadQueryError: nothing to embed: no words, or a segment that is not in the library; or the model fails.
+            MediaError: the file cannot be read, or holds nothing that the model can embed.
         """
         if isinstance(part, TextPart):
             return self._typed(part.text)
@@ -84,30 +84,39 @@ class PartReader:
     def _read(self, path: Path, content: str) -> Example:
         by_evidence: dict[Evidence, list[Vectors]] = {}
         batch: list[Segment] = []
+        modalities: set[Modality] = set()
         count, cut = 0, False
         stop_at = time.monotonic() + _MOST_SECONDS
         with closing(_iterate(self._readers.read(path))) as segments:
             for segment in segments:
                 batch.append(segment)
+                modalities.add(segment.modality)
                 count += 1
                 cut = count >= _MOST_SEGMENTS or time.monotonic() > stop_at
                 if cut or len(batch) == _BATCH:
-                    self._embed(batch, by_evidence)
+                    self._embed(path, batch, by_evidence)
                     batch = []
                 if cut:
                     break
-        self._embed(batch, by_evidence)
-        if not count:
+        self._embed(path, batch, by_evidence)
+        if modalities and not by_evidence:
+            why = self._embedder.row.lacks(modalities)
+            raise UnsupportedMediaError(path, why, hint="choose another model, or try another file")
+        if not by_evidence:
             raise UnsupportedMediaError(path, "holds nothing to search by", hint="try another file")
         pooled = [pool(np.stack(vectors), _VECTORS_PER_EVIDENCE) for vectors in by_evidence.values()]
         return Example(content, np.concatenate(pooled), cut)
 
-    def _embed(self, segments: Sequence[Segment], by_evidence: dict[Evidence, list[Vectors]]) -> None:
-        """Embed segments and add each vector (D,) to its evidence's."""
-        for modality in Modality:
+    def _embed(self, path: Path, segments: Sequence[Segment], by_evidence: dict[Evidence, list[Vectors]]) -> None:
+        """Embed what the model takes in of a file's segments and add each vector (D,) to its evidence's."""
+        for modality in filter(self._embedder.row.takes, Modality):
             batch = [segment for segment in segments if segment.modality is modality]
             if batch:
-                vectors = self._embedder.embed(batch, Role.QUERY)  # (N, D)
+                try:
+                    vectors = self._embedder.embed(batch, Role.QUERY)  # (N, D)
+                except EmbeddingFailedError as error:
+                    reason = f"cannot be embedded: {error.reason}"
+                    raise UnreadableMediaError(path, reason, hint="try another file") from error
                 for segment, vector in zip(batch, vectors, strict=True):
                     by_evidence.setdefault(segment.evidence, []).append(vector)
 
@@ -116,9 +125,12 @@ class PartReader:
         if not text:
             raise BadQueryError("the words are empty; type what you are looking for")
         key = f"words/{text}"
-        return self._memory.get(key) or self._memory.put(
-            key, Example("", self._embedder.embed([words(text)], Role.QUERY))
-        )
+        try:
+            return self._memory.get(key) or self._memory.put(
+                key, Example("", self._embedder.embed([words(text)], Role.QUERY))
+            )
+        except EmbeddingFailedError as error:
+            raise BadQueryError(f"the words cannot be embedded: {error.reason}; write them in another way") from error
 
     def _stored(self, part: SegmentPart) -> Example:
         records, vectors = self._store.fetch([part.id])
@@ -159,6 +171,6 @@ def _sha256(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        reason = (error.strerror or "cannot be opened").lower()
+    except (OSError, ValueError) as error:  # a path that holds NUL or half a character is a ValueError
+        reason = (getattr(error, "strerror", None) or "cannot be opened").lower()
         raise UnreadableMediaError(path, reason, hint="check the path and its permissions") from error

@@ -109,6 +109,12 @@ def indexed_among(db: Connection, contents: Collection[str], fingerprint: str) -
     return found
 
 
+def lost_contents(db: Connection, stored: Collection[str], fingerprint: str) -> set[str]:
+    """Contents that are indexed under a fingerprint, with segments, and are not among the stored ones."""
+    query = select(Indexing.content).where(Indexing.fingerprint == fingerprint, Indexing.segments > 0)
+    return set(db.execute(query).scalars()).difference(stored)
+
+
 def orphaned(db: Connection) -> dict[str, set[str]]:
     """Contents that are indexed and that no file has any more, by fingerprint."""
     is_live = exists().where(FileOutcome.content == Indexing.content, FileOutcome.fingerprint == Indexing.fingerprint)

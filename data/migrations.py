@@ -125,6 +125,11 @@ def _counted(db: Connection) -> None:
     db.execute(text("CREATE INDEX ix_indexings_counted ON indexings (fingerprint, segments)"))
 
 
+def _places(db: Connection) -> None:
+    """Version 9: which collection it was that the last ingest with a model filled."""
+    db.execute(text("ALTER TABLE models ADD COLUMN place VARCHAR(200) NOT NULL DEFAULT ''"))
+
+
 # Step N takes a catalogue of version N - 1 to version N. Steps only ever are appended.
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _two_models,
@@ -134,6 +139,7 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     6: _names,
     7: _progress,
     8: _counted,
+    9: _places,
 }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Engine
 
 from data.database import reading, translated
+from data.looking import lost_contents
 from data.switching import (
     Filling,
     LibraryModel,
@@ -49,6 +50,25 @@ class Models:
         with self._reader.connect() as db:
             found = select(Indexing.content).where(Indexing.fingerprint == fingerprint).limit(1)
             return db.execute(found).first() is not None
+
+    @translated
+    def place(self, fingerprint: str) -> str:
+        """Where the last ingest found the collection of a fingerprint, "" where that was not told."""
+        with self._reader.connect() as db:
+            query = select(KnownModel.place).where(KnownModel.fingerprint == fingerprint)
+            return db.execute(query).scalar_one_or_none() or ""
+
+    @translated
+    def note_place(self, fingerprint: str, place: str) -> None:
+        """All that is indexed under a fingerprint has its vectors in this place."""
+        with self._engine.begin() as db:
+            db.execute(update(KnownModel).where(KnownModel.fingerprint == fingerprint).values(place=place))
+
+    @translated
+    def lost(self, stored: Collection[str], fingerprint: str) -> set[str]:
+        """The contents that are indexed under a fingerprint though they are not among those stored."""
+        with self._reader.connect() as db:
+            return lost_contents(db, stored, fingerprint)
 
     @translated
     def fillings(self) -> list[Filling]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from data.recording import chunks, replace_outcomes
 from data.records import FileState, Kind
-from data.tables import ActiveModel, File, FileOutcome, Indexing, KnownModel, Root, Run, escape_path
+from data.tables import ActiveModel, File, FileOutcome, Indexing, KnownModel, Root, escape_path
 
 _ROW = 1  # the only one of ActiveModel
 _SAMPLED = 3  # files of a kind to time
@@ -85,8 +85,9 @@ def known_models(db: Connection) -> list[LibraryModel]:
 
 def meet(db: Connection, model: LibraryModel) -> None:
     """Note that an ingest begins with a model; it is the active one while no other has indexed anything."""
-    db.execute(delete(KnownModel).where(KnownModel.fingerprint == model.fingerprint))
-    db.execute(insert(KnownModel).values(name=model.name, fingerprint=model.fingerprint))
+    known = update(KnownModel).where(KnownModel.fingerprint == model.fingerprint)
+    if not db.execute(known.values(name=model.name)).rowcount:
+        db.execute(insert(KnownModel).values(name=model.name, fingerprint=model.fingerprint))
     active = active_model(db)
     if active is not None and active.fingerprint != model.fingerprint:
         filled = select(FileOutcome.file_id).where(_indexed(FileOutcome, active.fingerprint)).limit(1)
@@ -167,10 +168,12 @@ def adopt(db: Connection, model: LibraryModel) -> None:
 
 
 def forget_outcomes(db: Connection, fingerprint: str) -> int:
-    """Drop all that is known under a fingerprint but its name; returns how many contents were indexed."""
+    """Drop all that is known under a fingerprint but its name; returns how many contents were indexed.
+
+    Its runs stay, since files go on saying in which one they were seen: SQLite would give their numbers away again.
+    """
     gone = db.execute(delete(Indexing).where(Indexing.fingerprint == fingerprint)).rowcount
     db.execute(delete(FileOutcome).where(FileOutcome.fingerprint == fingerprint))
-    db.execute(delete(Run).where(Run.fingerprint == fingerprint))
     db.execute(delete(File).where(~exists().where(FileOutcome.file_id == File.id)))
     return gone
 
@@ -187,7 +190,7 @@ _theirs = aliased(FileOutcome)
 
 def _lacking(active: str, fingerprint: str) -> ColumnElement[bool]:
     """Outcomes that the active model indexed and that the other has nothing of: no outcome, no such content."""
-    same = exists().where(_theirs.fingerprint == fingerprint, _theirs.content == _mine.content)
+    same = exists().where(_theirs.fingerprint == fingerprint, _theirs.content == _mine.content, _holds(fingerprint))
     return and_(_indexed(_mine, active), ~same, ~_is_met(fingerprint))
 
 
@@ -196,7 +199,15 @@ def _is_met(fingerprint: str) -> ColumnElement[bool]:
     same_bytes = _theirs.content == _mine.content
     same_file = and_(_theirs.size_bytes == _mine.size_bytes, _theirs.mtime_ns == _mine.mtime_ns)
     is_known = or_(same_bytes, same_file, _theirs.run > _mine.run)
-    return exists().where(_theirs.file_id == _mine.file_id, _theirs.fingerprint == fingerprint, is_known)
+    return exists().where(
+        _theirs.file_id == _mine.file_id, _theirs.fingerprint == fingerprint, is_known, _holds(fingerprint)
+    )
+
+
+def _holds(fingerprint: str) -> ColumnElement[bool]:
+    """Whether the other model still has the vectors of what it has indexed: a store can be lost."""
+    has_vectors = exists().where(Indexing.content == _theirs.content, Indexing.fingerprint == fingerprint)
+    return or_(_theirs.state != _INDEXED, has_vectors)
 
 
 def _indexed(outcome: Any, fingerprint: str) -> ColumnElement[bool]:

@@ -153,6 +153,7 @@ class KnownModel(Base):
     __tablename__ = "models"
     fingerprint: Mapped[str] = mapped_column(String(200), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
+    place: Mapped[str] = mapped_column(String(200), default="")  # of its collection, as the last ingest found it
 
 
 class ActiveModel(Base):

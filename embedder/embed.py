@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -49,6 +49,15 @@ class ModelRow:
     modalities: frozenset[Modality] = frozenset(Modality)
     batch_size: int = 32
     hub: HubRow | None = None
+
+    def takes(self, modality: Modality) -> bool:
+        """Whether it makes vectors of such segments; the others are left out, and that is told."""
+        return modality in self.modalities
+
+    def lacks(self, modalities: Iterable[Modality]) -> str:
+        """The reason to tell, in one line, where segments of these were left out."""
+        missing = sorted({modality for modality in modalities if not self.takes(modality)})
+        return f"model {self.name} does not take in {' or '.join(missing)}"
 
 
 def _of_hub(row: HubRow, name: str) -> ModelRow:
@@ -197,8 +206,8 @@ class Embedder:
             BadSettingsError: the model does not take in this modality.
             ModelMismatchError: its vectors are not what they must be.
         """
-        if modality not in self.row.modalities:
-            raise BadSettingsError(f"model {self.row.name} does not take in {modality}; choose another model")
+        if not self.row.takes(modality):
+            raise BadSettingsError(f"{self.row.lacks([modality])}; choose another model")
         with self._lock:
             if modality in self._checked:
                 return

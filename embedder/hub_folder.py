@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any, cast
 
 from data.errors import BadSettingsError, ModelMismatchError
 from embedder.hub_rows import HubRow
+from embedder.licence import Licence, stated_licence
 from embedder.segment import Modality
 
 _IDENTITY = {".json", ".jinja", ".txt", ".model", ".py"}  # with the weights, all that decides what vectors come out
@@ -37,12 +37,14 @@ def folder_row(name: str) -> HubRow:
     if not modules or not all(isinstance(part, dict) and isinstance(part.get("path"), str) for part in modules):
         raise ModelMismatchError(f"{str(folder / 'modules.json')!r} names no modules; copy the model again")
     things = _things(folder, modules)
+    licence = _licence(folder)
     return HubRow(
         name=name,
         revision=_digest(folder),
         parameters_m=0,
         dim=_width(folder, modules),
-        licence=_licence(folder),
+        licence=licence.name,
+        commercial=licence.commercial,
         remote_code=_has_code(folder, modules),
         modalities=frozenset(_THINGS[thing] for thing in things & set(_THINGS)),
         video="video" in things,
@@ -138,11 +140,11 @@ def _has_code(folder: Path, modules: list[dict[str, Any]]) -> bool:
     return any("auto_map" in _optional(path) for path in folder.rglob("*config*.json"))
 
 
-def _licence(folder: Path) -> str:
+def _licence(folder: Path) -> Licence:
+    """A model without one is taken for a person's own."""
     card = folder / "README.md"
-    head = card.read_text(encoding="utf-8", errors="replace")[:4_000] if card.is_file() else ""
-    found = re.search(r"^licen[cs]e:[ \t]*(\S+)[ \t]*$", head, re.MULTILINE)
-    return found[1] if found else "not stated in the folder's README.md"
+    stated = stated_licence(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else None
+    return stated or Licence("not stated in the folder's README.md", commercial=True)
 
 
 def _kind(module: dict[str, Any]) -> str:

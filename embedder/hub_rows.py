@@ -207,6 +207,6 @@ def refuse_without_consent(row: HubRow, *, trust_remote_code: bool, accept_licen
         )
     if not row.commercial and not accept_licence:
         raise BadSettingsError(
-            f"model {row.name} may not be used commercially (licence: {row.licence}); if that suits you, add "
-            "--accept-licence (or OMNIA_ACCEPT_LICENCE=1), or choose another model"
+            f"model {row.name} may not be used commercially, as far as is known (licence: {row.licence}); if that "
+            "suits you, add --accept-licence (or OMNIA_ACCEPT_LICENCE=1), or choose another model"
         )

@@ -125,8 +125,8 @@ class EmbedderModel(CosineModel):
 
     def _means(self, items: list[list[Segment]], role: Role) -> Vectors:
         """Of the parts of each item, (B, D)."""
-        takes = self._embedder.row.modalities
-        kept = [[part for part in parts if part.modality in takes] or parts for parts in items]
+        takes = self._embedder.row.takes
+        kept = [[part for part in parts if takes(part.modality)] or parts for parts in items]
         vectors = self._embedder.embed([part for parts in kept for part in parts], role)
         ends = np.cumsum([len(parts) for parts in kept])[:-1]
         means = np.stack([part.mean(axis=0) for part in np.split(vectors, ends)])  # (B, D)

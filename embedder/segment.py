@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from data.records import Evidence, Kind, Span
+
+if TYPE_CHECKING:  # the command line reads what was typed before it loads anything heavy
+    import numpy as np
+    from numpy.typing import NDArray
 
 SAMPLE_RATE_HZ = 16_000  # of every `sound`; readers resample and mix down
 WHOLE = Span()  # of a file that is one segment
 PAGE_CHARACTERS = 1_500  # of the words that go with a page's picture; omnia-mini reads 256 tokens of them
+_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 
 
 class Modality(StrEnum):
@@ -66,6 +70,14 @@ class Segment:
         return sum(array.nbytes for array in (self.pixels, self.sound) if array is not None) + len(self.text or "")
 
 
+def whole_characters(text: str) -> str:
+    """The text with a replacement character for NUL and halves of characters, which neither models nor stores take.
+
+    It stays as long as it was, so that spans keep counting.
+    """
+    return _NO_CHARACTER.sub("\ufffd", text)
+
+
 def words(text: str) -> Segment:
     """A typed question as a segment, made in memory."""
-    return Segment(kind=Kind.TEXT, evidence=Evidence.WRITTEN, text=text)
+    return Segment(kind=Kind.TEXT, evidence=Evidence.WRITTEN, text=whole_characters(text))

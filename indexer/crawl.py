@@ -49,7 +49,7 @@ class Crawl:
 
     Args:
         root: a folder, or a single file.
-        exclude: a folder to leave out (the library's own).
+        exclude: a folder to leave out (the library's own), whatever path leads to it.
         among: other roots.
         passed: those of them that the walk came through, filled while walking.
         unreadable: folders that could not be listed, or whose ignore file could not be used, each with why.
@@ -68,6 +68,7 @@ class Crawl:
         """Every file under the root, folder by folder, in the order of their names."""
         root = os.fspath(self.root)
         folders: list[tuple[str, tuple[_Ignore, ...]]] = [(root, ())]
+        excluded = None if self.exclude is None else _identity(self.exclude)
         if os.path.exists(root) and not os.path.isdir(root):
             folders = []
             yield self._look(root)
@@ -82,7 +83,7 @@ class Crawl:
                 if any(ignore.covers(entry.path, is_folder=is_folder) for ignore in ignores):
                     continue
                 if is_folder:
-                    if self.exclude is None or Path(entry.path) != self.exclude:
+                    if excluded is None or _identity(entry.path) != excluded:
                         deeper.append(entry.path)
                 elif not _is_link_to_folder(entry) and not self._is_root_away(entry.path):
                     yield self._look(entry.path)
@@ -198,6 +199,15 @@ def _straight(regex: str) -> str:
         is_between = number < len(pieces) and "/" not in piece.replace("[^/]", "")
         told.append(f"(?>{_STAR}?{piece})" if is_between else _STAR + piece)
     return "".join(told)
+
+
+def _identity(folder: str | Path) -> tuple[int, int] | None:
+    """What is the same of a folder by whatever path, None where it is not there."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -113,7 +113,7 @@ def _time(path: Path, pool: Pool, embedder: Embedder, *, stop_at: float) -> _Tim
                 break
     read = time.monotonic()
     try:
-        for modality in Modality:
+        for modality in filter(embedder.row.takes, Modality):
             batch = [segment for segment in segments if segment.modality is modality]
             if batch:
                 embedder.embed(batch)

@@ -51,7 +51,7 @@ def ingest(paths: Sequence[Path], library: Library, *, say: Callable[[str], None
     answering until nothing is missing; then this run switches.
 
     Args:
-        say: is told, before a library is filled anew, how long that may take.
+        say: is told what vectors were lost, and, before a library is filled anew, how long that may take.
 
     Raises:
         BadSettingsError: a path does not exist and was never ingested.
@@ -63,11 +63,13 @@ def ingest(paths: Sequence[Path], library: Library, *, say: Callable[[str], None
     with ExitStack() as stack:
         meter = Meter(lambda: (found.size_bytes for crawl in to_crawl() for found in crawl))
         run = _Ingest(library, report, stack, meter)
+        run.forget_lost(say)
         run.foretell(roots, say)
         stack.enter_context(meter)
         for crawl in to_crawl():
             run.crawl(crawl)
         run.drop_orphans()
+        run.keeper.note_place()
     _switch(library, report)
     report.seconds = time.monotonic() - started
     assert report.adds_up
@@ -108,6 +110,13 @@ class _Ingest:
 
     def __post_init__(self) -> None:
         self.keeper = Keeper(self.library, self.stack, self.lock)
+
+    def forget_lost(self, say: Callable[[str], None]) -> None:
+        """Have embedded again whatever is indexed and has no vectors any more."""
+        lost = self.keeper.forget_lost()
+        if lost:
+            counted = "1 indexed content has" if lost == 1 else f"{lost:,} indexed contents have"
+            say(f"{counted} no vectors in the store (deleted, moved, an old backup?): embedded again with their files")
 
     def foretell(self, roots: Sequence[Path], say: Callable[[str], None]) -> None:
         """Say how long it may take to embed what another model has embedded."""

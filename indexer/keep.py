@@ -64,6 +64,24 @@ class Keeper:
             self._stack.callback(self._store.close)
         return self._store
 
+    def forget_lost(self) -> int:
+        """Forget what is indexed and not in the store, where that is not the one of the last run; how many contents.
+
+        A store that is known is not looked at: opening one of 100,000 segments takes a second.
+        """
+        catalogue, fingerprint, place = self._library.catalogue, self._library.fingerprint, self._library.place()
+        is_known = place and place == catalogue.place(fingerprint)
+        if is_known or not catalogue.has_indexed(fingerprint):
+            return 0
+        lost = catalogue.lost(self.store().contents(), fingerprint)
+        catalogue.forget_contents(lost, fingerprint)
+        return len(lost)
+
+    def note_place(self) -> None:
+        """The next run need not look at the store that this one has opened."""
+        if self._store is not None:
+            self._library.catalogue.note_place(self._library.fingerprint, self._library.place())
+
     def take(self, step: Embedded) -> None:
         """Keep some segments of a content, of which more may follow."""
         records = [

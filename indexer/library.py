@@ -14,6 +14,7 @@ from filelock import Timeout
 from data.catalogue import Catalogue, LibraryModel, open_catalogue
 from data.errors import StoreLockedError, StoreUnavailableError
 from data.locks import ingest_lock
+from data.points import collection_folder
 from data.settings import Settings
 from data.vectors import VectorStore, drop_vectors, open_vectors, stored_dim
 from embedder.embed import Embedder, load_embedder, model_row
@@ -33,6 +34,7 @@ class Library:
         fingerprint: of the model that `open_embedder` loads.
         home: the library's own folder, left out of crawls.
         open_store: opens that model's collection.
+        place: tells that collection from one that has come in its stead; "" where it cannot be told.
         name: of that model, as `model_row` takes it from any folder.
         open_other: opens the collection of another fingerprint, None when there is none.
         drop_other: deletes the collection of another fingerprint.
@@ -46,6 +48,7 @@ class Library:
     open_embedder: Callable[[], Embedder]
     open_pool: Callable[[], Pool]
     name: str = ""
+    place: Callable[[], str] = lambda: ""
     open_other: Callable[[str], VectorStore | None] = lambda _: None
     drop_other: Callable[[str], None] = lambda _: None
     workers: int = 1
@@ -96,12 +99,28 @@ def open_library(settings: Settings) -> Iterator[Library]:
             open_pool=lambda: _open_pool(settings.workers),
             name=str(Path(name).expanduser().absolute()) if row.hub and row.hub.folder else name,
             workers=settings.workers,
+            place=lambda: place_of(settings, row.fingerprint),
             open_other=lambda fingerprint: _open_other(settings, fingerprint),
             drop_other=lambda fingerprint: drop_vectors(settings, fingerprint=fingerprint),
         )
         catalogue.close()
     finally:
         lock.release()
+
+
+def place_of(settings: Settings, fingerprint: str) -> str:
+    """What tells the collection of a fingerprint from one made anew, copied or brought back, without opening it.
+
+    Returns:
+        "" where there is none, and on a server, which can lose what it holds without a sign.
+    """
+    if settings.qdrant_url:
+        return ""
+    folder = collection_folder(settings.home, fingerprint)
+    try:
+        return f"{(folder / 'shard').stat().st_ino} {(folder / 'collection.json').stat().st_ctime_ns}"
+    except OSError:
+        return ""
 
 
 def _open_other(settings: Settings, fingerprint: str) -> VectorStore | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from data.errors import EmbeddingFailedError, MediaError, UnreadableMediaError
+from data.errors import EmbeddingFailedError, MediaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import Kind
 from data.vectors import Vectors
 from embedder.embed import Embedder
@@ -91,8 +91,9 @@ def embed_files(files: Iterable[tuple[str, Path]], *, pool: Pool, embedder: Embe
 class _Open:
     """A content between its first segment and its last vector."""
 
-    taken: int = 0  # segments read
+    taken: int = 0  # segments for the model
     waiting: int = 0  # of those, not embedded yet
+    left_out: Counter[Modality] = field(default_factory=Counter)  # segments that the model does not take in
     done: tuple[Kind, tuple[str, ...]] | None = None
 
 
@@ -110,6 +111,9 @@ class _Batches:
         if content in self.given_up:
             return
         state = self.contents.setdefault(content, _Open())
+        if not self.embedder.row.takes(segment.modality):
+            state.left_out[segment.modality] += 1
+            return
         buffer = self.buffers.setdefault(segment.modality, [])
         if not buffer:
             self.since[segment.modality] = time.monotonic()
@@ -174,10 +178,17 @@ class _Batches:
 
     def _finished(self, content: str) -> Iterator[Step]:
         state = self.contents[content]
-        if state.done is not None and state.waiting == 0:
-            del self.contents[content]
-            kind, notes = state.done
-            yield Finished(content, kind, state.taken, notes)
+        if state.done is None or state.waiting:
+            return
+        del self.contents[content]
+        kind, notes = state.done
+        if state.left_out:
+            why = self.embedder.row.lacks(state.left_out)
+            if not state.taken:
+                yield GivenUp(content, UnsupportedMediaError(content, why, hint="choose another model"), kind)
+                return
+            notes = (*notes, f"segments left out: {state.left_out.total():,} ({why})")
+        yield Finished(content, kind, state.taken, notes)
 
 
 def _ahead(events: Iterator[Event[str]]) -> Iterator[Event[str] | None]:

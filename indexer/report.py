@@ -16,7 +16,7 @@ class Report:
     Args:
         indexed: files whose content was embedded in this run.
         unchanged: files whose content was embedded before (also renames, copies, and what is out of reach now).
-        skipped: empty files and files of no kind we read.
+        skipped: empty files, files of no kind we read, and those of which the model takes nothing in.
         failed: files with a recorded reason, in this run or, when they did not change since, in an earlier one.
         removed: files that left the library because they are gone from disk.
         segments: vectors made in this run.

@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +22,12 @@ from embedder.segment import Segment
 log = logging.getLogger(__name__)
 
 _WAITING = 32  # pictures; what does not fit in is drawn when it is asked for
+_CLOSE_S = 30.0  # for what is waiting at the end: a disk that hangs holds no ingest
 _MOST_BYTES = 300_000_000  # of previews, past which an ingest adds none: the page trims what is more
 
 
 class Tiles:
-    """Draws in a thread of its own and never keeps the ingest waiting; a picture that cannot be kept costs only itself.
+    """Draws in a thread of its own and never keeps the ingest waiting; where one cannot be kept, no more are drawn.
 
     Args:
         folder: of the library's previews.
@@ -35,7 +37,7 @@ class Tiles:
         self._folder = folder
         self._most_bytes = most_bytes
         self._waiting: queue.Queue[_Drawing | None] = queue.Queue(_WAITING)
-        self._thread = threading.Thread(target=self._draw, name="tiles", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="tiles", daemon=True)
         self._thread.start()
 
     def take(self, content: str, segments: Sequence[Segment]) -> None:
@@ -50,23 +52,27 @@ class Tiles:
 
     def close(self) -> None:
         """Draw what is waiting, and end."""
-        self._waiting.put(None)
-        self._thread.join()
+        with suppress(queue.Full):
+            self._waiting.put(None, timeout=_CLOSE_S)
+            self._thread.join(_CLOSE_S)
+
+    def _work(self) -> None:
+        """Draw to the end; after an error nothing is drawn any more, and what is waiting only taken away."""
+        try:
+            self._draw()
+        except Exception as error:
+            log.warning("no previews are kept in %s: %s", self._folder, error)
+            while self._waiting.get() is not None:
+                pass
 
     def _draw(self) -> None:
-        size_bytes = sum(path.stat().st_size for path in self._folder.glob("*/*.jpg"))
-        is_on = True
+        size_bytes = _taken(self._folder)
         while (drawing := self._waiting.get()) is not None:
             place = kept_picture(self._folder, drawing.content, drawing.span, max_side=TILE_SIDE)
-            if not is_on or size_bytes >= self._most_bytes or place.exists():
-                continue
-            picture = jpeg(fitted(Image.fromarray(drawing.pixels), TILE_SIDE))
-            size_bytes += len(picture)
-            try:
+            if size_bytes < self._most_bytes and not place.exists():
+                picture = jpeg(fitted(Image.fromarray(drawing.pixels), TILE_SIDE))
+                size_bytes += len(picture)
                 keep_picture(place, picture)
-            except OSError as error:
-                log.warning("no previews are kept in %s: %s", self._folder, error)
-                is_on = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,15 @@ class _Drawing:
     content: str
     span: Span
     pixels: NDArray[np.uint8]
+
+
+def _taken(folder: Path) -> int:
+    """What previews take together, in bytes; the page may trim them meanwhile."""
+    size_bytes = 0
+    for path in folder.glob("*/*.jpg"):
+        with suppress(FileNotFoundError):
+            size_bytes += path.stat().st_size
+    return size_bytes
 
 
 def _asked(segment: Segment) -> Span | None:

@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -15,10 +14,11 @@ from PIL import Image, ImageDraw
 from app.once import Once
 from app.wiring import Library
 from data.catalogue import Outcome
-from data.errors import UnreadableMediaError
+from data.errors import BadSettingsError, UnreadableMediaError
 from data.records import Evidence, FileState, Kind, SegmentRecord, Span, segment_id
 from data.settings import Settings
 from data.vectors import Vectors
+from embedder.embed import ModelRow
 from embedder.segment import Role, Segment
 
 AXES = ("dog", "beach", "night", "rain", "music", "city", "page", "other")
@@ -32,11 +32,13 @@ class FakeEmbedder:
     """
 
     def __init__(self, fingerprint: str = "fake-1") -> None:
-        self.row = SimpleNamespace(name=fingerprint, fingerprint=fingerprint, dim=len(AXES), licence="none", hub=None)
+        self.row = ModelRow(name=fingerprint, fingerprint=fingerprint, dim=len(AXES), licence="none", loader="")
         self.calls: list[int] = []
 
     def embed(self, segments: Sequence[Segment], role: Role = Role.DOCUMENT) -> Vectors:
         assert len({segment.modality for segment in segments}) == 1, "batches hold one modality"
+        if not self.row.takes(segments[0].modality):
+            raise BadSettingsError(f"{self.row.lacks([segments[0].modality])}; choose another model")
         self.calls.append(len(segments))
         vectors = np.stack([self._one(segment) for segment in segments])
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
@@ -47,6 +49,7 @@ class FakeEmbedder:
             for axis, amount in zip(_COLOURS, segment.pixels.mean(axis=(0, 1, 2)), strict=True):
                 vector[AXES.index(axis)] = amount
         elif segment.text is not None:
+            segment.text.encode()  # which fails, as tokenizers do, where half a character is left
             for word in segment.text.lower().split():
                 vector[AXES.index(word) if word in AXES else -1] += 1
         else:

@@ -14,7 +14,7 @@ import pytest
 from fakes import Shelf
 
 from app import cli, wiring
-from data.errors import StoreUnavailableError
+from data.errors import EmbeddingFailedError, StoreUnavailableError
 
 REPOSITORY = Path(cli.__file__).parent.parent
 
@@ -169,6 +169,51 @@ def test_a_batch_answers_a_line_a_query_and_goes_on_after_bad_ones(shelf, capsys
     assert all("error" in answer for answer in answers[1:12])
     assert "kinds are text, image" in answers[4]["error"]
     assert [Path(answer["results"][0]["path"]).name for answer in answers[12:]] == ["city.txt", "city.txt"]
+
+
+def test_what_is_no_character_is_looked_for_as_such(shelf, capsys, tmp_path):
+    """Half an emoji and NUL are valid JSON; neither models nor stores take them."""
+    lines = [
+        r'{"words": "dog \ud83d"}',
+        r'{"words": "dog\u0000"}',
+        r'{"words": "dog -\ud83dog", "not": ["rain \udc00"]}',
+        r'{"words": "dog then \ud83d then rain"}',
+        r'{"words": "dog -\"rain \ud83d\""}',
+        r'{"words": "dog \"\u0000\ud83d\""}',
+        r'{"words": "in:\ud83d/ dog"}',
+        r'{"words": "type:\ud83d,\u0000 dog"}',
+        r'{"files": ["\ud83d.png"]}',
+        r'{"files": ["\u0000"]}',
+        r'{"words": "dog"}',
+    ]
+    batch = tmp_path / "queries.jsonl"
+    batch.write_text("\n".join(lines))
+    code, out, err = run(capsys, "--batch", str(batch))
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert (code, err, len(answers)) == (1, "", len(lines))
+    assert ["cannot be opened" in answer.get("error", "") for answer in answers] == [False] * 8 + [True, True, False]
+    assert all(Path(answers[n]["results"][0]["path"]).name == "dog.txt" for n in (0, 2, 4, 10))
+
+
+def test_words_that_the_model_fails_on_cost_their_own_line(shelf, capsys, tmp_path, monkeypatch):
+    embed = shelf.model.embed
+
+    def choke(segments, role):
+        if any("poison" in segment.text for segment in segments):
+            raise EmbeddingFailedError(0, "the model gave no finite vector")
+        return embed(segments, role)
+
+    monkeypatch.setattr(shelf.model, "embed", choke)
+    (tmp_path / "poison.txt").write_text("poison")
+    asked = [{"words": "poison"}, {"files": [str(tmp_path / "poison.txt")]}, {"words": "dog"}]
+    batch = tmp_path / "queries.jsonl"
+    batch.write_text("\n".join(json.dumps(line) for line in asked))
+    code, out, _ = run(capsys, "--batch", str(batch))
+    words, file, dog = (json.loads(line) for line in out.splitlines())
+    assert code == 1
+    assert words["error"].startswith("the words cannot be embedded: the model gave no finite vector; ")
+    assert "poison.txt': cannot be embedded: the model gave no finite vector (" in file["error"]
+    assert dog["results"]
 
 
 def test_a_batch_is_read_from_stdin_too(shelf, capsys, monkeypatch):

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import make_media
 import pytest
 from fakes import Shelf, text
 from PIL import Image
 
+from app.once import Once
 from app.query import BadQueryError, FilePart, Filters, JudgedPart, Query, SegmentPart, TextPart
 from app.results import Band
 from app.verdicts import as_question, from_question
-from data.errors import UnreadableMediaError
+from data.errors import UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence, FileChoice, Kind
-from embedder.segment import Segment
+from embedder.media.sandbox import ReaderPool
+from embedder.segment import Modality, Segment
 
 
 @pytest.fixture
@@ -319,6 +323,19 @@ def test_an_unreadable_example_names_file_reason_and_next_step(shelf, media):
         ask(shelf, FilePart(media / "gone.txt"))
     with pytest.raises(UnreadableMediaError, match=r"strange\.xyz.*not a file this test reads"):
         ask(shelf, FilePart(written(media, "strange.xyz", "?")))
+
+
+def test_of_an_example_counts_what_the_model_takes_in(shelf, media):
+    shelf.model.row = replace(shelf.model.row, modalities=frozenset({Modality.WORDS}))
+    shelf.put(written(media, "dog.txt", "dog"))
+    page = make_media.pdf(media / "page.pdf", ("A dog on the beach at night",))
+    with closing(ReaderPool(1)) as readers:
+        shelf.library.readers = Once(lambda: readers)
+        assert names(ask(shelf, FilePart(page))) == ["dog.txt"]
+        hum = make_media.wav(media / "hum.wav", make_media.tone(2))
+        why = "model fake-1 does not take in sound .choose another model, or try another file.$"
+        with pytest.raises(UnsupportedMediaError, match=why):
+            ask(shelf, FilePart(hum))
 
 
 def test_an_empty_library_answers_with_nothing(shelf):

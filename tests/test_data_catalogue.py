@@ -378,6 +378,37 @@ def test_a_forgotten_model_takes_what_only_it_knew_along(catalogue: Catalogue) -
     assert catalogue.known(["/m/a", "/m/new"], NEW.fingerprint).keys() == {"/m/a"}
 
 
+def test_the_number_of_a_run_is_never_given_again(catalogue: Catalogue) -> None:
+    filled_with_old(catalogue)
+    run = catalogue.begin_run("/m", NEW.fingerprint, model=NEW.name)
+    catalogue.record(run, NEW.fingerprint, [indexed("/m/a"), indexed("/m/b", content="cd" * 32)])
+    catalogue.finish_run(run, "/m", sweep=True)
+    catalogue.forget_model(NEW.fingerprint)
+    catalogue.forget_name(NEW.fingerprint)
+    later = catalogue.begin_run("/m", OLD.fingerprint, model=OLD.name)
+    assert later > run
+    assert catalogue.finish_run(later, "/m", sweep=True) == 2, "what it has not seen leaves"
+
+
+def test_what_is_indexed_and_not_stored_is_lost_unless_it_never_had_segments(catalogue: Catalogue) -> None:
+    filled_with_old(catalogue)
+    run = catalogue.begin_run("/m", OLD.fingerprint, model=OLD.name)
+    catalogue.record(run, OLD.fingerprint, [indexed("/m/none", content="ef" * 32, segments=0)])
+    assert catalogue.lost({HASH, "00" * 32}, OLD.fingerprint) == {"cd" * 32}
+    assert catalogue.lost(set(), NEW.fingerprint) == set()
+
+
+def test_the_place_of_a_collection_is_kept_while_its_model_is(catalogue: Catalogue) -> None:
+    assert catalogue.place("fp") == ""
+    catalogue.begin_run("/m", "fp", model="m")
+    catalogue.note_place("fp", "12 34")
+    catalogue.begin_run("/m", "fp", model="renamed")
+    assert catalogue.place("fp") == "12 34"
+    catalogue.forget_name("fp")
+    catalogue.begin_run("/m", "fp", model="m")
+    assert catalogue.place("fp") == ""
+
+
 def test_progress_is_kept_with_the_run_and_goes_with_it(catalogue: Catalogue) -> None:
     run = catalogue.begin_run("/m", "fp", progress=Progress())
     catalogue.record(run, "fp", [], progress=Progress(files_done=3, bytes_done=5_000_000_000, at="/m/\udce4.mp4"))

@@ -345,6 +345,49 @@ def test_a_folder_that_brings_code_needs_consent(copy: Path, place: str) -> None
         load_embedder(str(copy))
 
 
+@pytest.mark.parametrize(
+    ("card", "name"),
+    [
+        ("license: cc-by-nc-4.0", "cc-by-nc-4.0"),
+        ("license: 'CC-BY-NC-SA-4.0'  # as its data", "CC-BY-NC-SA-4.0"),
+        ("license:\n- mit\n- cc-by-nc-4.0", "mit cc-by-nc-4.0"),
+        ("license: >-\n  cc-by-nc-4.0", "cc-by-nc-4.0"),
+        ("licence: noncommercial", "noncommercial"),
+        ("license: other\nlicense_name: qwen-research\nlicense_link: LICENSE", "other: qwen-research"),
+        ("license: other\nlicense_name: own-non-commercial-license", "other: own-non-commercial-license"),
+        ("license: other\nlicense_name: nvidia-open", "other: nvidia-open"),
+        ("license: other\nlicense_link: https://example.org/LICENSE", "other: https://example.org/LICENSE"),
+        ("license_name: house-nc-2", "other: house-nc-2"),
+        ("license: other", "other"),
+        (f"model-index:\n{'- name: x' * 2_000}\nlicense: cc-by-nc-4.0", "cc-by-nc-4.0"),
+    ],
+)
+def test_a_folder_whose_licence_is_not_known_to_be_commercial_needs_consent(copy: Path, card: str, name: str) -> None:
+    (copy / "README.md").write_text(f"---\n{card}\ntags:\n- sentence-transformers\n---\n\n# A model\n")
+    with pytest.raises(BadSettingsError, match=rf"^[^\n]*licence: {re.escape(name)}\)[^\n]*--accept-licence[^\n]*$"):
+        load_embedder(str(copy))
+    row = model_row(str(copy))
+    assert row.hub is not None
+    refuse_without_consent(row.hub, trust_remote_code=False, accept_licence=True)
+
+
+@pytest.mark.parametrize(
+    ("card", "name"),
+    [
+        ("---\nlicense: apache-2.0\ntags: [research]\n---\n", "apache-2.0"),
+        ("---\nlicense: other\nlicense_name: MIT\n---\n", "other: MIT"),
+        ("---\nlicense: ncsa\nlicense_link: https://example.org/research\n---\n", "ncsa"),
+        ("---\ntags: []\n---\nlicense: cc-by-nc-4.0 would be another one\n", "not stated in the folder's README.md"),
+        ("---\nlicense:\ntags:\n- mit\n---\n", "not stated in the folder's README.md"),
+        ("", "not stated in the folder's README.md"),
+    ],
+)
+def test_a_folder_with_a_commercial_licence_or_none_needs_no_consent(copy: Path, card: str, name: str) -> None:
+    (copy / "README.md").write_text(card)
+    row = folder_row(str(copy))
+    assert (row.licence, row.commercial) == (name, True)
+
+
 def test_damaged_weights_are_one_line(copy: Path) -> None:
     (copy / "model.safetensors").write_bytes(b"not weights at all")
     with pytest.raises(ModelMismatchError, match=r"^[^\n]*(damaged|cannot be loaded)[^\n]*$"):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import wave
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,7 +48,7 @@ class Omnivore(FakeEmbedder):
 
     def __init__(self, modalities=frozenset(Modality)):
         super().__init__()
-        self.row.modalities = modalities
+        self.row = replace(self.row, modalities=modalities)
         self.given, self.roles = [], []
 
     def embed(self, segments, role=Role.DOCUMENT):
@@ -71,6 +72,7 @@ def exhibit(name, count, *, groups, seed):
         tuple(f"group {n}" for n in of),
         tuple(f"{name} {number % (count - 3)}" for number in range(count)),  # three share their words with another
         unit(topics[of] + noise[1]),
+        origins=tuple(f"{'image' if name == 'video' and number < 9 else name}/{number}" for number in range(count)),
     )
 
 
@@ -98,6 +100,28 @@ def test_mteb_measures_held_out_media_as_we_do(held, tmp_path):
         assert found["ndcg_at_10"] == pytest.approx(cell["ndcg"], abs=6e-5)
         assert 0.1 < found["ndcg_at_10"] < 1, "a set that tells nothing would agree with anything"
     assert {score.task: score.value for score in scores}["OmniaTextToImageRetrieval"] == ours["text"]["image"]["ndcg"]
+
+
+def test_a_clip_does_not_find_the_picture_it_was_made_from():
+    own, unlike, other = unit(np.array([[1, 0.0], [1, 0.5], [0, 1]], np.float32))
+    pictures = Exhibit(
+        "image",
+        np.stack([own, unlike, other]),
+        ("a", "b", "a"),
+        ("1", "2", "3"),
+        np.eye(3),
+        origins=("p/1", "p/2", "p/3"),
+    )
+    clip = Exhibit("video", own[None], ("a",), ("4",), np.eye(1), origins=("p/1",))
+    assert evaluate.itself(clip, pictures).tolist() == [[True, False, False]]
+    (question,) = [
+        each for each in questions({"image": pictures, "video": clip}) if each.name == "OmniaVideoToImageRetrieval"
+    ]
+    assert question.right.tolist() == [[False, False, True]]
+    found = evaluate.measure(question.queries, question.candidates, question.right, itself=question.itself)
+    assert found.recall == {1: 0.0, 5: 1.0, 10: 1.0}
+    alone = Exhibit("video", own[None], ("a",), ("4",), np.eye(1), origins=("q/1",))
+    assert not evaluate.itself(alone, pictures).any()
 
 
 def test_a_query_with_several_right_answers_counts_once_and_one_without_not_at_all(tmp_path):

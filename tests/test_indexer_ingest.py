@@ -12,18 +12,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qdrant_client import QdrantClient
 
 from data.catalogue import open_catalogue
 from data.errors import BadSettingsError, EmbeddingFailedError
 from data.owner import open_shared
 from data.records import Evidence, FileChoice, FileState
+from data.settings import Settings
+from data.vectors import VectorStore, drop_vectors, open_vectors
+from embedder.embed import Embedder, ModelRow
 from embedder.media.sandbox import ReaderPool
-from embedder.segment import Segment
+from embedder.segment import Modality, Segment
 from indexer.ingest import ingest
-from indexer.library import Library
+from indexer.library import Library, place_of
 from indexer.prune import prune
 from tests import make_media
 from tests.fakes import FakeEmbedder
+from tests.life_process import DIM, HashModel
 
 
 @dataclass
@@ -33,6 +38,7 @@ class Bench:
     media: Path
     library: Library
     embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
+    said: list[str] = field(default_factory=list)
 
     def write(self, name: str, text: str) -> Path:
         path = self.media / name
@@ -43,7 +49,8 @@ class Bench:
     def run(self) -> dict[str, Any]:
         """Ingest the folder; the report's numbers, and how many segments the model saw in this run."""
         self.embedder.calls.clear()
-        report = ingest([self.media], self.library)
+        self.said.clear()
+        report = ingest([self.media], self.library, say=self.said.append)
         assert report.adds_up
         return report.as_json() | {"seen_by_model": sum(self.embedder.calls)}
 
@@ -59,7 +66,8 @@ class Bench:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     home, media = tmp_path / "home", tmp_path / "media"
     media.mkdir()
-    catalogue = open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}")
+    settings = Settings(home=home, catalogue_url=f"sqlite:///{home / 'catalogue.sqlite'}")
+    catalogue = open_catalogue(settings.catalogue_url)
     embedder = FakeEmbedder()
     library = Library(
         catalogue=catalogue,
@@ -68,6 +76,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         open_store=lambda: open_shared(home, fingerprint="fake-1", dim=8),
         open_embedder=lambda: embedder,  # type: ignore[arg-type,return-value]
         open_pool=lambda: ReaderPool(2),
+        place=lambda: place_of(settings, "fake-1"),
     )
     yield Bench(media, library, embedder)
     catalogue.close()
@@ -218,6 +227,31 @@ def test_a_segment_the_model_chokes_on_fails_its_file_alone(bench: Bench, monkey
     assert "finite" in failure.reason
 
 
+def test_what_a_model_does_not_take_in_is_left_out_and_told(bench: Bench) -> None:
+    """Most models of a folder read words alone: a page has its words, a sound has nothing for them."""
+    bench.write("a.txt", "a dog")
+    make_media.pdf(bench.media / "page.pdf", (make_media.STORY,))
+    hum = make_media.wav(bench.media / "hum.wav", make_media.tone(12.5))
+    row = ModelRow(
+        name="reader", fingerprint="r-1", dim=DIM, licence="", loader="", modalities=frozenset({Modality.WORDS})
+    )
+    library = replace(
+        bench.library,
+        fingerprint=row.fingerprint,
+        open_store=lambda: open_shared(bench.library.home, fingerprint=row.fingerprint, dim=DIM),
+        open_embedder=lambda: Embedder(row, HashModel(), device="cpu"),
+    )
+    report = ingest([bench.media], library)
+    assert report.adds_up
+    assert (report.indexed, report.skipped, report.failed, report.segments) == (2, 1, 0, 2)
+    (notes,) = library.catalogue.notes(row.fingerprint).values()
+    assert notes == ["segments left out: 1 (model reader does not take in pixels)"]
+    (skipped,) = library.catalogue.files_at([str(hum)], row.fingerprint)
+    assert (skipped.state, skipped.reason) == (FileState.SKIPPED, "model reader does not take in sound")
+    assert skipped.hint == "choose another model"
+    assert library.catalogue.known([str(hum)], row.fingerprint)[str(hum)].settled, "it is not read again"
+
+
 def test_a_reason_of_odd_letters_ends_no_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.write("a.txt", "a dog")
 
@@ -284,6 +318,17 @@ def test_the_librarys_own_folder_is_not_media(bench: Bench) -> None:
     assert ingest([bench.media], library).found == 1
 
 
+@pytest.mark.parametrize("way", ["a link to the home", "a link to the root", "dots"])
+def test_the_librarys_own_folder_is_not_media_by_whatever_path_it_is_named(bench: Bench, way: str) -> None:
+    home, link = bench.media / "deep" / "library", bench.media.with_name("link")
+    bench.write("deep/library/catalogue.txt", "not media")
+    bench.write("deep/a.txt", "a dog")
+    link.symlink_to(home if way == "a link to the home" else bench.media)
+    named = {"a link to the home": link, "a link to the root": home, "dots": home / ".." / "library"}
+    root = link if way == "a link to the root" else bench.media
+    assert ingest([root], replace(bench.library, home=named[way])).found == 1
+
+
 def test_what_an_ignore_file_names_is_left_out(bench: Bench) -> None:
     bench.write("a.txt", "a dog")
     bench.write("drafts/b.txt", "a beach")
@@ -323,3 +368,83 @@ def test_files_can_be_found_while_others_are_still_being_read(bench: Bench, monk
     store.close()
     go_on.set()
     run.join()
+
+
+# ── a store that lost what the catalogue promises ──
+
+
+@pytest.mark.parametrize("is_searched", [False, True], ids=["deleted", "deleted and made anew by a search"])
+def test_a_folder_of_vectors_that_was_deleted_is_filled_again(bench: Bench, is_searched: bool) -> None:
+    bench.write("a.txt", "a dog")
+    bench.write("b.txt", "a beach")
+    bench.run()
+    before = bench.stored()
+    shutil.rmtree(bench.library.home / "vectors")
+    if is_searched:
+        assert bench.stored() == set()
+    report = bench.run()
+    assert (report["indexed"], report["seen_by_model"], report["problems"]) == (2, 2, [])
+    (line,) = bench.said
+    assert line.startswith("2 indexed contents have no vectors in the store")
+    assert bench.stored() == before
+    assert (bench.run()["unchanged"], bench.said) == (2, [])
+
+
+def test_an_older_backup_of_the_vectors_is_filled_up(bench: Bench) -> None:
+    bench.write("a.txt", "a dog")
+    bench.run()
+    vectors, backup = bench.library.home / "vectors", bench.library.home / "backup"
+    shutil.copytree(vectors, backup)
+    bench.write("b.txt", "a beach")
+    (bench.media / "empty.txt").touch()
+    bench.run()
+    shutil.rmtree(vectors)
+    backup.rename(vectors)
+    report = bench.run()
+    assert (report["indexed"], report["unchanged"], report["seen_by_model"]) == (1, 1, 1)
+    assert bench.said[0].startswith("1 indexed content has no vectors")
+    assert len(bench.stored()) == 2
+
+
+def test_a_store_that_is_known_is_not_opened_where_nothing_changed(bench: Bench) -> None:
+    bench.write("a.txt", "a dog")
+    bench.run()
+    opened: list[VectorStore] = []
+
+    def open_store() -> VectorStore:
+        opened.append(open_shared(bench.library.home, fingerprint="fake-1", dim=8))
+        return opened[-1]
+
+    bench.library = replace(bench.library, open_store=open_store)
+    assert bench.run()["unchanged"] == 1
+    assert opened == []
+    bench.write("b.txt", "a beach")
+    assert bench.run()["indexed"] == 1
+    assert len(opened) == 1
+
+
+def test_each_server_is_filled_and_so_is_the_home_after_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = QdrantClient(":memory:")
+    monkeypatch.setattr(client, "close", lambda: None)
+    monkeypatch.setattr("data.server._client", lambda url, api_key: client)
+    settings = Settings(home=bench.library.home, catalogue_url="", qdrant_url="http://127.0.0.1:9")
+    embedded = bench.library
+    on_server = replace(
+        embedded,
+        open_store=lambda: open_vectors(settings, fingerprint="fake-1", dim=8),
+        place=lambda: place_of(settings, "fake-1"),
+    )
+    bench.write("a.txt", "a dog")
+    bench.run()
+    bench.library = on_server
+    assert bench.run()["indexed"] == 1
+    bench.write("b.txt", "a beach")
+    assert bench.run()["indexed"] == 1
+    drop_vectors(settings, fingerprint="fake-1")
+    assert bench.run()["indexed"] == 2
+    assert bench.run()["unchanged"] == 2
+    assert len(bench.stored()) == 2
+    bench.library = embedded
+    report = bench.run()
+    assert (report["indexed"], report["unchanged"]) == (1, 1), "the home has the one that it had before"
+    assert len(bench.stored()) == 2

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 from fakes import Shelf
 from PIL import Image
 from starlette.applications import Starlette
@@ -22,6 +24,11 @@ from embedder.media.kept import previews_folder
 from embedder.segment import Segment
 from indexer.tiles import Tiles
 from tests import make_media
+
+
+def picture(number: int) -> Segment:
+    pixels = np.full((1, 8, 8, 3), number, np.uint8)
+    return Segment(kind=Kind.IMAGE, evidence=Evidence.SEEN, span=Span(), pixels=pixels)
 
 
 def test_what_the_page_asks_for_first_is_drawn_already(bench: Bench, tmp_path: Path) -> None:  # noqa: F811
@@ -72,10 +79,6 @@ def test_what_the_page_asks_for_first_is_drawn_already(bench: Bench, tmp_path: P
 
 
 def test_past_its_share_of_the_cache_and_on_a_full_disk_nothing_is_kept_and_nothing_fails(tmp_path: Path) -> None:
-    def picture(number: int) -> Segment:
-        pixels = np.full((1, 8, 8, 3), number, np.uint8)
-        return Segment(kind=Kind.IMAGE, evidence=Evidence.SEEN, span=Span(), pixels=pixels)
-
     tiles = Tiles(tmp_path / "few", most_bytes=1)
     for number in range(3):
         tiles.take(f"content{number}", [picture(number)])
@@ -85,3 +88,33 @@ def test_past_its_share_of_the_cache_and_on_a_full_disk_nothing_is_kept_and_noth
     tiles = Tiles(tmp_path / "file")
     tiles.take("content", [picture(0)])
     tiles.close()
+
+
+@pytest.mark.parametrize("kept", ["trimmed", "broken"])
+def test_no_picture_that_was_kept_before_holds_the_ingest(tmp_path: Path, kept: str) -> None:
+    """One that is trimmed while all are counted, as a link to nothing looks; one that cannot be looked at at all."""
+    (tmp_path / "some").mkdir()
+    link = tmp_path / "some" / "other.jpg"
+    link.symlink_to(tmp_path / "nothing" if kept == "trimmed" else link)
+    tiles = Tiles(tmp_path)
+    for number in range(100):
+        tiles.take(f"content{number}", [picture(number)])
+    closing = threading.Thread(target=tiles.close, daemon=True)
+    closing.start()
+    closing.join(20)
+    assert not closing.is_alive()
+    assert len([path for path in tmp_path.glob("*/*.jpg") if path != link]) >= 32 * (kept == "trimmed")
+
+
+def test_a_disk_that_hangs_holds_no_ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr("indexer.tiles._CLOSE_S", 0.1)
+    monkeypatch.setattr("indexer.tiles.keep_picture", lambda *_: go_on.wait(60))
+    tiles = Tiles(tmp_path)
+    for number in range(100):
+        tiles.take(f"content{number}", [picture(number)])
+    closing = threading.Thread(target=tiles.close, daemon=True)
+    closing.start()
+    closing.join(20)
+    assert not closing.is_alive()
+    go_on.set()

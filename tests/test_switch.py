@@ -27,7 +27,7 @@ from data.settings import Settings
 from data.vectors import Vectors, drop_vectors, open_vectors, stored_dim
 from embedder import embed
 from embedder.media.sandbox import ReaderPool
-from embedder.segment import Role, Segment
+from embedder.segment import Modality, Role, Segment
 from indexer import cli
 from indexer import ingest as ingest_module
 from indexer import library as library_module
@@ -36,6 +36,7 @@ from indexer.library import Library
 from indexer.prune import prune
 from indexer.report import Report
 from indexer.switch import switch
+from tests import make_media
 from tests.fakes import FakeEmbedder, FakeReaders
 
 ROOT = Path(__file__).parent.parent
@@ -46,7 +47,7 @@ class WiderEmbedder(FakeEmbedder):
 
     def __init__(self, fingerprint: str = "new-1") -> None:
         super().__init__(fingerprint)
-        self.row.dim *= 2
+        self.row = replace(self.row, dim=2 * self.row.dim)
         self.refused = ""
 
     def embed(self, segments: Sequence[Segment], role: Role = Role.DOCUMENT) -> Vectors:
@@ -186,6 +187,17 @@ def test_the_first_ingest_decides_which_model_answers(town: Town) -> None:
     assert (town.active, report.switch) == ("old", ""), "a model that has indexed nothing holds nobody up"
 
 
+def test_a_model_that_hears_nothing_takes_over_all_the_same(town: Town) -> None:
+    town.write("a/dog.txt", "dog")
+    make_media.wav(town.media / "a" / "hum.wav", make_media.tone(2))
+    assert town.ingest("old", "a").indexed == 2
+    reader = town.models["new"]
+    reader.row = replace(reader.row, modalities=frozenset({Modality.WORDS}))
+    report = town.ingest("new", "a")
+    assert town.said, "the files of both kinds were timed"
+    assert (report.indexed, report.skipped, report.switched, town.active) == (1, 1, True, "new")
+
+
 def test_the_old_model_answers_until_the_new_one_has_every_folder(filled: Town) -> None:
     page = filled.page()
     assert ask(page, "dog")[0] == "dog.txt"
@@ -311,6 +323,26 @@ def test_a_drive_that_is_away_is_missed_unless_its_contents_are_known(filled: To
     answer = page.service().search(Query(parts=(TextPart("dog"),)))
     assert [Path(path).name for path in answer.results[0].other_paths] == ["dog too.txt"]
     page.close()
+
+
+def test_a_model_whose_vectors_were_lost_does_not_answer_before_it_has_them_again(filled: Town) -> None:
+    filled.ingest("new", "a", "b")
+    drop_vectors(filled.settings, fingerprint="new-1")
+    assert not filled.ingest("new", "c").switched
+    assert filled.said[0].startswith("2 indexed contents have no vectors")
+    assert filled.said[1].startswith("filling in new: 1 contents")
+    assert [root.missing for root in filled.catalogue.switch(filled.library("new").model).roots] == [1, 1, 0]
+    report = filled.ingest("new", "a", "b")
+    assert (report.indexed, report.switched) == (2, True)
+    assert filled.stored("new-1") == 3
+
+
+def test_what_is_gone_leaves_after_a_model_was_dropped_that_saw_it_last(filled: Town) -> None:
+    filled.ingest("new", "a")
+    prune(filled.library("old"), model="new")
+    filled.write("a/music.txt", "music")
+    (filled.media / "a" / "dog.txt").unlink()
+    assert filled.ingest("old", "a").removed == 1
 
 
 def test_force_switches_without_what_is_missing(filled: Town) -> None:
@@ -504,3 +536,21 @@ def test_the_commands_tell_what_is_filled_and_switch_by_hand(town: Town, command
     assert command("prune", "--model", "old")[1]["contents"] == 2
     assert command("ingest", town.media / "b")[1]["indexed"] == 1
     assert [one["model"] for one in command("status")[1]["models"]] == ["new"]
+
+
+def test_what_lost_its_vectors_is_told_in_one_line_and_embedded_again(town: Town, command: Any) -> None:
+    town.write("a/dog.txt", "dog")
+    town.write("a/rain.txt", "rain")
+    assert command("ingest", town.media / "a", "--model", "old")[0] == 0
+    place = town.catalogue.place("old-1")
+    assert place != ""
+    drop_vectors(town.settings, fingerprint="old-1")
+    code, report, err = command("ingest", town.media / "a")
+    assert (code, report["indexed"]) == (0, 2)
+    assert err.splitlines() == [
+        "omnia: 2 indexed contents have no vectors in the store (deleted, moved, an old backup?): "
+        "embedded again with their files"
+    ]
+    assert town.catalogue.place("old-1") not in ("", place)
+    _, report, err = command("ingest", town.media / "a")
+    assert (report["unchanged"], err) == (2, "")

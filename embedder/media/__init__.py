@@ -15,7 +15,7 @@ from embedder.media.formats import row_of
 from embedder.media.limits import DEFAULT_LIMITS, Limits, too_much_memory
 from embedder.media.sniff import identify, unreadable
 from embedder.media.source import SMALLER, WHOLE_COPY, Format, Source, printable
-from embedder.segment import Segment
+from embedder.segment import Segment, whole_characters
 
 __all__ = ["Format", "Limits", "Source", "cut", "identify", "open_source", "read", "read_source", "still"]
 
@@ -92,21 +92,11 @@ def read_source(source: Source) -> Iterator[Segment]:
         segments = row_of(source.format).reader().read(source)
         for segment in islice(segments, source.limits.segments):
             count += 1
-            yield _whole_characters(segment)
+            yield segment if segment.text is None else replace(segment, text=whole_characters(segment.text))
         if count == source.limits.segments and next(segments, None) is not None:
             source.note(f"segments after the first {count} are left out")
     if not count:
         raise UnsupportedMediaError(source.path, "nothing in it to embed")
-
-
-_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")  # halves of characters, which neither models nor stores can take
-
-
-def _whole_characters(segment: Segment) -> Segment:
-    """The segment with a replacement character for what is none in its text; spans keep counting."""
-    if segment.text is None or not _NO_CHARACTER.search(segment.text):
-        return segment
-    return replace(segment, text=_NO_CHARACTER.sub("\ufffd", segment.text))
 
 
 _OUT_OF_MEMORY = re.compile("bad_alloc|allocate memory|out of memory", re.IGNORECASE)  # as native libraries say it
