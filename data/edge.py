@@ -43,6 +43,12 @@ _READ_STEP = 1_000
 _LOCKED_S = 3.0  # a killed process lets go of its files one after the other
 _OVERSAMPLING = 2.0
 _ALL = 10**9
+# The segments are sparse memory maps: a page of them that the disk has no block for ends the process (SIGBUS), which
+# nothing can catch. A slice and a flush of 2,000 points take some MB each, the files of the log 64 MB; the rest is for
+# others (catalogue, previews) that write to the same disk between the look and the write.
+_RESERVE_BYTES = 256 * 2**20
+_UNFLUSHED = "unflushed"  # a file that lies in the folder from the first write until `close`: opening replays the log
+_FULL = ("No space left", "os error 28", "os error 112", "Disk quota exceeded")  # 112: Windows
 
 
 class EdgeStore(PagedStore):
@@ -59,7 +65,7 @@ class EdgeStore(PagedStore):
     Raises:
         ModelMismatchError: the folder holds a collection of another width or fingerprint.
         StoreLockedError: another process has the shard open.
-        StoreUnavailableError: the folder cannot be read or written.
+        StoreUnavailableError: the folder cannot be used, or opening it would write to a full disk.
     """
 
     def __init__(self, folder: Path, *, fingerprint: str, dim: int) -> None:
@@ -70,9 +76,10 @@ class EdgeStore(PagedStore):
         try:
             _check_identity(folder, fingerprint=fingerprint, dim=dim)
             self._shard = _open_shard(folder, fingerprint=fingerprint, dim=dim)
+            self._is_marked = (folder / _UNFLUSHED).exists()
         except OSError as error:
-            raise StoreUnavailableError(
-                f"cannot use the vector store {folder}: {error.strerror}; check permissions and free space"
+            raise _failure(
+                f"cannot use the vector store {folder}", error, folder, advice="check permissions and free space"
             ) from error
 
     def upsert(self, records: Sequence[SegmentRecord], vectors: Vectors) -> None:
@@ -83,6 +90,7 @@ class EdgeStore(PagedStore):
                 for record, vector in zip(records[part], vectors[part], strict=True)
             ]
             with self._engine():
+                self._begin_write()
                 self._shard.update(qe.UpdateOperation.upsert_points(points))
             self._unflushed += len(points)
             if self._unflushed >= _FLUSH_EVERY:
@@ -185,6 +193,7 @@ class EdgeStore(PagedStore):
         for part in slices(len(gone), _READ_STEP):
             only = _filter(Conditions({"content": gone[part]}))
             with self._engine():
+                self._begin_write()
                 self._shard.update(qe.UpdateOperation.delete_points_by_filter(only))
                 self._unflushed += part.stop - part.start
 
@@ -197,9 +206,20 @@ class EdgeStore(PagedStore):
 
     def close(self) -> None:
         if not self._closed:
-            self._flush_segments()  # so that the next open has nothing to replay
+            if self._is_marked:
+                self._flush_segments()  # so that the next open has nothing to replay
             self._closed = True
             self._shard.close()
+            if self._is_marked:
+                (self._folder / _UNFLUSHED).unlink(missing_ok=True)
+
+    def _begin_write(self) -> None:
+        """Refuse where there is no room; else leave the mark by which the next open knows that it will write too."""
+        _check_room(self._folder)
+        if not self._is_marked:
+            (self._folder / _UNFLUSHED).touch()
+            _sync_folder(self._folder)
+            self._is_marked = True
 
     @contextmanager
     def _engine(self) -> Iterator[None]:
@@ -207,10 +227,20 @@ class EdgeStore(PagedStore):
             raise StoreUnavailableError(f"the vector store {self._folder} is closed; open it again")
         try:
             yield
+        except StoreUnavailableError:
+            raise
         except Exception as error:  # the engine raises bare Exception for everything
-            raise StoreUnavailableError(
-                f"the vector store {self._folder} failed: {_line(error)}; check free space, then run again"
+            raise _failure(
+                f"the vector store {self._folder} failed",
+                error,
+                self._folder,
+                advice="check free space, then run again",
             ) from error
+
+
+def is_made(folder: Path) -> bool:
+    """Whether a folder holds a collection, which an EdgeStore would open and not make."""
+    return (folder / "shard").exists()
 
 
 def delete_collection(folder: Path) -> None:
@@ -264,16 +294,20 @@ def _check_identity(folder: Path, *, fingerprint: str, dim: int) -> None:
 
 def _open_shard(folder: Path, *, fingerprint: str, dim: int) -> qe.EdgeShard:
     shard = folder / "shard"
-    if not shard.exists():
+    if not is_made(folder):
         _create_shard(folder, fingerprint=fingerprint, dim=dim)
+    elif (folder / _UNFLUSHED).exists():
+        _check_room(folder)
     deadline = time.monotonic() + _LOCKED_S
     while True:
         try:
-            return _with_indexes(qe.EdgeShard.load(str(shard)))
+            return _with_indexes(qe.EdgeShard.load(str(shard)), folder)
+        except StoreUnavailableError:
+            raise
         except Exception as error:  # bare Exception again
             if "WouldBlock" not in str(error):
-                raise StoreUnavailableError(
-                    f"cannot open {shard}: {_line(error)}; if it stays so, delete {folder} and ingest again"
+                raise _failure(
+                    f"cannot open {shard}", error, folder, advice=f"if it stays so, delete {folder} and ingest again"
                 ) from error
             if time.monotonic() > deadline:
                 raise StoreLockedError(
@@ -282,7 +316,7 @@ def _open_shard(folder: Path, *, fingerprint: str, dim: int) -> qe.EdgeShard:
         time.sleep(0.05)
 
 
-def _with_indexes(shard: qe.EdgeShard) -> qe.EdgeShard:
+def _with_indexes(shard: qe.EdgeShard, folder: Path) -> qe.EdgeShard:
     """The shard with all indexes; what an older version lacks is made once, which takes 2 s for 100k segments."""
     # Tokens as every home makes them: the local mode of qdrant-client knows no stems and no folded accents.
     words = qe.TextIndexParams(tokenizer=qe.TokenizerType.Word, lowercase=True, phrase_matching=True, scoring=True)
@@ -290,6 +324,7 @@ def _with_indexes(shard: qe.EdgeShard) -> qe.EdgeShard:
     there = shard.info().payload_schema
     for name, index in wanted.items():
         if name not in there:
+            _check_room(folder)
             shard.update(qe.UpdateOperation.create_field_index(name, index))
     return shard
 
@@ -297,6 +332,7 @@ def _with_indexes(shard: qe.EdgeShard) -> qe.EdgeShard:
 def _create_shard(folder: Path, *, fingerprint: str, dim: int) -> None:
     """A whole empty shard, made beside its place and renamed into it: a crash leaves none or all of it."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _check_room(folder)
     unfinished = folder / "shard.new"
     shutil.rmtree(unfinished, ignore_errors=True)
     codes = qe.TurboQuantQuantizationConfig(bits=qe.TurboQuantBitSize.Bits8, memory=qe.Memory.Pinned)
@@ -306,17 +342,37 @@ def _create_shard(folder: Path, *, fingerprint: str, dim: int) -> None:
     )
     try:
         shard = qe.EdgeShard.create(str(unfinished), config)
-        _with_indexes(shard).flush()
+        _with_indexes(shard, folder).flush()
         shard.close()
+    except StoreUnavailableError:
+        raise
     except Exception as error:
-        raise StoreUnavailableError(
-            f"cannot make a vector store in {folder}: {_line(error)}; check its permissions and free space"
+        raise _failure(
+            f"cannot make a vector store in {folder}", error, folder, advice="check its permissions and free space"
         ) from error
     manifest = folder / "collection.json.new"
     manifest.write_text(json.dumps({"fingerprint": fingerprint, "dim": dim}), encoding="utf-8")
     manifest.replace(folder / "collection.json")
     unfinished.rename(folder / "shard")
     _sync_folder(folder)
+
+
+def _free_bytes(folder: Path) -> int:
+    """What is left on the disk that a folder lies on, or will lie on."""
+    return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+
+
+def _check_room(folder: Path) -> None:
+    """Refuse to write where the disk might not hold it."""
+    if _free_bytes(folder) < _RESERVE_BYTES:
+        raise _no_room(folder)
+
+
+def _no_room(folder: Path) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"no room on the disk of {folder}: {_free_bytes(folder) // 2**20} MB left; "
+        "make room and run ingest again, nothing is lost"
+    )
 
 
 def _sync_folder(folder: Path) -> None:
@@ -346,5 +402,9 @@ def _sync_files(folder: Path) -> bool:
     return True
 
 
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
+def _failure(what: str, error: Exception, folder: Path, *, advice: str) -> StoreUnavailableError:
+    """What went wrong and what to do next, which on a full disk is never what `advice` says."""
+    text = " ".join(str(error).split())
+    if any(sign in text for sign in _FULL):
+        return _no_room(folder)
+    return StoreUnavailableError(f"{what}: {text[:300]}; {advice}")

@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
@@ -26,7 +27,7 @@ from data.points import collection_folder, stored_identity
 from data.records import Hit, SegmentRecord
 from data.remote import Connection
 from data.vectors import ANYWHERE, Vectors, Where
-from data.wire import Address, Frame, OwnerGoneError
+from data.wire import ADDRESS_FILE, Address, Frame, OwnerGoneError
 
 if TYPE_CHECKING:
     from data.serve import Owner
@@ -54,7 +55,7 @@ def open_shared(home: Path, *, fingerprint: str, dim: int) -> SharedStore:
     seat = _Seat.take(home.resolve())
     store = SharedStore(seat, fingerprint=fingerprint, dim=dim)
     try:
-        store.count()
+        seat.perform(lambda role: role.open(fingerprint, dim=dim))
     except BaseException:
         seat.leave()
         raise
@@ -83,12 +84,13 @@ def drop_shared(home: Path, *, fingerprint: str) -> None:
 
 
 class SharedStore(PagedStore):
-    """One collection, whoever owns it at the moment."""
+    """One collection, whoever owns it at the moment; after a drop calls are errors until it is opened anew."""
 
     def __init__(self, seat: _Seat, *, fingerprint: str, dim: int) -> None:
         self.dim = dim
         self._seat = seat
         self._fingerprint = fingerprint
+        self._unflushed = False
         self._closed = False
 
     @property
@@ -98,8 +100,10 @@ class SharedStore(PagedStore):
 
     def upsert(self, records: Sequence[SegmentRecord], vectors: Vectors) -> None:
         self._do(lambda store: store.upsert(records, vectors))
+        self._unflushed = True
 
     def flush(self) -> None:
+        self._unflushed = False  # first: what another thread writes meanwhile may come too late for this one
         self._do(lambda store: store.flush())
 
     def search(self, vectors: Vectors, *, limit: int, where: Where | Sequence[Where] = ANYWHERE) -> list[list[Hit]]:
@@ -122,16 +126,17 @@ class SharedStore(PagedStore):
 
     def delete(self, contents: Collection[str]) -> None:
         self._do(lambda store: store.delete(contents))
+        self._unflushed = True
 
     def count(self, where: Where = ANYWHERE) -> int:
         return self._do(lambda store: store.count(where))
 
     def close(self) -> None:
-        """Flush; the last store of this process at this home also gives the ownership up."""
+        """Flush what was written here; the last store of this process at this home also gives the ownership up."""
         if self._closed:
             return
         try:
-            if self._seat.is_seated:
+            if self._unflushed and self._seat.is_seated:
                 self.flush()
         finally:
             self._closed = True
@@ -261,6 +266,8 @@ class _Seat:
                 f"cannot lock {self._home / 'owner.lock'}: {error}; set OMNIA_HOME to a local folder you own"
             ) from error
         try:
+            with suppress(OSError):  # of an owner that was killed, and by now perhaps of another version
+                (self._home / ADDRESS_FILE).unlink()
             from data.serve import Owner  # guests need neither the engine nor a web server
 
             return Owner(self._home)

@@ -80,6 +80,10 @@ class Connection:
             raise OwnerGoneError(f"port {self._address.port} belongs to another program now")
         return _opened(response)
 
+    def open(self, fingerprint: str, *, dim: int) -> None:
+        """Have the owner open the collection of `fingerprint`, or make it."""
+        self.ask("open", Frame({"fingerprint": fingerprint, "dim": dim}))
+
     def store(self, fingerprint: str, *, dim: int) -> RemoteStore:
         """The collection of `fingerprint`, without asking yet."""
         return RemoteStore(self, fingerprint=fingerprint, dim=dim)

@@ -6,6 +6,7 @@ during a call, so a pool of threads would only add hand-overs. Guests keep their
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -22,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from data.edge import EdgeStore, delete_collection
+from data.edge import EdgeStore, delete_collection, is_made
 from data.errors import ModelMismatchError, OmniaError, StoreUnavailableError
 from data.points import collection_folder, payload_of, record_of
 from data.records import SegmentRecord
@@ -58,6 +59,7 @@ class Owner:
         self._home = home
         self._stores: dict[str, EdgeStore] = {}
         self._opening = threading.Lock()
+        self._is_published = False
         listener = _listen()
         self._address = Address(os.getpid(), listener.getsockname()[1], new_token())
         app = Starlette(routes=[Route("/{operation}", self._answer, methods=["POST"])])
@@ -81,17 +83,31 @@ class Owner:
             listener.close()
             raise
 
-    def store(self, fingerprint: str, *, dim: int) -> EdgeStore:
+    def open(self, fingerprint: str, *, dim: int) -> None:
+        """Open the collection of `fingerprint`, or make it; raises what `store` does."""
+        self.store(fingerprint, dim=dim, make=True)
+
+    def store(self, fingerprint: str, *, dim: int, make: bool = False) -> EdgeStore:
         """The open collection of `fingerprint`.
+
+        Args:
+            make: whether one that is missing is made; else a question that comes late brings back what was dropped.
 
         Raises:
             ModelMismatchError: it exists with another width.
-            StoreUnavailableError: it cannot be opened.
+            StoreUnavailableError: it cannot be opened, or was dropped.
         """
         with self._opening:
+            if not self._is_published:
+                self._publish()
             store = self._stores.get(fingerprint)
             if store is None:
                 folder = collection_folder(self._home, fingerprint)
+                if not make and not is_made(folder):
+                    raise StoreUnavailableError(
+                        f"{self._home} holds no vectors of {fingerprint} any more; "
+                        "ask again, or ingest with this model to make them anew"
+                    )
                 store = EdgeStore(folder, fingerprint=fingerprint, dim=dim)
                 self._stores[fingerprint] = store
         if store.dim != dim:
@@ -134,13 +150,21 @@ class Owner:
             if not self._thread.is_alive() or time.monotonic() > deadline:
                 raise StoreUnavailableError(f"cannot serve {self._home} on 127.0.0.1; see the log")
             time.sleep(0.002)
+        self._publish()
+        if not self._is_published:
+            log.warning("no room on the disk of %s: other processes cannot use it until there is some", self._home)
+        log.info("owner of %s, answering on port %d", self._home, self._address.port)
+
+    def _publish(self) -> None:
+        """Write the address; on a full disk later, since who only searches here needs no guests."""
         try:
             self._address.write(self._home)
+            self._is_published = True
         except OSError as error:
-            raise StoreUnavailableError(
-                f"cannot write {self._home / ADDRESS_FILE}: {error.strerror}; check its permissions"
-            ) from error
-        log.info("owner of %s, answering on port %d", self._home, self._address.port)
+            if error.errno != errno.ENOSPC:
+                raise StoreUnavailableError(
+                    f"cannot write {self._home / ADDRESS_FILE}: {error.strerror}; check its permissions"
+                ) from error
 
     async def _answer(self, request: Request) -> Response:
         operation = request.path_params["operation"]
@@ -157,6 +181,9 @@ class Owner:
             asked = Frame.unpack(body)
             if operation == "hello":
                 return 200, Frame({"pid": self._address.pid})
+            if operation == "open":
+                self.open(asked.header["fingerprint"], dim=asked.header["dim"])
+                return 200, Frame({})
             if operation == "drop":
                 self.drop(asked.header["fingerprint"])
                 return 200, Frame({})
@@ -183,10 +210,6 @@ def _listen() -> socket.socket:
         listener.close()
         raise StoreUnavailableError(f"cannot listen on 127.0.0.1: {error.strerror}") from error
     return listener
-
-
-def _open(store: EdgeStore, asked: Frame) -> Frame:
-    return Frame({})
 
 
 def _upsert(store: EdgeStore, asked: Frame) -> Frame:
@@ -247,7 +270,6 @@ def _point(record: SegmentRecord) -> list[object]:
 
 
 _OPERATIONS: dict[str, Callable[[EdgeStore, Frame], Frame]] = {
-    "open": _open,
     "upsert": _upsert,
     "flush": _flush,
     "search": _search,

@@ -67,7 +67,7 @@ class Settings:
             raise BadSettingsError(f"OMNIA_MAX_UPLOAD_MB must be 1 or more, not {max_upload_mb}; correct it")
         return cls(
             home=home,
-            catalogue_url=env.get("OMNIA_CATALOGUE_URL") or f"sqlite:///{home / 'catalogue.sqlite'}",
+            catalogue_url=env.get("OMNIA_CATALOGUE_URL") or _sqlite_url(home / "catalogue.sqlite"),
             qdrant_url=env.get("OMNIA_QDRANT_URL") or None,
             qdrant_api_key=env.get("OMNIA_QDRANT_API_KEY") or None,
             model=model or env.get("OMNIA_MODEL") or None,
@@ -82,6 +82,11 @@ class Settings:
     def model_for(self, active: str | None) -> str:
         """The name of the model to use with a library whose active model is `active` (None: it has none yet)."""
         return self.model or active or DEFAULT_MODEL
+
+
+def _sqlite_url(file: Path) -> str:
+    """As SQLAlchemy reads it, without importing it: the two characters that mean something in a path are quoted."""
+    return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
 
 
 def _whole(name: str, value: str) -> int:

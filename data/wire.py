@@ -24,7 +24,7 @@ from data.errors import StoreUnavailableError
 from data.records import Evidence, Kind
 from data.vectors import Where
 
-WIRE_VERSION = 3
+WIRE_VERSION = 4
 NONCE_HEADER = "x-omnia-nonce"
 PROOF_HEADER = "x-omnia-proof"
 ADDRESS_FILE = "owner.json"
@@ -90,7 +90,7 @@ class Address:
         """The published address, or None when there is none or it is damaged.
 
         Raises:
-            StoreUnavailableError: the owner speaks another version of the wire.
+            OwnerGoneError: who wrote it speaks another version of the wire; it may have ended long ago.
         """
         try:
             body = json.loads((home / ADDRESS_FILE).read_text())
@@ -99,9 +99,7 @@ class Address:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         if version != WIRE_VERSION:
-            raise StoreUnavailableError(
-                f"process {address.pid} holds {home} with another version of Omnia; stop it and try again"
-            )
+            raise OwnerGoneError(f"process {address.pid} runs another version of Omnia")
         return address if 0 < address.port < 65536 else None
 
 

@@ -16,6 +16,7 @@ import pytest
 from filelock import FileLock
 from store_process import DIM, FINGERPRINT, StoreProcess, made
 
+import data.edge
 import data.owner
 from data.errors import ModelMismatchError, StoreUnavailableError
 from data.owner import drop_shared, open_shared, shared_dim
@@ -281,13 +282,38 @@ def test_an_owner_that_is_stopped_ends_in_an_error_that_names_it(tmp_path, monke
     assert guest.count() == 0
 
 
-def test_an_owner_of_another_version_is_named(tmp_path):
-    (tmp_path / "owner.json").write_text('{"wire": 99, "pid": 77, "port": 9, "token": ""}')
+OTHER_VERSION = '{"wire": 99, "pid": 77, "port": 9, "token": ""}'
+
+
+def test_an_owner_of_another_version_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(data.owner, "PATIENCE_S", 0.5)
+    (tmp_path / "owner.json").write_text(OTHER_VERSION)
     with (
         FileLock(tmp_path / "owner.lock"),
         pytest.raises(StoreUnavailableError, match=r"process 77 .* another version"),
     ):
         open_shared(tmp_path, fingerprint=FINGERPRINT, dim=DIM)
+
+
+def test_what_an_owner_of_another_version_left_is_waited_out_while_the_next_one_starts(tmp_path, other, open_here):
+    published = (tmp_path / "owner.json").rename(tmp_path / "aside.json")
+    (tmp_path / "owner.json").write_text(OTHER_VERSION)
+    threading.Timer(0.3, published.replace, [tmp_path / "owner.json"]).start()
+    assert not open_here().is_owner
+
+
+def test_an_owner_withdraws_what_a_killed_one_published_before_it_starts(tmp_path, monkeypatch, open_here):
+    (tmp_path / "owner.json").write_text(OTHER_VERSION)
+    left = []
+    write = Address.write
+
+    def look_and_write(address, home):
+        left.append((home / "owner.json").exists())
+        write(address, home)
+
+    monkeypatch.setattr(Address, "write", look_and_write)
+    assert open_here().is_owner
+    assert left == [False]
 
 
 def test_proxy_settings_are_not_used_for_loopback(monkeypatch, other, open_here):
@@ -334,6 +360,43 @@ def test_a_guest_has_the_owner_drop_a_collection_which_can_be_made_anew(tmp_path
     assert len(list((tmp_path / "vectors").iterdir())) == 1
     assert second.count() == 10
     drop_shared(tmp_path, fingerprint=FINGERPRINT)
-    assert store.count() == 0
+    assert open_here().count() == 0
     store.upsert(*made(0, 5))
     assert other.ask("count", home=str(tmp_path))["count"] == 5
+
+
+@pytest.mark.parametrize("here", ["owner", "guest"])
+def test_a_dropped_collection_does_not_come_back_by_whoever_had_it_open(tmp_path, request, open_here, here):
+    if here == "guest":
+        request.getfixturevalue("other")
+    asking, closing = open_here(), open_here()
+    assert asking.is_owner == (here == "owner")
+    keeps_the_seat = open_here(fingerprint="another")
+    drop_shared(tmp_path, fingerprint=FINGERPRINT)
+    closing.close()
+    for late in (
+        asking.count,
+        asking.flush,
+        lambda: asking.search(made(0, 1)[1], limit=1),
+        lambda: asking.upsert(*made(0, 1)),
+    ):
+        with pytest.raises(StoreUnavailableError, match=r"holds no vectors of tiny-model@1/24 any more"):
+            late()
+    asking.close()
+    with pytest.raises(StoreUnavailableError, match="closed"):
+        closing.count()
+    assert shared_dim(tmp_path, fingerprint=FINGERPRINT) is None
+    assert len(list((tmp_path / "vectors").iterdir())) == 1
+    assert keeps_the_seat.count() == 0
+
+
+def test_what_was_written_is_flushed_by_close(open_here, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(data.edge.EdgeStore, "flush", lambda store: flushed.append(store))
+    writing, reading, lasting = open_here(), open_here(), open_here()
+    writing.upsert(*made(0, 4))
+    reading.close()
+    assert not flushed
+    writing.close()
+    assert len(flushed) == 1
+    assert lasting.count() == 4

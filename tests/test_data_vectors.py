@@ -382,7 +382,7 @@ def test_settings_choose_the_home(tmp_path):
 def test_a_collection_of_an_older_version_gets_its_text_index_when_it_is_opened(tmp_path, monkeypatch):
     records, vectors = made(0, 8)
     with monkeypatch.context() as older_version:
-        older_version.setattr(data.edge, "_with_indexes", lambda shard: shard)
+        older_version.setattr(data.edge, "_with_indexes", lambda shard, _: shard)
         older = EdgeStore(tmp_path, fingerprint=FINGERPRINT, dim=DIM)
         older.upsert(records, vectors)
         with pytest.raises(StoreUnavailableError):
