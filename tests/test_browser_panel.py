@@ -99,7 +99,7 @@ def test_the_page_shows_the_first_files_by_itself_and_later_ones_when_it_is_refr
 
 def test_a_run_that_the_page_started_is_stopped_there_and_goes_on_later(browser, address, tmp_path):
     media = tmp_path / "media"
-    mixed_folder(media, 2 * BESIDE, pictures=4, sounds=2)
+    mixed_folder(media, 4 * BESIDE, pictures=4, sounds=2)
     with opened(browser, address) as page:
         page.get_by_role("button", name="Library").click()
         page.get_by_label("Add a folder of this machine").fill(str(media))
@@ -109,7 +109,8 @@ def test_a_run_that_the_page_started_is_stopped_there_and_goes_on_later(browser,
         page.locator(".om-wrong", has_text="stopped; what was indexed is kept").wait_for()
         assert page.get_by_role("button", name="Stop").count() == 0
         page.get_by_role("button", name="Look for changes").click()
-        page.locator(".om-table", has_text=f"{2 * BESIDE - 6:,}").wait_for()  # the rest are pictures and sounds
+        rest = page.locator(".om-table", has_text=f"{4 * BESIDE - 6:,}")  # the others are pictures and sounds
+        rest.wait_for(timeout=90_000)
         assert page.locator(".om-wrong").count() == 0
         assert errors(page) == []
 
