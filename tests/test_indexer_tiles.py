@@ -90,19 +90,23 @@ def test_past_its_share_of_the_cache_and_on_a_full_disk_nothing_is_kept_and_noth
     tiles.close()
 
 
+def closes(tiles: Tiles) -> bool:
+    """Whether an ingest comes to its end with more pictures than may wait."""
+    for number in range(100):
+        tiles.take(f"content{number}", [picture(number)])
+    closing = threading.Thread(target=tiles.close, daemon=True)
+    closing.start()
+    closing.join(20)
+    return not closing.is_alive()
+
+
 @pytest.mark.parametrize("kept", ["trimmed", "broken"])
 def test_no_picture_that_was_kept_before_holds_the_ingest(tmp_path: Path, kept: str) -> None:
     """One that is trimmed while all are counted, as a link to nothing looks; one that cannot be looked at at all."""
     (tmp_path / "some").mkdir()
     link = tmp_path / "some" / "other.jpg"
     link.symlink_to(tmp_path / "nothing" if kept == "trimmed" else link)
-    tiles = Tiles(tmp_path)
-    for number in range(100):
-        tiles.take(f"content{number}", [picture(number)])
-    closing = threading.Thread(target=tiles.close, daemon=True)
-    closing.start()
-    closing.join(20)
-    assert not closing.is_alive()
+    assert closes(Tiles(tmp_path))
     assert len([path for path in tmp_path.glob("*/*.jpg") if path != link]) >= 32 * (kept == "trimmed")
 
 
@@ -110,11 +114,5 @@ def test_a_disk_that_hangs_holds_no_ingest(tmp_path: Path, monkeypatch: pytest.M
     go_on = threading.Event()
     monkeypatch.setattr("indexer.tiles._CLOSE_S", 0.1)
     monkeypatch.setattr("indexer.tiles.keep_picture", lambda *_: go_on.wait(60))
-    tiles = Tiles(tmp_path)
-    for number in range(100):
-        tiles.take(f"content{number}", [picture(number)])
-    closing = threading.Thread(target=tiles.close, daemon=True)
-    closing.start()
-    closing.join(20)
-    assert not closing.is_alive()
+    assert closes(Tiles(tmp_path))
     go_on.set()
