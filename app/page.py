@@ -36,7 +36,8 @@ def render(library: Library) -> None:
     address.restore()
     st.session_state.pop(_DRAWN, None)
     try:
-        _counts(library)
+        with st.container():  # see `_counts`
+            _counts(library)
         asked = question(library)
         address.keep()
         if asked.is_empty:
@@ -54,7 +55,11 @@ def render(library: Library) -> None:
 
 @st.fragment(run_every=2)
 def _counts(library: Library) -> None:
-    """The header; it counts on while another process ingests."""
+    """The header; it counts on while another process ingests.
+
+    A beat that follows a whole drawing at once may take away what that drawing put here, and put its own where it was:
+    in a container of its own, or else over what came next, which was the box.
+    """
     try:
         summary = library.catalogue().summary()
     except OmniaError:  # said in full below, by the part of the page that cannot go on

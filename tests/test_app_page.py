@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from fakes import Shelf, text
 from PIL import Image
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.testing.v1 import AppTest
 
 from app import wiring
@@ -51,6 +52,19 @@ def html(page: AppTest) -> str:
 
 def names(page: AppTest) -> list[str]:
     return [line.split("<")[0] for line in html(page).split('class="om-name"')[1:] for line in [line.split(">", 1)[1]]]
+
+
+def test_what_is_drawn_anew_by_itself_has_a_place_of_its_own(page, monkeypatch):
+    sent: list[Any] = []
+    monkeypatch.setattr(ForwardMsgQueue, "_before_enqueue_msg", sent.append)
+    page.run()
+    drawn = [message for message in sent if message.WhichOneof("type") == "delta"]
+    beating = {tuple(one.metadata.delta_path) for one in drawn if one.delta.fragment_id}
+    still = {tuple(one.metadata.delta_path) for one in drawn} - beating
+    *place, first = min(beating, key=len)
+    assert first == 0
+    assert tuple(place) in still
+    assert not [path for path in still if len(path) > len(place) and path[: len(place)] == tuple(place)], "and alone"
 
 
 def test_an_empty_library_says_what_to_do_next(page):
