@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from uuid import UUID
 import streamlit as st
 
 from app.asking import Example, Question, joined, segments_of
-from app.escaping import printable
+from app.escaping import literal
 from app.examples import dropped, file_parts, first_page, forget_files, recorded
 from app.grammar import Asked, Token, understood, without_token
 from app.query import FilePart, Filters, SegmentPart
@@ -23,7 +22,6 @@ from data.records import Kind, SegmentRecord
 if TYPE_CHECKING:
     from app.wiring import Library
 
-_MARKDOWN = re.compile(r"[\\`*_\[\](){}:$~<>#+|!-]")
 _ASKING = "a dog on a beach · rain at night · “the meeting moved to Friday” · kind:video after:2024"
 _HELP = (
     "Narrow down with `kind:video`, `in:trips/`, `type:pdf`, `after:2024-05`, `before:2024-06-15`, `longer:30s`, "
@@ -82,9 +80,9 @@ def _refined(
     with st.popover("Refine", icon=":material/tune:", type="tertiary"):
         avoid = st.text_input("Not like", unlike, key="not", placeholder="rain", on_change=first_page)
         weights = weighed(
-            _plain(words),
-            {file.content: _plain(file.path.name) for file in files},
-            {str(segment): _plain(name) for segment, name in like.items()},
+            literal(words),
+            {file.content: literal(file.path.name) for file in files},
+            {str(segment): literal(name) for segment, name in like.items()},
         )
         st.caption(_HELP)
     return avoid or "", weights
@@ -99,19 +97,14 @@ def _chips(asked: Asked, unlike: str) -> None:
             for number, token in enumerate(asked.tokens):
                 _chip(token.text, key=f"chip-{number}", drop=_drop_token, what=token, help="Take this filter away")
     for hint in asked.hints:
-        st.caption(_plain(hint))
+        st.caption(literal(hint))
 
 
 def _chip(label: str, *, key: str, drop: Callable[[Any], None], what: object, help: str) -> None:
     """A part of the question with a way out: a click calls `drop` with `what`."""
     st.button(
-        _plain(label), key=key, icon=":material/close:", icon_position="right", on_click=drop, args=(what,), help=help
+        literal(label), key=key, icon=":material/close:", icon_position="right", on_click=drop, args=(what,), help=help
     )
-
-
-def _plain(text: str) -> str:
-    """Text that a label shows as it is, none of it taken for Markdown."""
-    return _MARKDOWN.sub(r"\\\g<0>", printable(text))
 
 
 def _drop_token(token: Token) -> None:

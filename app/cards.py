@@ -12,6 +12,7 @@ from app.excerpt import WORD, excerpt, wanted_words
 from app.media_route import clips_url, cut_url, media_url, play_url, preview_url, shown_in_browser
 from app.results import Moment, Result
 from app.table import clock
+from data.printing import printable
 from data.records import Evidence, Kind
 
 _GAPS = re.compile(r"\s*\n\s*")
@@ -35,7 +36,7 @@ def card(result: Result, *, words: str = "", new: bool = False) -> str:
     name = Path(result.path).name
     return (
         f'<article class="om-card om-{result.kind.value}" tabindex="0" aria-label="{_safe(name)}" '
-        f'data-path="{_safe(result.path)}" '
+        f'data-path="{_safe(printable(result.path))}" '
         f'data-segment="{result.moments[0].segment}">'
         f"{_SHOWN_AS[result.kind](result, words)}"
         '<div class="om-body">'
@@ -166,7 +167,7 @@ def _score(result: Result) -> str:
 
 
 def _place(result: Result) -> str:
-    folder, path = _safe(_folder(result)), _safe(result.path)
+    folder, path = _safe(_folder(result)), _safe(printable(result.path))
     copies = "".join(f"<li>{_safe(path)}</li>" for path in result.other_paths)
     more = f"<details><summary>+{len(result.other_paths)} more</summary><ul>{copies}</ul></details>" if copies else ""
     same = '<span class="om-same">the same file</span>' if result.same else ""

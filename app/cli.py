@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from app.loopback import is_loopback
 from app.query import DEFAULT_LIMIT, BadQueryError
 from data.errors import MediaError, OmniaError
 from data.records import Kind
+from data.streams import open_streams, print_line
 
 if TYPE_CHECKING:
     from app.wiring import Library
@@ -44,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 when all went well, 1 when a file or a line could not be used, 2 when nothing could start.
     """
+    open_streams()
     parser = argparse.ArgumentParser(
         prog="python -m app", description="Ask the library: by words, by files, or by a mix of them."
     )
@@ -161,7 +164,7 @@ def _search(options: argparse.Namespace) -> int:
         if options.words or options.file or options.like or options.weight or options.avoid or options.kind:
             raise BadQueryError("--batch reads whole queries; give words, files and kinds inside its lines")
         with _library(options) as library, lines_of(options.batch) as lines:
-            return answer_lines(library.service(), lines, _print)
+            return answer_lines(library.service(), lines, print_line)
     asked = typed(" ".join(options.words), options.kind)
     for hint in asked.hints:
         _say(f"hint: {hint}")
@@ -173,11 +176,11 @@ def _search(options: argparse.Namespace) -> int:
         if not answer.results:
             _say(library.why_nothing())
     if options.json:
-        _print(json.dumps(answer.to_json(), ensure_ascii=False))
+        print_line(json.dumps(answer.to_json(), ensure_ascii=False))
     else:
         from app.table import table
 
-        _print(table(answer, words=asked.said, colour=sys.stdout.isatty()))
+        print_line(table(answer, words=asked.said, colour=sys.stdout.isatty()))
     return 0
 
 
@@ -200,11 +203,11 @@ def _judge(options: argparse.Namespace) -> int:
         _say(f"{judged.left_out} questions are left out: a file that they ask by is not in the library")
     if options.json:
         pairs = {pair: score.to_json() for pair, score in judged.pairs.items()}
-        _print(json.dumps({"pairs": pairs, "left_out": judged.left_out}, ensure_ascii=False))
+        print_line(json.dumps({"pairs": pairs, "left_out": judged.left_out}, ensure_ascii=False))
     else:
         from app.table import judged_table
 
-        _print(judged_table(judged, before))
+        print_line(judged_table(judged, before))
     return 0
 
 
@@ -222,6 +225,7 @@ def _serve(options: argparse.Namespace) -> int:
     command += ["--server.address", options.address]
     if not is_loopback(options.address):
         command += ["--server.allowedHosts", "*"]  # the guard asks for the token instead
+        command += ["--browser.serverAddress", socket.gethostname()]  # or its address is asked of the internet
     os.execve(sys.executable, command, environment)  # noqa: S606  a fixed command, nothing for a shell
 
 
@@ -242,13 +246,6 @@ def _library(options: argparse.Namespace) -> Iterator[Library]:
         yield library
     finally:
         library.close()
-
-
-def _print(text: str) -> None:
-    """To stdout, whatever a file name holds."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    sys.stdout.flush()
 
 
 def _say(text: str) -> None:

@@ -1,18 +1,23 @@
-"""Escaping: text from outside, made safe to stand in HTML, on a line or in JSON."""
+"""Escaping: text from outside, made safe to stand in HTML, in Markdown or in JSON."""
 
 from __future__ import annotations
 
+import re
 from html import escape
+
+from data.printing import printable
+
+_MARKDOWN = re.compile(r"[\\`*_\[\](){}:$~<>#+|!-]")
 
 
 def safe(text: str) -> str:
     """`text` escaped for HTML, with � for what does not print."""
-    return escape("".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text))
+    return escape(printable(text, but="\n\t"))
 
 
-def printable(text: str) -> str:
-    """`text` as one line, with � for what a terminal would obey and for what is no character."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
+def literal(text: str) -> str:
+    """`text` as one line that Streamlit shows as it is, none of it taken for Markdown."""
+    return _MARKDOWN.sub(r"\\\g<0>", printable(text))
 
 
 def readable(path: str) -> str:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from app.escaping import literal
 from app.query import FilePart
+from app.uploads import harmless_name
 from data.errors import MediaError
 
 if TYPE_CHECKING:
@@ -60,16 +62,16 @@ def file_parts(library: Library, files: Sequence[Any]) -> list[FilePart]:
         content = contents.get(file.file_id)
         if content is None or not searching.knows(content):
             with (
-                st.spinner(f"Looking at {file.name} …"),
+                st.spinner(literal(f"Looking at {file.name} …")),
                 tempfile.TemporaryDirectory(prefix="omnia-") as folder,
             ):
-                path = Path(folder) / (Path(file.name).name or "example")
+                path = Path(folder) / harmless_name(file.name)
                 path.write_bytes(file.getbuffer())
                 try:
                     content = contents[file.file_id] = searching.learn(path)
                 except MediaError as error:
                     hint = f" ({error.hint})" if error.hint else ""
-                    st.warning(f"{file.name}: {error.reason}{hint}", icon=":material/broken_image:")
+                    st.warning(literal(f"{file.name}: {error.reason}{hint}"), icon=":material/broken_image:")
                     continue
         parts.append(FilePart(Path(file.name), content=content))
     return parts

@@ -5,19 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 
 from app.escaping import readable
 from app.results import Answer, Result
 
 _COLUMNS = ("path", "kind", "score", "evidence", "start_s", "end_s", "page", "snippet", "other_paths")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+_FORMULA = re.compile(r"(^|[;\n\t\r])(?=[=+\-@\t\r＝＋－＠])")  # what a spreadsheet would run
 
 
 def as_csv(results: Sequence[Result]) -> str:
     """One row for each moment, best results first, with a header; texts that a spreadsheet would run are quoted."""
     file = io.StringIO()
-    rows = csv.writer(file)
+    rows = csv.writer(file, quoting=csv.QUOTE_ALL)  # so that no part of a cell is one where `;` divides them
     rows.writerow(_COLUMNS)
     for result in results:
         others = "\n".join(result.other_paths)
@@ -38,4 +39,4 @@ def _number(seconds: float | None) -> str:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return _FORMULA.sub(r"\1'", cell)

@@ -6,13 +6,14 @@ import hmac
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.loopback import is_loopback
 
@@ -33,14 +34,42 @@ def middleware(address: str, *, port: int, hosts: Sequence[str], token: Callable
         token: gives the one that is set, if any; asked only where one is needed.
     """
     if is_loopback(address):
-        return [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
+        return [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(OwnPages)]
     secret = token()
     if not secret:
         secret = secrets.token_urlsafe(32)
         sys.stderr.write(
             f"Open http://THIS-MACHINE:{port}/?token={secret}\n(a new one each time, unless OMNIA_TOKEN is set)\n"
         )
-    return [Middleware(Guard, token=secret)]
+    return [Middleware(Guard, token=secret), Middleware(OwnPages)]
+
+
+class OwnPages:
+    """Opens the socket to our own page alone, and lets no other page frame it.
+
+    A server on another port of this machine is another origin, too. Streamlit takes it for the same, and looks up this
+    machine's address on the internet for each origin that it does not know.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_unframed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).setdefault("Content-Security-Policy", "frame-ancestors 'self'")
+            await send(message)
+
+        if scope["type"] == "websocket" and not _is_own(Headers(scope=scope)):
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self._app(scope, receive, send_unframed)
+
+
+def _is_own(headers: Headers) -> bool:
+    """Whether the page that asks came from here; what is no browser says no origin."""
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
 
 
 class Guard:

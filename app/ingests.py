@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from signal import SIGTERM
 from threading import Lock
@@ -46,7 +47,7 @@ class Ingests:
                 raise StoreLockedError("the library is being filled already: try again when that has ended")
             try:
                 self._settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-                log = self._log.open("wb")
+                log = open(self._log, "wb", opener=partial(os.open, mode=0o600))  # noqa: SIM115
             except OSError as error:
                 raise StoreUnavailableError(
                     f"{str(self._log)!r} cannot be written: {error.strerror}; free some space, or set OMNIA_HOME"

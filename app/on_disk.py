@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import UnreadableMediaError
-from data.records import FileRecord
+from data.records import FileRecord, changed_ns
 
 _AGAIN = "run ingest again"
 
@@ -58,4 +58,4 @@ def on_disk(record: FileRecord) -> OnDisk:
 
 
 def _as_indexed(record: FileRecord, status: os.stat_result) -> bool:
-    return (status.st_size, status.st_mtime_ns) == (record.size_bytes, record.mtime_ns)
+    return (status.st_size, changed_ns(status)) == (record.size_bytes, record.mtime_ns)

@@ -10,6 +10,7 @@ import streamlit as st
 from app import address
 from app.answers import answers, browsed, cards
 from app.box import question
+from app.escaping import literal
 from app.files import glimpse
 from app.panel import badge, failures_line, panel, roots_list
 from app.table import counted
@@ -49,7 +50,7 @@ def render(library: Library) -> None:
             if not found:
                 _nothing(library)
     except OmniaError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(str(error)), icon=":material/error:")
     first_page.set()
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from app.escaping import printable
 from app.excerpt import excerpt
 from app.judge import Judged
 from app.results import Answer, Moment, Result
+from data.printing import printable
 
 _BAR = 8  # columns of a full score bar
 _EIGHTHS = " ▏▎▍▌▋▊▉█"

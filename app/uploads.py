@@ -18,7 +18,7 @@ from app.sending import harmless
 MOST_FILES = 8
 _MOST_FIELDS = 100
 _FIELD_BYTES = 100_000  # of words
-_LONGEST_NAME = 80  # characters: file systems take 255 bytes
+_LONGEST_NAME = 60  # characters of up to four bytes: file systems take 255 bytes
 
 
 def limited(most_mb: Callable[[], int]) -> type[APIRoute]:
@@ -43,7 +43,7 @@ def kept(files: Sequence[UploadFile], folder: Path) -> list[Path]:
     """The files written below a folder, each under its own name as far as that is one."""
     paths = []
     for number, file in enumerate(files):
-        path = folder / str(number) / _name(file.filename or "")
+        path = folder / str(number) / harmless_name(file.filename or "")
         path.parent.mkdir()
         with path.open("wb") as copy:
             copyfileobj(file.file, copy, 1 << 20)
@@ -51,7 +51,7 @@ def kept(files: Sequence[UploadFile], folder: Path) -> list[Path]:
     return paths
 
 
-def _name(given: str) -> str:
+def harmless_name(given: str) -> str:
     """The last part of a name that anybody may have made up, as a file may be called; its suffix stays."""
     name = harmless(given.replace("\\", "/").rsplit("/", 1)[-1])
     stem, dot, suffix = name.rpartition(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -47,9 +48,10 @@ def open_database(url: str) -> Engine:
         folder = Path(parsed.database).parent
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(parsed.database, os.O_CREAT | os.O_RDONLY, 0o600))  # for one who may enter the folder
         except OSError as error:
             raise StoreUnavailableError(
-                f"the library's folder {str(folder)!r} cannot be made: {error.strerror}; set OMNIA_HOME elsewhere"
+                f"the library's folder {str(folder)!r} cannot be used: {error.strerror}; set OMNIA_HOME elsewhere"
             ) from error
     engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
     if is_sqlite:

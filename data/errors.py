@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from data.printing import printable
+
+
+def _line(said: str) -> str:
+    """What is wrong with a file is often said in words of the file itself."""
+    return printable(" ".join(said.split()))
+
 
 class OmniaError(Exception):
     """Any error that Omnia expects; its message is one line: what, to which thing, what next."""
@@ -24,8 +31,8 @@ class MediaError(OmniaError):
 
     def __init__(self, path: Path | str, reason: str, *, hint: str = "") -> None:
         self.path = str(path)
-        self.reason = " ".join(reason.split())
-        self.hint = " ".join(hint.split())
+        self.reason = _line(reason)
+        self.hint = _line(hint)
         super().__init__(f"{self.path!r}: {self.reason}" + (f" ({self.hint})" if self.hint else ""))
 
 
@@ -51,7 +58,7 @@ class EmbeddingFailedError(OmniaError):
 
     def __init__(self, index: int, reason: str) -> None:
         self.index = index
-        self.reason = " ".join(reason.split())
+        self.reason = _line(reason)
         super().__init__(f"segment {index} cannot be embedded: {self.reason}")
 
 

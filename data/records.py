@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID, uuid5
@@ -83,6 +84,14 @@ class FileState(StrEnum):
     INDEXED = "indexed"
     SKIPPED = "skipped"
     FAILED = "failed"
+
+
+FARTHEST_NS = 2**63 - 1  # from 1970, as databases count: the year 2262
+
+
+def changed_ns(status: os.stat_result) -> int:
+    """When a file was last changed, ns since 1970, as far as databases count."""
+    return min(max(status.st_mtime_ns, -FARTHEST_NS), FARTHEST_NS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,8 @@ class Waiting:
     """Contents of one kind that a model is still to embed.
 
     Args:
-        sample: paths of a few of them, of middling size.
+        size_bytes: of each content once, however many copies there are.
+        sample: paths of a few of them, of middling size, one of each content.
     """
 
     kind: Kind
@@ -132,13 +133,18 @@ def waiting(db: Connection, fingerprint: str, roots: Sequence[str]) -> list[Wait
     if active is None or active.fingerprint == fingerprint:
         return []
     lacking = _lacking(active.fingerprint, fingerprint) & or_(*(is_under(root) for root in roots))
-    joined = select(_mine.kind).join(File, File.id == _mine.file_id).where(lacking)
-    totals = joined.add_columns(func.count(func.distinct(_mine.content)), func.sum(_mine.size_bytes))
+    each = (  # content once, though copies of it lie about
+        select(_mine.kind, func.min(File.path).label("path"), func.max(_mine.size_bytes).label("size_bytes"))
+        .join(File, File.id == _mine.file_id)
+        .where(lacking)
+        .group_by(_mine.kind, _mine.content)
+        .subquery()
+    )
+    totals = select(each.c.kind, func.count(), func.sum(each.c.size_bytes)).group_by(each.c.kind)
     found = []
-    for kind, contents, size_bytes in db.execute(totals.group_by(_mine.kind)).all():
-        by_size = select(File.path).join(_mine, File.id == _mine.file_id).where(lacking, _mine.kind == kind)
-        middle = by_size.order_by(_mine.size_bytes, File.path).offset(max(0, contents // 2 - 1)).limit(_SAMPLED)
-        sample = tuple(db.execute(middle).scalars())
+    for kind, contents, size_bytes in db.execute(totals).all():
+        by_size = select(each.c.path).where(each.c.kind == kind).order_by(each.c.size_bytes, each.c.path)
+        sample = tuple(db.execute(by_size.offset(max(0, contents // 2 - 1)).limit(_SAMPLED)).scalars())
         found.append(Waiting(kind=Kind(kind), contents=contents, size_bytes=int(size_bytes), sample=sample))
     return found
 

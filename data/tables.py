@@ -6,6 +6,8 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, Typ
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from data.printing import printable
+
 
 class PathText(TypeDecorator[str]):
     """A file system path as text, byte for byte.
@@ -46,17 +48,10 @@ class PlainText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else plain(value)
+        return None if value is None else printable(value, but="\n")
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else plain(value)  # an older version kept them as they were
-
-
-def plain(text: str) -> str:
-    """`text` with a � for every letter that is not printable but for line ends."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
+        return None if value is None else printable(value, but="\n")  # an older version kept them as they were
 
 
 class Base(DeclarativeBase):

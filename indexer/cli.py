@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from data.errors import OmniaError
 from data.settings import Settings
+from data.streams import open_streams, print_line
 
 if TYPE_CHECKING:
     from indexer.report import Report
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 when all is well, 1 when some files failed, a root is offline or a model may not answer yet, 2 when the
         command could not start.
     """
+    open_streams()
     args = _parser().parse_args(argv)
     logging.basicConfig(
         level=logging.INFO if args.verbose else logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr
@@ -163,9 +165,9 @@ def _status(args: argparse.Namespace) -> int:
     summary, notes, models = catalogue.summary(), catalogue.notes(), catalogue.fillings()
     now = is_ingesting(settings.home)
     if args.json:
-        _print(json.dumps(status_as_json(summary, notes, models=models, is_ingesting=now)))
+        print_line(json.dumps(status_as_json(summary, notes, models=models, is_ingesting=now)))
     else:
-        _print(status_as_text(summary, notes, models=models, is_ingesting=now))
+        print_line(status_as_text(summary, notes, models=models, is_ingesting=now))
     return 0
 
 
@@ -177,13 +179,13 @@ def _failures(args: argparse.Namespace) -> int:
     failures = catalogue.failures(under[-1])
     if args.json:
         rows = [{"path": f.path, "reason": f.reason, "hint": f.hint, "attempts": f.attempts} for f in failures]
-        _print(json.dumps({"failures": rows}))
+        print_line(json.dumps({"failures": rows}))
         return 0
     for failure in failures:
         hint = f" ({failure.hint})" if failure.hint else ""
-        _print(f"{failure.path!r}: {failure.reason}{hint}")
+        print_line(f"{failure.path!r}: {failure.reason}{hint}")
     if not failures:
-        _print("nothing failed")
+        print_line("nothing failed")
     return 0
 
 
@@ -194,9 +196,9 @@ def _switch(args: argparse.Namespace) -> int:
     with open_library(Settings.load(model=args.model)) as library:
         switched = switch(library, force=args.force)
     if switched is None:
-        _print("{}" if args.json else "the library is empty: python -m indexer ingest FOLDER")
+        print_line("{}" if args.json else "the library is empty: python -m indexer ingest FOLDER")
         return 0
-    _print(json.dumps(switched.as_json()) if args.json else switched.as_text())
+    print_line(json.dumps(switched.as_json()) if args.json else switched.as_text())
     return 0 if switched.filling.is_active else 1
 
 
@@ -207,9 +209,9 @@ def _prune(args: argparse.Namespace) -> int:
     with open_library(Settings.load()) as library:
         pruned = prune(library, roots=args.roots, offline=args.offline, model=args.model)
     if args.json:
-        _print(json.dumps({"files": pruned.files, "contents": pruned.contents}))
+        print_line(json.dumps({"files": pruned.files, "contents": pruned.contents}))
     else:
-        _print(f"{pruned.files:,} files forgotten, vectors of {pruned.contents:,} contents deleted")
+        print_line(f"{pruned.files:,} files forgotten, vectors of {pruned.contents:,} contents deleted")
     return 0
 
 
@@ -224,15 +226,8 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 
 def _print_report(args: argparse.Namespace, report: Report) -> int:
-    _print(json.dumps(report.as_json()) if args.json else report.as_text())
+    print_line(json.dumps(report.as_json()) if args.json else report.as_text())
     return report.exit_code
-
-
-def _print(line: str) -> None:
-    """To stdout, whatever a file name holds."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    sys.stdout.flush()
 
 
 def _say(line: str) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data.records import changed_ns
+
 if TYPE_CHECKING:
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
@@ -124,7 +126,7 @@ class Crawl:
         return Found(
             path=path,
             size_bytes=status.st_size,
-            mtime_ns=status.st_mtime_ns,
+            mtime_ns=changed_ns(status),
             is_regular=stat.S_ISREG(status.st_mode),
         )
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from data.catalogue import Outcome, Progress
 from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
-from data.records import FileState, Kind
+from data.records import FileState, Kind, changed_ns
 from embedder.media.sniff import unreadable
 from indexer.away import crawls, kept, offline, roots_of
 from indexer.changes import Changed, OutOfReach, Settled, Unusable, changes
@@ -305,5 +305,5 @@ def _what_changed(found: Found) -> str:
         status = os.stat(found.path)
     except OSError:
         return "vanished while it was being read"
-    is_same = (status.st_size, status.st_mtime_ns) == (found.size_bytes, found.mtime_ns)
+    is_same = (status.st_size, changed_ns(status)) == (found.size_bytes, found.mtime_ns)
     return "" if is_same else "changed while it was being read"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from filelock import Timeout
 
 from data.catalogue import Catalogue, LibraryModel, open_catalogue
-from data.errors import StoreLockedError, StoreUnavailableError
+from data.errors import ModelMismatchError, StoreLockedError, StoreUnavailableError
 from data.locks import ingest_lock
 from data.points import collection_folder
 from data.settings import Settings
@@ -95,7 +95,7 @@ def open_library(settings: Settings) -> Iterator[Library]:
             fingerprint=row.fingerprint,
             home=settings.home,
             open_store=lambda: open_vectors(settings, fingerprint=row.fingerprint, dim=row.dim),
-            open_embedder=lambda: _open_embedder(name, settings),
+            open_embedder=lambda: _open_embedder(name, settings, fingerprint=row.fingerprint),
             open_pool=lambda: _open_pool(settings.workers),
             name=str(Path(name).expanduser().absolute()) if row.hub and row.hub.folder else name,
             workers=settings.workers,
@@ -128,20 +128,26 @@ def _open_other(settings: Settings, fingerprint: str) -> VectorStore | None:
     return None if dim is None else open_vectors(settings, fingerprint=fingerprint, dim=dim)
 
 
-def _open_embedder(model: str, settings: Settings) -> Embedder:
+def _open_embedder(model: str, settings: Settings, *, fingerprint: str) -> Embedder:
     """Load the model, and from here on stand behind whoever searches.
 
     On Linux niceness is a thread's own and passes on to what it starts (torch's threads, the readers): the thread that
     answers other processes for the store was started before and keeps its priority.
+
+    Raises:
+        ModelMismatchError: the model is not the one that the library was opened for.
     """
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-    return load_embedder(
+    embedder = load_embedder(
         model,
         device=settings.device,
         trust_remote_code=settings.trust_remote_code,
         accept_licence=settings.accept_licence,
     )
+    if embedder.row.fingerprint != fingerprint:  # a folder's model may be exchanged at any moment
+        raise ModelMismatchError(f"{model} is {embedder.row.fingerprint} now, not {fingerprint} as it was; start again")
+    return embedder
 
 
 def _open_pool(workers: int) -> Pool:

@@ -23,7 +23,7 @@ class Pruned:
 
 
 def prune(library: Library, *, roots: Sequence[Path] = (), offline: bool = False, model: str | None = None) -> Pruned:
-    """Forget roots and a model, then every vector that no file answers for.
+    """Forget roots and a model, then every vector that no file answers for, and all previews.
 
     Args:
         roots: also folders and files in them.
@@ -53,7 +53,16 @@ def prune(library: Library, *, roots: Sequence[Path] = (), offline: bool = False
         store = library.open_store() if is_open else library.open_other(fingerprint)
         if store is not None:
             contents += _drop_strays(library, store, fingerprint)
+    if files or contents:
+        _empty(library.home / "cache")
     return Pruned(files, contents)
+
+
+def _empty(cache: Path) -> None:
+    """Remove the previews and clips: their names do not tell which are of what is forgotten; they are made anew."""
+    for kept in cache.glob("*/*/*"):
+        if kept.suffix != ".part":  # the page is about to rename it
+            kept.unlink(missing_ok=True)
 
 
 def _left_behind(library: Library, model: str) -> list[str]:

@@ -42,6 +42,10 @@ def test_a_table_has_a_row_for_each_moment_and_survives_any_text():
 def test_a_spreadsheet_is_given_nothing_to_run():
     [row] = csv.DictReader(io.StringIO(as_csv([result("/r/a.mp3", '=HYPERLINK("http://x")')])))
     assert row["snippet"].startswith("'=")
+    table = as_csv([result("/r/a.mp3", "budget ;=1+1\n;@x", "＝1+1", "one; -2 and 3")])
+    assert [row["snippet"] for row in csv.DictReader(io.StringIO(table))][1:] == ["'＝1+1", "one; -2 and 3"]
+    cells = [cell for row in csv.reader(io.StringIO(table), delimiter=";") for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "@"))], "nor where `;` divides the cells"
 
 
 def test_names_that_are_no_text_are_exported_all_the_same():

@@ -10,7 +10,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from app.guard import Guard, middleware
+from app.guard import Guard, OwnPages, middleware
 from app.loopback import is_loopback
 
 TOKEN = "a long secret"
@@ -60,6 +60,24 @@ def test_a_browser_brings_it_once_and_keeps_it_as_a_cookie(client):
         assert socket.receive_text() == "hello"
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_no_page_of_another_server_opens_the_socket_or_frames_the_page(address):
+    routes = [Route("/", _page), WebSocketRoute("/stream", _socket)]
+    stack = middleware(address, port=8501, hosts=["localhost"], token=lambda: TOKEN)
+    app = Starlette(routes=routes, middleware=stack)
+    with TestClient(app, base_url="http://localhost:8501", headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        for origin in ("http://localhost:3000", "http://localhost", "https://evil.example", "null", "http://127.0.0.1"):
+            with (
+                pytest.raises(WebSocketDisconnect),
+                client.websocket_connect("ws://localhost:8501/stream", headers={"Origin": origin}),
+            ):
+                pass
+        for own in ({"Origin": "http://localhost:8501"}, {}):
+            with client.websocket_connect("ws://localhost:8501/stream", headers=own) as socket:
+                assert socket.receive_text() == "hello"
+        assert client.get("/").headers["content-security-policy"] == "frame-ancestors 'self'"
+
+
 def test_cookies_of_other_servers_on_the_machine_do_not_hide_it(client):
     cookies = f'prefs={{"a":1}}; odd name; omnia_token="{TOKEN}"; last=x'
     assert client.get("/", headers={"Cookie": cookies}).text == "the page"
@@ -76,9 +94,9 @@ def test_any_other_address_needs_the_token(address):
 
 
 def test_here_only_own_names_are_answered_to_and_elsewhere_a_token_is_made(capsys):
-    (here,) = middleware("127.0.0.1", port=8501, hosts=["localhost"], token=lambda: None)
-    assert here.cls is TrustedHostMiddleware
-    (made,) = middleware("0.0.0.0", port=8501, hosts=["localhost"], token=lambda: None)
+    here, own = middleware("127.0.0.1", port=8501, hosts=["localhost"], token=lambda: None)
+    assert (here.cls, own.cls) == (TrustedHostMiddleware, OwnPages)
+    made, _ = middleware("0.0.0.0", port=8501, hosts=["localhost"], token=lambda: None)
     assert made.cls is Guard
     assert f"/?token={made.kwargs['token']}" in capsys.readouterr().err
     assert len(made.kwargs["token"]) >= 40

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import wiring
 from app.cards import card, marked
+from app.escaping import literal
 from app.results import Moment, Result
 from app.wiring import Library
 from data.errors import StoreUnavailableError
@@ -294,12 +295,21 @@ def test_a_dropped_file_finds_what_it_is_like(page, shelf, tmp_path):
     assert shelf.readers.reads == reads
 
 
+def test_what_a_dropped_file_says_is_no_markdown(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.run()
+    name = "![seen](http://evil.example/a.png) " + "😀" * 200 + ".xyz"
+    page.file_uploader[0].upload(name, b"?", "application/octet-stream").run()
+    assert not page.exception
+    assert r"\!\[seen\]\(http\://evil.example/a.png\)" in page.warning[0].value
+
+
 def test_a_dropped_file_that_cannot_be_read_is_named(page, shelf, tmp_path):
     fill(shelf, tmp_path)
     page.run()
     page.file_uploader[0].upload("strange.xyz", b"?", "application/octet-stream").run()
     assert not page.exception
-    assert page.warning[0].value == "strange.xyz: not a file this test reads (give .txt, .png or .wav)"
+    assert page.warning[0].value == literal("strange.xyz: not a file this test reads (give .txt, .png or .wav)")
 
 
 def test_an_error_is_one_line_and_no_traceback(page, shelf, monkeypatch):

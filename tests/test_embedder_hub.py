@@ -37,6 +37,8 @@ DIM = 48
 JINA = "jinaai/jina-embeddings-v5-omni-small"
 BIDIR = "BidirLM/BidirLM-Omni-2.5B-Embedding"
 COMMIT = "0123456789" * 4
+CLOSED = ("apple-amlr", "proprietary", "personal-use-only", "none", "tbd", "see license file", "bsl-1.1", "openrail")
+OPEN = ("The MIT License", "Apache License 2.0", "bsd-3-clause", "AGPL-3.0-or-later", "gpl", "cc-by-sa-4.0", "gemma")
 RANDOM = np.random.default_rng(0)
 
 
@@ -332,6 +334,20 @@ def test_pickled_weights_are_refused(copy: Path) -> None:
         folder_row(str(copy))
 
 
+def test_an_export_for_openvino_is_no_pickle(copy: Path) -> None:
+    export = copy / "openvino"
+    export.mkdir()
+    (export / "openvino_model.bin").write_bytes(b"numbers")
+    with pytest.raises(ModelMismatchError, match="pickle"):
+        folder_row(str(copy))
+    (export / "openvino_model.xml").write_text("<net/>")
+    assert folder_row(str(copy)).folder
+    for name in ("pytorch_model.bin", "pytorch_model.xml"):  # by this name it would be loaded as a pickle
+        (export / name).write_bytes(b"numbers")
+    with pytest.raises(ModelMismatchError, match=r"pytorch_model\.bin.*pickle"):
+        folder_row(str(copy))
+
+
 @pytest.mark.parametrize("place", ["modules.json", "tokenizer_config.json"])
 def test_a_folder_that_brings_code_needs_consent(copy: Path, place: str) -> None:
     path = copy / place
@@ -359,6 +375,8 @@ def test_a_folder_that_brings_code_needs_consent(copy: Path, place: str) -> None
         ("license: other\nlicense_link: https://example.org/LICENSE", "other: https://example.org/LICENSE"),
         ("license_name: house-nc-2", "other: house-nc-2"),
         ("license: other", "other"),
+        *((f"license: {name}", name) for name in CLOSED),
+        ("license: mit\nlicense_name: house-licence", "mit: house-licence"),
         (f"model-index:\n{'- name: x' * 2_000}\nlicense: cc-by-nc-4.0", "cc-by-nc-4.0"),
     ],
 )
@@ -376,6 +394,8 @@ def test_a_folder_whose_licence_is_not_known_to_be_commercial_needs_consent(copy
     [
         ("---\nlicense: apache-2.0\ntags: [research]\n---\n", "apache-2.0"),
         ("---\nlicense: other\nlicense_name: MIT\n---\n", "other: MIT"),
+        *((f"---\nlicense: {name}\n---\n", name) for name in OPEN),
+        ("---\nlicense:\n- mit\n- apache-2.0\n---\n", "mit apache-2.0"),
         ("---\nlicense: ncsa\nlicense_link: https://example.org/research\n---\n", "ncsa"),
         ("---\ntags: []\n---\nlicense: cc-by-nc-4.0 would be another one\n", "not stated in the folder's README.md"),
         ("---\nlicense:\ntags:\n- mit\n---\n", "not stated in the folder's README.md"),

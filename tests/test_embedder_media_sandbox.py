@@ -292,6 +292,21 @@ def test_nothing_in_a_file_makes_a_reader_use_the_network(tmp_path: Path, pool: 
     assert ends["e.html"] == Done("e.html", Kind.TEXT, ())
 
 
+def test_a_worker_starts_where_the_system_takes_no_limit_on_data() -> None:
+    code = (
+        "import resource\n"
+        "set_limit = resource.setrlimit\n"
+        "def refusing(limit, most):\n"
+        "    if limit == resource.RLIMIT_DATA: raise ValueError('current limit exceeds maximum limit')\n"
+        "    set_limit(limit, most)\n"
+        "resource.setrlimit = refusing\n"
+        "from embedder.media.worker import _confine; from embedder.media.limits import Limits; _confine(Limits())\n"
+        "print(resource.getrlimit(resource.RLIMIT_CORE)[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "0", done.stderr
+
+
 def test_a_worker_cannot_open_a_connection() -> None:
     code = (
         "from embedder.media.worker import _confine; from embedder.media.limits import Limits; _confine(Limits())\n"

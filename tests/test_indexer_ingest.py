@@ -301,9 +301,24 @@ def test_prune_forgets_a_root_with_its_vectors(bench: Bench) -> None:
     bench.run()
     with pytest.raises(BadSettingsError, match="never ingested"):
         prune(bench.library, roots=[bench.media / "other"])
+    preview = bench.library.home / "cache" / "previews" / "ab" / "cdef.jpg"
+    preview.parent.mkdir(parents=True)
+    preview.write_bytes(b"what it looked like")
     pruned = prune(bench.library, roots=[bench.media])
     assert (pruned.files, pruned.contents) == (1, 1)
     assert bench.stored() == set()
+    assert not preview.exists(), "nor may its picture stay"
+    preview.write_bytes(b"of another")
+    assert prune(bench.library).files == 0
+    assert preview.exists(), "nothing was forgotten"
+
+
+def test_a_file_dated_after_what_databases_count_is_a_file_like_others(bench: Bench) -> None:
+    for name, ns in (("a.txt", 0), ("b.txt", 13_569_465_600 * 10**9), ("c.txt", -9_500_000_000 * 10**9)):
+        bench.write(name, f"a dog of {name}")
+        os.utime(bench.media / name, ns=(ns, ns))
+    assert bench.run()["indexed"] == 3
+    assert bench.run()["unchanged"] == 3
 
 
 def test_a_path_that_never_was_is_refused(bench: Bench) -> None:

@@ -492,6 +492,16 @@ def test_a_refill_says_before_it_starts_how_long_it_may_take(filled: Town) -> No
     assert filled.said == []
 
 
+def test_what_is_waiting_counts_copies_once(town: Town) -> None:
+    for name in ("film", "copy", "backup"):
+        town.write(f"a/{name}.txt", "a beach and a dog")
+    town.write("a/other.txt", "rain" * 100)
+    town.ingest("old", "a")
+    (texts,) = town.catalogue.waiting("new-1", [str(town.media)])
+    assert (texts.contents, texts.size_bytes) == (2, 17 + 400)
+    assert [Path(path).name for path in texts.sample] == ["backup.txt", "other.txt"]
+
+
 # ── the commands ──
 
 
@@ -554,3 +564,14 @@ def test_what_lost_its_vectors_is_told_in_one_line_and_embedded_again(town: Town
     assert town.catalogue.place("old-1") not in ("", place)
     _, report, err = command("ingest", town.media / "a")
     assert (report["unchanged"], err) == (2, "")
+
+
+def test_a_model_exchanged_after_the_library_was_opened_fills_nothing(
+    town: Town, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.write("a/dog.txt", "dog")
+    monkeypatch.setattr(library_module, "load_embedder", lambda name, **_: FakeEmbedder("exchanged"))
+    code, _, err = command("ingest", town.media, "--model", "old")
+    assert code == 2
+    assert "old is exchanged now, not old-1 as it was; start again" in err
+    assert town.stored("old-1") == 0

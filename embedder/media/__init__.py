@@ -10,11 +10,12 @@ from itertools import islice
 from pathlib import Path
 
 from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
+from data.printing import printable
 from data.records import Span
 from embedder.media.formats import row_of
 from embedder.media.limits import DEFAULT_LIMITS, Limits, too_much_memory
 from embedder.media.sniff import identify, unreadable
-from embedder.media.source import SMALLER, WHOLE_COPY, Format, Source, printable
+from embedder.media.source import SMALLER, WHOLE_COPY, Format, Source
 from embedder.segment import Segment, whole_characters
 
 __all__ = ["Format", "Limits", "Source", "cut", "identify", "open_source", "read", "read_source", "still"]
@@ -120,5 +121,5 @@ def _reasons(path: Path, limits: Limits) -> Iterator[None]:
         if _OUT_OF_MEMORY.search(said):
             raise UnreadableMediaError(path, too_much_memory(limits), hint=SMALLER) from error
         raise UnreadableMediaError(
-            path, f"cannot be decoded: {type(error).__name__} {printable(said, 200)}".strip(), hint=WHOLE_COPY
+            path, f"cannot be decoded: {type(error).__name__} {printable(said[:200])}".strip(), hint=WHOLE_COPY
         ) from error

@@ -48,16 +48,20 @@ class Child:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed in `kill`
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "embedder.media.worker"],
-            cwd=_ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            env=os.environ | _ONE_THREAD | _SMALL,
-            start_new_session=True,
-        )
+        try:
+            self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed in `kill`
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "embedder.media.worker"],
+                cwd=_ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._complaints,
+                env=os.environ | _ONE_THREAD | _SMALL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise OmniaError(f"no reader process can be started: {why}; is there a folder for TMPDIR?") from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
@@ -74,7 +78,7 @@ class Child:
         self._write(wire.from_limits(limits))
 
     def fileno(self) -> int:
-        """For `select`."""
+        """For `selectors`."""
         return self._stdout.fileno()
 
     def ask(self, request: wire.Header, path: Path) -> None:

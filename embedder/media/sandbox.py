@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import select
+import selectors
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -187,7 +187,10 @@ class ReaderPool:
         while not found:
             begun = time.monotonic()
             try:
-                ready, _, _ = select.select(busy, [], [], _POLL_S)
+                with selectors.DefaultSelector() as selector:
+                    for child in busy:
+                        selector.register(child, selectors.EVENT_READ)
+                    ready = [key.fileobj for key, _ in selector.select(_POLL_S)]
             except ValueError as error:  # closed while we waited
                 raise OmniaError("the reader pool is closed") from error
             waited_s = time.monotonic() - begun

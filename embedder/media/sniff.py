@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import lzma
 import stat
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,9 +14,10 @@ from typing import BinaryIO
 import filetype
 
 from data.errors import UnreadableMediaError, UnsupportedMediaError
+from data.printing import printable
 from embedder.media.formats import BY_SUFFIX, TABLE
 from embedder.media.sniff_text import text_mime
-from embedder.media.source import Format, printable
+from embedder.media.source import Format
 
 _HEAD_BYTES = 16_384
 _MOOV_BYTES = 4_000_000
@@ -97,7 +100,9 @@ def unreadable(path: Path, error: OSError) -> UnreadableMediaError:
         return UnreadableMediaError(path, "it is no longer there", hint="it was moved or deleted while it was read")
     if isinstance(error, PermissionError):
         return UnreadableMediaError(path, "permission denied", hint="make it readable for this user")
-    return UnreadableMediaError(path, error.strerror or str(error) or type(error).__name__)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)  # reading writes nothing, but to the temporary folder
+    hint = f"make room in {tempfile.gettempdir()}, or set TMPDIR to another folder" if full else ""
+    return UnreadableMediaError(path, error.strerror or str(error) or type(error).__name__, hint=hint)
 
 
 def _row_format(path: Path, mime: str | None) -> Format:
@@ -109,7 +114,7 @@ def _row_format(path: Path, mime: str | None) -> Format:
     if mime in _UNREAD or mime in _UNREAD_TEXT:
         what, hint = (_UNREAD | _UNREAD_TEXT)[mime]
         raise UnsupportedMediaError(path, what, hint=hint)
-    name, hint = _NO_MEDIA.get(mime or "", (printable(mime or "", _NAME_LETTERS), ""))
+    name, hint = _NO_MEDIA.get(mime or "", (printable((mime or "")[:_NAME_LETTERS]), ""))
     promised = BY_SUFFIX.get(suffix)
     if promised:
         what = f"its content ({name})" if name else "its content"
@@ -118,7 +123,7 @@ def _row_format(path: Path, mime: str | None) -> Format:
         )
     if mime in _NO_MEDIA:
         raise UnsupportedMediaError(path, name, hint=hint)
-    named = suffix and f".{printable(suffix, _NAME_LETTERS)} files"
+    named = suffix and f".{printable(suffix[:_NAME_LETTERS])} files"
     raise UnsupportedMediaError(path, f"no reader for {name or named or 'this kind of file'}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from data.printing import printable
 from data.records import Kind
 from embedder.media.limits import Limits
 
@@ -65,7 +66,7 @@ class Source:
 
     def note(self, text: str) -> None:
         """Tell the owner of the file, once, that something in it was left out or damaged."""
-        line = " ".join(text.split())
+        line = printable(" ".join(text.split()))
         if line not in self.notes:
             self.notes.append(line)
 
@@ -75,8 +76,3 @@ class Source:
             return False
         self.note(f"what comes after {where} is left out: the file took too long")
         return True
-
-
-def printable(text: str, most: int) -> str:
-    """The beginning of a text that comes out of a file, fit for a line of a report."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text[:most])

@@ -152,8 +152,9 @@ def _confine(limits: Limits) -> None:
         (resource.RLIMIT_FSIZE, _MAX_FILE_BYTES),
         (resource.RLIMIT_CORE, 0),
     ):
-        _, most = resource.getrlimit(limit)
-        resource.setrlimit(limit, (value if most == resource.RLIM_INFINITY else min(value, most), most))
+        with contextlib.suppress(OSError, ValueError):  # macOS takes none for data below what is reserved already
+            _, most = resource.getrlimit(limit)
+            resource.setrlimit(limit, (value if most == resource.RLIM_INFINITY else min(value, most), most))
 
 
 def _give_memory_back() -> None:

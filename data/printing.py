@@ -1,0 +1,10 @@
+"""Printing: what may be shown of a text that comes from outside."""
+
+from __future__ import annotations
+
+
+def printable(text: str, *, but: str = "") -> str:
+    """`text` with � for what a terminal would obey and for what is no character; what is in `but` may stay."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter in but else "�" for letter in text)
