@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _HITS_PER_RESULT = 2  # asked for each evidence at first: a file answers with several segments
 _FEWEST_HITS = 40
+_BAR_HITS = 100  # by words, among which is what a question reaches by chance, however many results are wanted
 _MOST_HITS = 6_400  # asked of the store at last, when most hits belong to few files
 _MORE = 4
 _WRONG = 0.01  # of its chance is left to what was said to be wrong
@@ -152,10 +153,8 @@ class SearchService:
         vectors = np.concatenate([those.vectors for those in wanted.values()])
         asked_in = [sense for sense, those in wanted.items() for _ in those.vectors]
         lists = self._store.search(vectors, limit=asked, where=[_both(sense, where) or where for sense in asked_in])
-        words = words_found(self._store, step.parts, where=where, limit=asked)
-        words_bar = at_the_bar((hit.segment.content, hit.score) for hit in words.values())
-        if words_bar is None:  # few contents hold them, unless those are the first of more
-            words_bar = min(hit.score for hit in words.values()) if len(words) >= asked else 0.0
+        words = words_found(self._store, step.parts, where=where, limit=max(asked, _BAR_HITS))
+        words_bar = _words_bar(words.values())
         names = names_found(self._catalogue, step.parts, fingerprint=self._fingerprint, limit=asked)
         also_found = [*(hit.segment for hit in words.values()), *self._first_segments(names, where)]
         found: list[tuple[float, SegmentRecord]] = []
@@ -170,9 +169,10 @@ class SearchService:
             found += zip(stand.tolist(), segments, strict=True)
         found.sort(key=lambda one: -one[0])  # before they are chances: many of those are as good as 1
         drained = all(len(some) < asked for some in (*lists, words, names))
+        is_told = where == Where(kinds=where.kinds, evidence=where.evidence)
         by_chance = bar(
             ((segment.content, standing) for standing, segment in found),
-            segments=len(found) if drained else drawn.count(where),
+            segments=drawn.count(where) if is_told else self._store.count(where),
         )
         return [Hit(segment, chance(standing, by_chance)) for standing, segment in found], drained
 
@@ -212,6 +212,15 @@ class _Step:
     def phrases(self) -> tuple[str, ...]:
         """What must be said or written there word for word."""
         return tuple(phrase for part in self.parts if isinstance(part, TextPart) for phrase in part.phrases)
+
+
+def _words_bar(hits: Iterable[Hit]) -> float:
+    """What the words of a question reach by chance, of the first _BAR_HITS of those that hold some."""
+    first = sorted(hits, key=lambda hit: -hit.score)[:_BAR_HITS]
+    found = at_the_bar((hit.segment.content, hit.score) for hit in first)
+    if found is not None:
+        return found
+    return first[-1].score if len(first) == _BAR_HITS else 0.0  # few contents hold them, unless they are the first of more
 
 
 def _better_of(some: Sequence[Result], others: Sequence[Result], *, limit: int) -> tuple[Result, ...]:

@@ -36,6 +36,7 @@ from data.points import (
 )
 from data.records import Hit, SegmentRecord
 from data.vectors import ANYWHERE, Vectors, Where
+from data.wording import asked
 
 _UPSERT_STEP = 256
 _FLUSH_EVERY = 2_000  # points; more unflushed ones make the next open replay a long log
@@ -141,7 +142,7 @@ class EdgeStore(PagedStore):
             return []
         request = qe.QueryRequest(
             limit=limit,
-            query=qe.TextQuery(WORDS_FIELD, text),
+            query=qe.TextQuery(WORDS_FIELD, asked(text)),
             filter=_filter(only) if only else None,
             with_payload=True,
         )

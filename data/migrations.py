@@ -101,6 +101,10 @@ def _names(db: Connection) -> None:
         )
     )
     db.execute(text("CREATE INDEX ix_name_words_file_id ON name_words (file_id)"))
+    _keep_all_names(db)
+
+
+def _keep_all_names(db: Connection) -> None:
     for root, root_id in db.execute(select(Root.path, Root.id)).all():
         files = db.execute(select(File.id, File.path).where(File.root_id == root_id)).all()
         keep_names(db, ((number, path) for number, path in files), root)
@@ -130,6 +134,12 @@ def _places(db: Connection) -> None:
     db.execute(text("ALTER TABLE models ADD COLUMN place VARCHAR(200) NOT NULL DEFAULT ''"))
 
 
+def _names_in_pairs(db: Connection) -> None:
+    """Version 10: names in scripts that set no spaces between words are found by parts of them."""
+    db.execute(text("DELETE FROM name_words"))
+    _keep_all_names(db)
+
+
 # Step N takes a catalogue of version N - 1 to version N. Steps only ever are appended.
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _two_models,
@@ -140,6 +150,7 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     7: _progress,
     8: _counted,
     9: _places,
+    10: _names_in_pairs,
 }
 
 

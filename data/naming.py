@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 
 from data.records import FileState
 from data.tables import File, FileOutcome, NameWord
+from data.wording import pairs, unspaced_runs
 
 _PIECE = re.compile(r"[^\W\d_]+|\d+")
 _RUN = re.compile(r"[^\W_]+")  # letters and digits together, as in IMG2041
@@ -42,9 +43,10 @@ def name_words(path: str) -> frozenset[str]:
 
 
 def spoken_words(text: str) -> tuple[str, ...]:
-    """The words of a text that could be in a name, in lower case: whole, and letters and digits apart."""
+    """The words of a text that could be in a name, in lower case: whole, letters and digits apart, and in pairs of characters."""
     text = unicodedata.normalize("NFC", text)
-    found = [*_RUN.findall(text), *_PIECE.findall(text)]
+    unspaced = (pair for run in unspaced_runs(text) for pair in pairs(run))
+    found = [*_RUN.findall(text), *_PIECE.findall(text), *unspaced]
     folded = (word.casefold() for word in found if len(word) > 1 or not word.isascii())
     return tuple(dict.fromkeys(word for word in folded if len(word) <= _LONGEST))
 

@@ -16,9 +16,11 @@ import numpy as np
 from data.errors import ModelMismatchError, StoreUnavailableError
 from data.records import Evidence, Kind, SegmentRecord, Span
 from data.vectors import Vectors, Where
+from data.wording import asked, indexed
 
 INDEXED_FIELDS = ("kind", "evidence", "content", "language")  # keyword indexes: what `Where` and `delete` filter by
 WORDS_FIELD = "snippet"  # the text index: what `search_words` looks through
+VERBATIM_FIELD = "verbatim"  # a snippet as it is, where the index has it in another form
 NORM_TOLERANCE = 1e-3
 _ALL_VALUES = {"kind": frozenset(map(str, Kind)), "evidence": frozenset(map(str, Evidence))}
 _SPAN_FIELDS = tuple(field.name for field in fields(Span))
@@ -35,7 +37,9 @@ def payload_of(record: SegmentRecord) -> dict[str, Any]:
         "evidence": record.evidence.value,
     }
     if record.snippet:
-        payload["snippet"] = record.snippet
+        payload[WORDS_FIELD] = indexed(record.snippet)
+        if payload[WORDS_FIELD] != record.snippet:
+            payload[VERBATIM_FIELD] = record.snippet
     if record.language is not None:
         payload["language"] = record.language
     for name in _SPAN_FIELDS:
@@ -55,7 +59,7 @@ def record_of(point_id: object, payload: Mapping[str, Any] | None) -> SegmentRec
         kind=_KINDS[payload["kind"]],
         evidence=_EVIDENCE[payload["evidence"]],
         span=Span(**{name: payload[name] for name in _SPAN_FIELDS if name in payload}),
-        snippet=payload.get("snippet", ""),
+        snippet=payload.get(VERBATIM_FIELD) or payload.get(WORDS_FIELD, ""),
         language=payload.get("language"),
     )
 
@@ -94,7 +98,11 @@ def conditions(where: Where) -> Conditions | None:
             if unwanted := sorted(every.difference(any_of[name])):
                 none_of[name] = unwanted
             del any_of[name]
-    return Conditions(any_of, none_of, where.phrases, where.without) if all(any_of.values()) else None
+    return Conditions(any_of, none_of, *map(_phrases, (where.phrases, where.without))) if all(any_of.values()) else None
+
+
+def _phrases(phrases: Sequence[str]) -> tuple[str, ...]:
+    return tuple(map(asked, phrases))
 
 
 def each(where: Where | Sequence[Where], count: int) -> Sequence[Where]:

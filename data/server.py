@@ -32,6 +32,7 @@ from data.points import (
 )
 from data.records import Hit, SegmentRecord
 from data.vectors import ANYWHERE, Vectors, VectorStore, Where
+from data.wording import asked
 
 _TIMEOUT_S = 60
 _UPSERT_STEP = 256  # keeps a request well under the server's 32 MB
@@ -141,7 +142,7 @@ class ServerStore(VectorStore):
         with self._server():
             found = self._client.query_points(
                 self._name,
-                query=models.TextQuery(text=text),
+                query=models.TextQuery(text=asked(text)),
                 using=WORDS_FIELD,
                 query_filter=_filter(only) if only else None,
                 limit=limit,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import BadSettingsError
 
 DEFAULT_MODEL = "omnia-mini"
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +67,16 @@ class Settings:
         max_upload_mb = _whole("OMNIA_MAX_UPLOAD_MB", env.get("OMNIA_MAX_UPLOAD_MB") or "200")
         if max_upload_mb < 1:
             raise BadSettingsError(f"OMNIA_MAX_UPLOAD_MB must be 1 or more, not {max_upload_mb}; correct it")
+        device = device or env.get("OMNIA_DEVICE") or "auto"
+        if not _DEVICE.fullmatch(device):
+            raise BadSettingsError(f"device {device!r} is unknown; use auto, cpu, cuda, cuda:N or mps")
         return cls(
             home=home,
             catalogue_url=env.get("OMNIA_CATALOGUE_URL") or _sqlite_url(home / "catalogue.sqlite"),
             qdrant_url=env.get("OMNIA_QDRANT_URL") or None,
             qdrant_api_key=env.get("OMNIA_QDRANT_API_KEY") or None,
             model=model or env.get("OMNIA_MODEL") or None,
-            device=device or env.get("OMNIA_DEVICE") or "auto",
+            device=device,
             workers=count or min(8, os.cpu_count() or 1),
             trust_remote_code=trust_remote_code or _yes("OMNIA_TRUST_REMOTE_CODE"),
             accept_licence=accept_licence or _yes("OMNIA_ACCEPT_LICENCE"),

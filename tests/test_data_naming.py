@@ -18,7 +18,7 @@ FINGERPRINT = "fake-1"
     [
         ("Trips/beachWalk_2041.jpg", {"trips", "beach", "walk", "2041"}),
         ("IMG2041.HEIC", {"img2041", "img", "2041"}),
-        ("名古屋城 夏の旅.jpg", {"名古屋城", "夏の旅"}),
+        ("名古屋城 夏の旅.jpg", {"名古屋城", "夏の旅", *"名古 古屋 屋城 夏の の旅".split()}),
         ("cafe\u0301 (copy).txt", {"café", "copy"}),
         ("v1.2 notes/README", {"v1", "notes", "readme"}),
         (".tar", set()),

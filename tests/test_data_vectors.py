@@ -193,6 +193,25 @@ def test_words_are_found_by_how_rare_they_are_and_keep_to_where(store):
 
 
 @each_home
+def test_words_are_found_where_nothing_parts_them_and_in_any_form(store):
+    records, vectors = made(0, 4)
+    said = ["昨日、名古屋城へ行きました", "the oﬃcial tele-\ncommunication line", "Das Cafe\u0301 Müller", ""]
+    records = [replace(record, snippet=text) for record, text in zip(records, said, strict=True)]
+    store.upsert(records, vectors)
+    for phrase, right in (("名古屋城", 0), ("official telecommunication", 1), ("Café Müller", 2)):
+        for hits in (store.search_words(phrase, limit=10), *store.search(vectors[:1], limit=9, where=_saying(phrase))):
+            assert [hit.segment for hit in hits] == [records[right]], "as it was said"
+        (left,) = store.search(vectors[:1], limit=9, where=Where(without=(phrase,)))
+        assert records[right] not in [hit.segment for hit in left]
+        assert len(left) == 3
+    assert store.search(vectors[:1], limit=9, where=_saying("城名古屋")) == [[]]
+
+
+def _saying(phrase):
+    return Where(phrases=(phrase,))
+
+
+@each_home
 def test_phrases_languages_and_words_left_out_are_kept_to(store):
     records, vectors = made(0, 4)
     said = ["the red kite flew over the harbour", "a kite, red and blue", "", "le cerf-volant rouge"]
