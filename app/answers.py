@@ -38,6 +38,7 @@ def answers(library: Library, asked: Question) -> bool:
     query = reranked(asked.query(limit=_EXPORTED), bench.verdicts)
     with st.container(key="bar", horizontal=True, vertical_alignment="center"):
         summary = st.empty()
+        bench.undo()
         _export(library, query)
         st.session_state.setdefault("view", st.session_state.get(_VIEW, VIEWS[0]))
         view = st.segmented_control(

@@ -12,11 +12,12 @@ from fastapi import APIRouter, Depends, FastAPI, File, Form, HTTPException, Requ
 from fastapi import Query as Asked
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as Refusal
 
 from app import media_route
-from app.asking import Example, joined
+from app.asking import Example, answered, joined
 from app.cards import has_picture
 from app.escaping import readable
 from app.grammar import understood
@@ -36,6 +37,11 @@ _MOST_RESULTS = 500
 _WEIGHTS = (
     "how much each counts: the words, if any, then each file, then each `like`; 1 where none is given. "
     "Below 0: it should not be like that"
+)
+_TOKEN = HTTPBearer(  # says so in the description; the guard is who asks for it
+    auto_error=False,
+    scheme_name="token",
+    description="OMNIA_TOKEN, or the one named at the start; needed where more than this machine is served",
 )
 
 
@@ -70,7 +76,10 @@ class FileFound(BaseModel):
 
 
 class Found(BaseModel):
-    """The files that answer a question, best first; `hints` tell what of it was not understood."""
+    """The files that answer a question, best first; `hints` tell what of it was not understood.
+
+    To filters alone the files answer that changed last, with a score of 0.
+    """
 
     results: list[FileFound]
     took_ms: dict[str, float]
@@ -101,13 +110,13 @@ def api(library: Callable[[], Library]) -> FastAPI:
         ),
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
-        dependencies=[Depends(_asked_by_us)],
-        responses={status: {"model": Refused} for status in (400, 403, 422, 503)},
+        dependencies=[Depends(_asked_by_us), Depends(_TOKEN)],
+        responses={status: {"model": Refused} for status in (400, 401, 403, 422, 503)},
     )
     app.include_router(media_route.router(library))
     uploading = APIRouter(route_class=limited(lambda: library().settings.max_upload_mb))
 
-    @app.get("/search")
+    @app.get("/search", dependencies=[Depends(_known_parameters)])
     def search(
         q: Words = "",
         like: Like = [],  # noqa: B006
@@ -120,7 +129,7 @@ def api(library: Callable[[], Library]) -> FastAPI:
         examples = [SegmentPart(segment) for segment in like]
         return _found(library(), q, kinds=kind, unlike=unlike, limit=limit, examples=examples, weights=weight)
 
-    @uploading.post("/search", responses={413: {"model": Refused}})
+    @uploading.post("/search", dependencies=[Depends(_known_parameters)], responses={413: {"model": Refused}})
     def search_by_example(
         files: Annotated[list[UploadFile], File(description="photos, sounds, clips, documents", max_length=MOST_FILES)],
         q: Annotated[str, Form()] = "",
@@ -138,7 +147,7 @@ def api(library: Callable[[], Library]) -> FastAPI:
 
     app.include_router(uploading)
 
-    @app.get("/similar/{segment}")
+    @app.get("/similar/{segment}", dependencies=[Depends(_known_parameters)])
     def similar(segment: UUID, kind: Kinds = [], limit: Limit = DEFAULT_LIMIT) -> Found:  # noqa: B006
         """The files most like a moment that an answer named; no model is asked."""
         return _found(library(), "", kinds=kind, limit=limit, examples=[SegmentPart(segment)])
@@ -176,7 +185,7 @@ def _found(
 ) -> Found:
     asked = understood(typed, Filters(kinds=frozenset(kinds)))
     question = joined(asked, avoid=unlike, examples=examples, weights=weights)
-    answer = library.service().search(question.query(limit=limit))
+    answer = answered(library, question, limit=limit)
     told: dict[str, Any] = answer.to_json()
     for result, each in zip(answer.results, told["results"], strict=True):
         each |= _addresses(result)
@@ -188,6 +197,24 @@ def _addresses(result: Result) -> dict[str, str | None]:
     best, version = result.moments[0], result.version
     picture = preview_url(result.id, version=version, start_s=best.start_s, page=best.page, passage=best.passage)
     return {"media": media_url(result.id, start_s=best.start_s), "thumb": picture if has_picture(result) else None}
+
+
+def _known_parameters(request: Request) -> None:
+    """Refuse a parameter that the route does not know: a slip of the pen would go unnoticed.
+
+    The routes of media let them be, for pictures name the version of their file to the browser's cache.
+    """
+    route = request.scope["route"].dependant
+    form = getattr(request, "_form", None) or ()  # which FastAPI has read by now
+    for given, fields, what in (
+        (request.query_params, route.query_params, "parameter"),
+        (form, route.body_params, "field of the form"),
+    ):
+        known = [field.alias for field in fields]
+        for name in given:
+            if name not in known:
+                use = f"use {', '.join(known)}" if known else "with POST all goes in the form (curl -F)"
+                raise HTTPException(422, f"unknown {what} {readable(name)!r}; {use}")
 
 
 def _asked_by_us(request: Request) -> None:

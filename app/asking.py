@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -21,6 +22,10 @@ from app.query import (
     TextPart,
 )
 from data.records import Kind
+
+if TYPE_CHECKING:
+    from app.results import Answer
+    from app.wiring import Library
 
 Example: TypeAlias = FilePart | SegmentPart
 
@@ -46,7 +51,7 @@ class Question:
     Args:
         parts: empty where nothing is looked for but what the filters leave.
         words: to be marked where they are found.
-        is_unlike: something is said that it should not be like.
+        is_unlike: something is said, or weighed below 0, that it should not be like.
     """
 
     parts: tuple[Part, ...]
@@ -59,13 +64,46 @@ class Question:
     def is_empty(self) -> bool:
         return not self.parts and self.filters == ANYTHING and not self.is_unlike
 
+    @property
+    def is_browsed(self) -> bool:
+        """Whether nothing is asked but which files: the newest of them answer, and no model is needed."""
+        return not self.parts and not self.is_unlike and self.filters != ANYTHING and self.filters.by_file
+
     def query(self, *, limit: int) -> Query:
         """The same as a query of the search service.
 
         Raises:
             BadQueryError: there are no parts, or the limit is none.
         """
+        if not self.parts and self.filters != ANYTHING and limit > 0:
+            raise BadQueryError(
+                "nothing to look for: filters and what to leave out only narrow down; add words or an example"
+            )
         return Query(parts=self.parts, then=self.then, filters=self.filters, limit=limit)
+
+
+def answered(library: Library, question: Question, *, limit: int) -> Answer:
+    """What a question finds; where filters alone choose files, the newest of them, with score 0.
+
+    Raises:
+        BadQueryError: nothing is looked for, or the limit is none.
+    """
+    if not question.is_browsed or limit < 1:
+        query = question.query(limit=limit)
+        return library.service().search(query)
+    from app.files import newest
+    from app.results import Answer
+
+    began = time.perf_counter()
+    space = library.space()
+    results = newest(
+        library.catalogue(),
+        space.store(),
+        fingerprint=space.model.fingerprint,
+        filters=question.filters,
+        count=limit,
+    )
+    return Answer(results=results, embed_ms=0.0, search_ms=(time.perf_counter() - began) * 1000)
 
 
 def joined(
@@ -88,7 +126,9 @@ def joined(
     wanted: list[Part] = [asked.first] if asked.words else []
     wanted += examples
     if len(weights) > len(wanted):
-        raise BadQueryError(f"{len(weights)} weights for {len(wanted)} parts; give at most one for each, words first")
+        raise BadQueryError(
+            f"more weights ({len(weights)}) than parts ({len(wanted)}); give at most one for each, words first"
+        )
     for weight in weights:
         if not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
             raise BadQueryError(f"a weight must be from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}, not {weight:g}")
@@ -102,7 +142,7 @@ def joined(
         then=asked.following,
         filters=asked.filters,
         words=asked.said,
-        is_unlike=bool(unwanted),
+        is_unlike=bool(unwanted) or any(part.weight < 0 for part in parts),
     )
 
 

@@ -10,27 +10,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 from uuid import UUID
 
-from app.asking import Example, joined
+from app.asking import Example, Question, answered, joined
 from app.grammar import Asked, understood
-from app.query import DEFAULT_LIMIT, BadQueryError, FilePart, Filters, Query, SegmentPart
+from app.query import DEFAULT_LIMIT, BadQueryError, FilePart, Filters, SegmentPart
 from data.errors import MediaError
 from data.records import Kind
 
 if TYPE_CHECKING:
-    from app.search import SearchService
+    from app.wiring import Library
 
 _KEYS = ("words", "files", "like", "weights", "not", "kinds", "limit")
 
 
-def answer_lines(service: SearchService, lines: TextIO, tell: Callable[[str], None]) -> int:
+def answer_lines(library: Library, lines: TextIO, tell: Callable[[str], None]) -> int:
     """Answer each line with one; 1 when some could not be, else 0."""
     failed = 0
     for line in lines:
         if not line.strip():
             continue
         try:
-            query, hints = _parsed(line)
-            answer: dict[str, Any] = service.search(query).to_json() | ({"hints": hints} if hints else {})
+            question, limit, hints = _parsed(line)
+            found = answered(library, question, limit=limit)
+            answer: dict[str, Any] = found.to_json() | ({"hints": hints} if hints else {})
         except (BadQueryError, MediaError) as error:
             failed += 1
             answer = {"error": str(error)}
@@ -58,8 +59,8 @@ def lines_of(path: Path) -> Iterator[TextIO]:
         yield lines
 
 
-def _parsed(line: str) -> tuple[Query, tuple[str, ...]]:
-    """A query from one line of a batch, and what in it was not understood.
+def _parsed(line: str) -> tuple[Question, int, tuple[str, ...]]:
+    """A question from one line of a batch, how many results it wants, and what in it was not understood.
 
     Raises:
         BadQueryError: the line is not an object of the keys we know.
@@ -79,7 +80,7 @@ def _parsed(line: str) -> tuple[Query, tuple[str, ...]]:
     said = typed(" ".join(_texts(asked, "words")), _texts(asked, "kinds"))
     examples = examples_of(_texts(asked, "files"), _texts(asked, "like"))
     question = joined(said, avoid=_texts(asked, "not"), examples=examples, weights=_numbers(asked, "weights"))
-    return question.query(limit=limit), said.hints
+    return question, limit, said.hints
 
 
 def _texts(asked: dict[str, Any], key: str) -> list[str]:
@@ -104,11 +105,14 @@ def examples_of(files: Sequence[str | Path], like: Sequence[str]) -> list[Exampl
     Raises:
         BadQueryError: an id is none, or a path begins with ~ and names nobody.
     """
+    return [*(FilePart(_at_home(path)) for path in files), *(_segment(one) for one in like)]
+
+
+def _segment(id: str) -> SegmentPart:
     try:
-        segments = [SegmentPart(UUID(segment)) for segment in like]
+        return SegmentPart(UUID(id))
     except ValueError:
-        raise BadQueryError(f"{like!r} are no ids; a segment's id is in each moment of an answer in JSON") from None
-    return [*(FilePart(_at_home(path)) for path in files), *segments]
+        raise BadQueryError(f"{id!r} is no id; a segment's id is in each moment of an answer in JSON") from None
 
 
 def _at_home(path: str | Path) -> Path:

@@ -160,6 +160,8 @@ def _names(library: Library, records: Sequence[SegmentRecord]) -> dict[UUID, str
 def _begin_anew() -> None:
     """Another thing to be like is another question; words may be added to it."""
     st.session_state["q"] = ""
+    if not segments_of(st.session_state["like"]):  # a file comes next, which the page asks by; see omnia.askBy
+        st.session_state["like"] = ""
     forget_files()
     first_page()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.clips import LEAD_S
 from app.escaping import safe as _safe
-from app.excerpt import WORD, excerpt, wanted_words
+from app.excerpt import excerpt, word_spans
 from app.media_route import clips_url, cut_url, media_url, play_url, preview_url, shown_in_browser
 from app.results import Moment, Result
 from app.table import clock
@@ -18,9 +18,6 @@ from data.records import Evidence, Kind
 _GAPS = re.compile(r"\s*\n\s*")
 _MOST_SHOWN_CHARACTERS = 420
 _ALL_OF_IT = 95  # per cent of a recording: a moment of that length needs no timeline
-_PICK = (
-    '<button class="om-pick" aria-label="Mark" aria-pressed="false" title="Mark, to take several together"></button>'
-)
 _PLAYED = (Kind.VIDEO, Kind.AUDIO)
 _NEW = '<b class="om-new">new</b>'
 _BRIEF = 130  # characters that may be set larger
@@ -41,8 +38,8 @@ def card(result: Result, *, words: str = "", new: bool = False) -> str:
         f"{_SHOWN_AS[result.kind](result, words)}"
         '<div class="om-body">'
         f'<div class="om-title"><span class="om-icon om-i-{result.kind.value}"></span>'
-        f'<span class="om-name" title="{_safe(result.path)}">{_safe(name)}</span>'
-        f"{_NEW * new}{_score(result)}{_PICK}</div>"
+        f'<span class="om-name" role="heading" aria-level="2" title="{_safe(result.path)}">{_safe(name)}</span>'
+        f"{_NEW * new}{_score(result)}{_pick(name)}</div>"
         f"{_place(result)}{_moments(result, words) * (result.score > 0)}"
         f'<button class="om-more" data-like="{result.moments[0].segment}">More like this</button></div></article>'
     )
@@ -50,13 +47,18 @@ def card(result: Result, *, words: str = "", new: bool = False) -> str:
 
 def marked(text: str, words: str) -> str:
     """`text` as HTML with the query's words marked."""
-    wanted = wanted_words(words)
     html, end = [], 0
-    for found in WORD.finditer(text):
-        if found.group().lower() in wanted:
-            html += [_safe(text[end : found.start()]), f"<mark>{_safe(found.group())}</mark>"]
-            end = found.end()
+    for first, last in word_spans(text, words):
+        html += [_safe(text[end:first]), f"<mark>{_safe(text[first:last])}</mark>"]
+        end = last
     return "".join([*html, _safe(text[end:])])
+
+
+def _pick(name: str) -> str:
+    return (
+        f'<button class="om-pick" aria-label="Mark {_safe(name)}" aria-pressed="false" '
+        'title="Mark, to take several together"></button>'
+    )
 
 
 def _image(result: Result, _words: str) -> str:
@@ -68,10 +70,12 @@ def _image(result: Result, _words: str) -> str:
 def _video(result: Result, _words: str) -> str:
     start_s = _start(result)
     poster = preview_url(result.id, version=result.version, start_s=start_s or 0.0)
+    name = _safe(Path(result.path).name)
     return (
         f'<div class="om-media"><video controls playsinline preload="none" poster="{_safe(poster)}" '
-        f"{_source(result)}></video>"
-        '<button class="om-frame" data-frame title="Enlarge this frame, or search by a part of it">frame</button></div>'
+        f'aria-label="{name}" {_source(result)}></video>'
+        f'<button class="om-frame" data-frame aria-label="Enlarge this frame of {name}" '
+        'title="Enlarge this frame, or search by a part of it">frame</button></div>'
         f"{_timeline(result)}"
     )
 
@@ -80,7 +84,8 @@ def _audio(result: Result, words: str) -> str:
     moment = result.moments[0]
     said = f"<q>{_shortened(moment.snippet, words)}</q>" if moment.snippet else '<span class="om-wave"></span>'
     preload = "metadata" if shown_in_browser(result.path) else "none"  # a clip is made when it is to be heard
-    player = f'<audio controls preload="{preload}" {_source(result)}></audio>'
+    name = _safe(Path(result.path).name)
+    player = f'<audio controls preload="{preload}" aria-label="{name}" {_source(result)}></audio>'
     return f'<div class="om-media om-sound"><div class="om-said">{said}</div>{player}</div>{_timeline(result)}'
 
 
@@ -148,10 +153,10 @@ _SHOWN_AS: Mapping[Kind, Callable[[Result, str], str]] = {
 
 
 def _picture(result: Result, source: str) -> str:
-    whole = source.replace("side=640", "side=2048")
+    whole, name = source.replace("side=640", "side=2048"), _safe(Path(result.path).name)
     return (
-        f'<div class="om-media"><button class="om-zoom" data-full="{_safe(whole)}" aria-label="Enlarge">'
-        f'<img loading="lazy" src="{_safe(source)}" alt="{_safe(Path(result.path).name)}"></button></div>'
+        f'<div class="om-media"><button class="om-zoom" data-full="{_safe(whole)}" aria-label="Enlarge {name}">'
+        f'<img loading="lazy" src="{_safe(source)}" alt="{name}"></button></div>'
     )
 
 

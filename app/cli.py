@@ -6,14 +6,14 @@ import argparse
 import json
 import logging
 import os
-import socket
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from app.asking import joined
+from app.asking import answered, joined
 from app.batch import answer_lines, examples_of, lines_of, typed
 from app.loopback import is_loopback
 from app.query import DEFAULT_LIMIT, BadQueryError
@@ -32,23 +32,48 @@ _EXAMPLES = """examples:
   python -m app search --batch queries.jsonl > answers.jsonl
   python -m app search rain then applause
   python -m app search harbour kind:video in:trips/ after:2024-05 longer:30s
+  python -m app search kind:video after:2024-05
   python -m app search -- '"red kite" lang:en type:pdf,txt -museum'
 
-narrowing down, in WORDS or in the page's box:
-  kind:video,image  in:trips/  type:pdf  after:2024-05  before:2024-06-15  longer:30s  shorter:5m
-  evidence:seen|heard|said|written  lang:fr  "said or written word for word"  -not-this
+narrowing down, in WORDS or in the page's box (alone: the newest files):
+  kind:video,image  in:trips/  type:pdf  after:2024-05  before:2024-06-15
+  longer:30s  shorter:5m  evidence:seen|heard|said|written  lang:fr
+  "said or written word for word"  -not-this
+
 """
+_EXIT_CODES = """exit codes:
+  0 all is well, also when nothing is found
+  1 a file, or a line of --batch, could not be used
+  2 it could not start: an argument, a setting, the library
+  130 interrupted (Ctrl-C)
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what to do about words that begin with "-"."""
+
+    def error(self, message: str) -> NoReturn:
+        if re.search(r"unrecognized arguments: (.* )?-[^-]|-h/--help: ignored explicit argument", message):
+            message += "; before words that begin with - write --, as in: python -m app search -- at night -museum"
+        super().error(message)
+
+
+_Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 when all went well, 1 when a file or a line could not be used, 2 when nothing could start.
+        0 when all went well, 1 when a file or a line could not be used, 2 when nothing could start, 130 when
+        interrupted.
     """
     open_streams()
-    parser = argparse.ArgumentParser(
-        prog="python -m app", description="Ask the library: by words, by files, or by a mix of them."
+    parser = _Parser(
+        prog="python -m app",
+        description="Ask the library: by words, by files, or by a mix of them.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_search(commands)
@@ -66,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         _say("interrupted")
-        return 2
+        return 130
     except BrokenPipeError:  # the reader of our output had enough
         sys.stderr.close()
         return 0
@@ -76,12 +101,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_search(commands: _Commands) -> None:
     parser = commands.add_parser(
         "search",
         help='find files: search "dog on a beach" --file hum.wav --kind video',
         description="Find files in the library by words, by example files, or by a mix of them.",
-        epilog=_EXAMPLES,
+        epilog=_EXAMPLES + _EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("words", nargs="*", metavar="WORDS", help="what you are looking for")
@@ -108,7 +133,10 @@ def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="files of this kind",
     )
     parser.add_argument("--limit", type=int, default=DEFAULT_LIMIT, metavar="N", help="most results (20)")
-    parser.add_argument("--json", action="store_true", help="answer as one JSON object")
+    parser.add_argument(
+        "--weak", action="store_true", help="show weak results, too: no better than what any question finds by chance"
+    )
+    parser.add_argument("--json", action="store_true", help="answer as one JSON object, weak results and all")
     parser.add_argument(
         "--batch",
         type=Path,
@@ -119,12 +147,16 @@ def _add_search(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.set_defaults(run=_search)
 
 
-def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_serve(commands: _Commands) -> None:
     parser = commands.add_parser(
         "serve",
-        help="open the page on this machine: serve --port 8501",
-        description="Serve the page and the API, until Ctrl-C: to this machine alone, or to others that bring a token.",
-        epilog="examples: python -m app serve --port 8600\n          python -m app serve --address 0.0.0.0",
+        help="serve the page and the API: serve --port 8501",
+        description=(
+            "Serve the page and the API, until Ctrl-C:\nto this machine alone, or to others that bring a token."
+        ),
+        epilog=(
+            "examples:\n  python -m app serve --port 8600\n  python -m app serve --address 0.0.0.0\n\n" + _EXIT_CODES
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, default=8501, help="8501 by default")
@@ -137,12 +169,18 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(run=_serve)
 
 
-def _add_judge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_judge(commands: _Commands) -> None:
     parser = commands.add_parser(
         "judge",
         help="how well the search does, by the thumbs that were given in the page",
-        description="Ask every judged question again and tell recall and nDCG of the first 10, for each pair of kinds.",
-        epilog="example: python -m app judge --json > before.json; …; python -m app judge --before before.json",
+        description=(
+            "Ask every judged question again and tell recall and nDCG of the first 10,\nfor each pair of kinds."
+        ),
+        epilog=(
+            "examples:\n  python -m app judge --json > before.json\n  python -m app judge --before before.json\n\n"
+            + _EXIT_CODES
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="answer as one JSON object")
     parser.add_argument("--before", type=Path, metavar="FILE", help="an earlier --json answer to compare with")
@@ -164,23 +202,26 @@ def _search(options: argparse.Namespace) -> int:
         if options.words or options.file or options.like or options.weight or options.avoid or options.kind:
             raise BadQueryError("--batch reads whole queries; give words, files and kinds inside its lines")
         with _library(options) as library, lines_of(options.batch) as lines:
-            return answer_lines(library.service(), lines, print_line)
+            return answer_lines(library, lines, print_line)
     asked = typed(" ".join(options.words), options.kind)
     for hint in asked.hints:
         _say(f"hint: {hint}")
     examples = examples_of(options.file, options.like)
     question = joined(asked, avoid=options.avoid, examples=examples, weights=options.weight)
-    query = question.query(limit=options.limit)
     with _library(options) as library:
-        answer = library.service().search(query)
+        answer = answered(library, question, limit=options.limit)
         if not answer.results:
             _say(library.why_nothing())
     if options.json:
         print_line(json.dumps(answer.to_json(), ensure_ascii=False))
     else:
-        from app.table import table
+        from app.table import newest_table, table
 
-        print_line(table(answer, words=asked.said, colour=sys.stdout.isatty()))
+        colour = sys.stdout.isatty()
+        if question.is_browsed:
+            print_line(newest_table(answer, colour=colour))
+        else:
+            print_line(table(answer, words=asked.said, weak=options.weak, colour=colour))
     return 0
 
 
@@ -200,7 +241,7 @@ def _judge(options: argparse.Namespace) -> int:
 
         judged = judge(library.service(), library.catalogue(), library.store(), verdicts)
     if judged.left_out:
-        _say(f"{judged.left_out} questions are left out: a file that they ask by is not in the library")
+        _say(f"left out, for a file that they ask by is not in the library: {judged.left_out} of the questions")
     if options.json:
         pairs = {pair: score.to_json() for pair, score in judged.pairs.items()}
         print_line(json.dumps({"pairs": pairs, "left_out": judged.left_out}, ensure_ascii=False))
@@ -213,6 +254,14 @@ def _judge(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     """Become `streamlit run streamlit_app.py`, so that both are one and the same server."""
+    from app.guard import name_of, try_to_bind
+
+    address = options.address.strip("[]")
+    try_to_bind(address, options.port)
+    with _library(options) as library:
+        library.catalogue()
+        if library.settings.model:
+            library.space()  # refuses a model that is unknown or has filled nothing
     chosen = {
         "OMNIA_MODEL": options.model,
         "OMNIA_DEVICE": options.device,
@@ -222,10 +271,10 @@ def _serve(options: argparse.Namespace) -> int:
     environment = os.environ | {name: value for name, value in chosen.items() if value}
     script = Path(__file__).parent.parent / "streamlit_app.py"
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(options.port)]
-    command += ["--server.address", options.address]
-    if not is_loopback(options.address):
+    command += ["--server.address", address]
+    if not is_loopback(address):
         command += ["--server.allowedHosts", "*"]  # the guard asks for the token instead
-        command += ["--browser.serverAddress", socket.gethostname()]  # or its address is asked of the internet
+        command += ["--browser.serverAddress", name_of(address)]  # or its address is asked of the internet
     os.execve(sys.executable, command, environment)  # noqa: S606  a fixed command, nothing for a shell
 
 

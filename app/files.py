@@ -50,8 +50,12 @@ def first_files(
     return dict(islice(found.items(), count))
 
 
-def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = False) -> Result:
-    """One content's hits (best first, at least one) as a result: the first of its files, the others named."""
+def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = False, apart: bool = False) -> Result:
+    """One content's hits (best first, at least one) as a result: the first of its files, the others named.
+
+    Args:
+        apart: the hits are the steps of a sequence, and stay apart.
+    """
     first, *others = sorted(files, key=lambda file: file.path)
     best = hits[0]
     return Result(
@@ -61,7 +65,7 @@ def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = 
         kind=first.kind or best.segment.kind,
         content=best.segment.content,
         score=float(best.score),
-        moments=best_moments(hits),
+        moments=best_moments(hits, apart=apart),
         other_paths=tuple(file.path for file in others),
         same=same,
         duration_s=first.duration_s,

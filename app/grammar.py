@@ -10,25 +10,32 @@ gets a hint: a question never fails for its form.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.query import ANYTHING, THEN, Filters, TextPart
-from data.records import Evidence, FileChoice, Kind
+from data.records import FARTHEST_NS, Evidence, FileChoice, Kind
 from embedder.segment import whole_characters
 
+_MINUS = "-–−"  # a keyboard, or what corrects what it types, may give any of them
+_MARKS = '"“”„‟＂'  # what begins with one may end with another, as „rote Milan“ does
+_QUOTES = (*_MARKS, "«", "»")
+# A pair of plain ones first: between them the others belong to a name.
+_QUOTED = rf'(?:"[^"]*"|[{_MARKS}][^{_MARKS}]*[{_MARKS}]|[«»][^«»]*[«»])'
 _TOKEN = re.compile(
-    r"""(?P<minus>-?)(?:"(?P<phrase>[^"]*)"|(?P<key>[A-Za-z]{2,12}):(?P<value>"[^"]*"|\S*)|(?P<word>\S+))"""
+    rf"(?P<minus>[{_MINUS}]?)(?:(?P<phrase>{_QUOTED})|(?P<key>[A-Za-z]{{2,12}}):(?P<value>{_QUOTED}|\S*)|(?P<word>\S+))"
 )
-_HAS_LETTERS = re.compile(r"\w")
+_HAS_LETTERS = re.compile(r"[^\W_]")  # or digits: other signs the store does not look for
+_HAS_SIGNS = re.compile(r"[^\W_][+#]")
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 _LENGTH = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+(?:\.\d+)?)s?)?")
 _ALIKE = 0.7  # of a key that was mistyped
 _NOT_BEFORE_THEN = frozenset("back since until till by from".split())  # "back then" is a time, not an order
 _MANY = ","  # between values of which any will do
-_FARTHEST_NS = 2**63 - 1  # from 1970, as databases and file systems count: the year 2262
+_FIRST = "take that away first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +97,14 @@ def understood(text: str, filters: Filters = ANYTHING) -> Asked:
     tokens: list[Token] = []
     hints: list[str] = []
     for found in _TOKEN.finditer(text):
-        minus, key = found["minus"] == "-", (found["key"] or "").lower()
-        said = " ".join((found["phrase"] or (found["word"] or "").strip('"')).split())
+        minus, key = bool(found["minus"]), (found["key"] or "").lower()
+        said = " ".join(_unquoted(found["phrase"] or found["word"] or "").split())
+        is_phrase = found["phrase"] is not None and bool(_HAS_LETTERS.search(said))
+        if found["phrase"] is not None and said and not is_phrase:
+            what = "nothing is left out for it" if minus else "looked for as a word"
+            hints.append(f"{found.group()}: {what}; word for word only letters and digits count")
         if minus and not _HAS_LETTERS.search(said or key):
-            minus, said = False, found.group()
+            minus, said = False, "" if found["phrase"] is not None else found.group()
         if key in _KEYS and not minus:
             try:
                 filters = _KEYS[key](filters, _values(found["value"]))
@@ -109,24 +120,26 @@ def understood(text: str, filters: Filters = ANYTHING) -> Asked:
                 continue
             if near and found["value"]:
                 hints.append(f"{found.group()}: looked for as words; did you mean {near[0]}: ?")
-            said = found.group().lstrip("-")
+            said = found.group().lstrip(_MINUS)
         said = whole_characters(said)
         if not said:
             continue
+        if (minus or is_phrase) and _HAS_SIGNS.search(said):
+            hints.append(f"{found.group()}: word for word only letters and digits count, + and # do not")
         if minus:
             avoided.append(said)
             filters = replace(filters, without=(*filters.without, said))
         else:
             is_time = bool(words[-1]) and words[-1][-1].lower() in _NOT_BEFORE_THEN
-            if said == THEN and found["phrase"] is None and not is_time:
+            if said == THEN and not is_phrase and not is_time:
                 thens.append(Token(said, *found.span()))
                 words.append([])
                 exact.append([])
             else:
                 words[-1].append(said)
-            if found["phrase"] is not None:
+            if is_phrase:
                 exact[-1].append(said)
-        if minus or found["phrase"] is not None:
+        if minus or is_phrase:
             tokens.append(Token(found.group(), *found.span()))
     things = [" ".join(each) for each in words]
     if not all(things):  # "then" at an end is a word like others
@@ -153,7 +166,7 @@ def _kinds(filters: Filters, values: list[str]) -> Filters:
     wanted = frozenset(Kind(one) for one in _known(values, [kind.value for kind in Kind], "kinds"))
     both = wanted & filters.kinds if filters.kinds else wanted
     if not both:
-        raise _NotUnderstoodError(f"only {_listed(filters.kinds)} is looked for; take that away first")
+        raise _NotUnderstoodError(f"only {_listed(filters.kinds)} is looked for; {_FIRST}")
     return replace(filters, kinds=both)
 
 
@@ -161,9 +174,7 @@ def _evidence(filters: Filters, values: list[str]) -> Filters:
     wanted = frozenset(Evidence(one) for one in _known(values, [one.value for one in Evidence], "evidence"))
     both = wanted & filters.evidence if filters.evidence else wanted
     if not both:
-        raise _NotUnderstoodError(
-            f"only what is {_listed(filters.evidence)} is looked for already; take that away first"
-        )
+        raise _NotUnderstoodError(f"only what is {_listed(filters.evidence)} is looked for already; {_FIRST}")
     return replace(filters, evidence=both)
 
 
@@ -171,7 +182,11 @@ def _languages(filters: Filters, values: list[str]) -> Filters:
     codes = _some(values, "fr")
     if not all(re.fullmatch(r"[A-Za-z]{2}", code) for code in codes):
         raise _NotUnderstoodError("write a language as its code of two letters, as in lang:fr")
-    return replace(filters, languages=frozenset(code.lower() for code in codes))
+    wanted = frozenset(code.lower() for code in codes)
+    both = wanted & filters.languages if filters.languages else wanted
+    if not both:
+        raise _NotUnderstoodError(f"only what is in {_listed(filters.languages)} is looked for already; {_FIRST}")
+    return replace(filters, languages=both)
 
 
 def _folders(filters: Filters, values: list[str]) -> Filters:
@@ -188,19 +203,35 @@ def _types(filters: Filters, values: list[str]) -> Filters:
 
 
 def _after(filters: Filters, values: list[str]) -> Filters:
-    return _files(filters, since_ns=_moment_ns(_MANY.join(values)))
+    least, most = filters.files.since_ns, filters.files.before_ns
+    since_ns = max(_moment_ns(_MANY.join(values)), -FARTHEST_NS if least is None else least)
+    if most is not None and since_ns >= most:
+        raise _NotUnderstoodError(f"before: leaves nothing of it; {_FIRST}")
+    return _files(filters, since_ns=since_ns)
 
 
 def _before(filters: Filters, values: list[str]) -> Filters:
-    return _files(filters, before_ns=_moment_ns(_MANY.join(values)))
+    least, most = filters.files.since_ns, filters.files.before_ns
+    before_ns = min(_moment_ns(_MANY.join(values)), FARTHEST_NS if most is None else most)
+    if least is not None and least >= before_ns:
+        raise _NotUnderstoodError(f"after: leaves nothing of it; {_FIRST}")
+    return _files(filters, before_ns=before_ns)
 
 
 def _longer(filters: Filters, values: list[str]) -> Filters:
-    return _files(filters, longer_s=_seconds(_MANY.join(values)))
+    least, most = filters.files.longer_s, filters.files.shorter_s
+    longer_s = max(_seconds(_MANY.join(values)), least or 0.0)
+    if most is not None and longer_s >= most:
+        raise _NotUnderstoodError(f"shorter: leaves nothing of it; {_FIRST}")
+    return _files(filters, longer_s=longer_s)
 
 
 def _shorter(filters: Filters, values: list[str]) -> Filters:
-    return _files(filters, shorter_s=_seconds(_MANY.join(values)))
+    least, most = filters.files.longer_s, filters.files.shorter_s
+    shorter_s = min(_seconds(_MANY.join(values)), math.inf if most is None else most)
+    if least is not None and least >= shorter_s:
+        raise _NotUnderstoodError(f"longer: leaves nothing of it; {_FIRST}")
+    return _files(filters, shorter_s=shorter_s)
 
 
 _KEYS: Mapping[str, Callable[[Filters, list[str]], Filters]] = {
@@ -223,8 +254,12 @@ def _files(filters: Filters, **changes: object) -> Filters:
 
 def _values(text: str) -> list[str]:
     """What stands behind a token's colon: values with commas between, or one in quotation marks, commas and all."""
-    parts = [text.strip('"')] if text.startswith('"') else text.split(_MANY)
+    parts = [_unquoted(text)] if text.startswith(_QUOTES) else text.split(_MANY)
     return [part.strip() for part in parts if part.strip()]
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if re.fullmatch(_QUOTED, text) else text.strip("".join(_QUOTES))
 
 
 def _known(values: list[str], names: Sequence[str], what: str) -> list[str]:
@@ -253,11 +288,11 @@ def _moment_ns(value: str) -> int:
         moment_ns = int(datetime(year, month, day).timestamp()) * 1_000_000_000
     except (AssertionError, ValueError, OverflowError, OSError):
         raise _NotUnderstoodError("write a date as 2024, 2024-05 or 2024-05-31") from None
-    return min(max(moment_ns, -_FARTHEST_NS), _FARTHEST_NS)
+    return min(max(moment_ns, -FARTHEST_NS), FARTHEST_NS)
 
 
 def _seconds(value: str) -> float:
-    found = _LENGTH.fullmatch(value.lower())
+    found = _LENGTH.fullmatch(re.sub(r"h(\d+)$", r"h\1m", value.lower()))  # 1h20, as people say it
     if not value or found is None:
         raise _NotUnderstoodError("write a length as 30s, 5m or 1h20m")
     hours, minutes, seconds = (float(part or 0) for part in found.groups())

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import hmac
+import ipaddress
 import secrets
+import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import cookie_parser
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.loopback import is_loopback
+from data.errors import BadSettingsError
 
 _COOKIE = "omnia_token"
 _PARAMETER = "token"
 _LASTS_S = 30 * 24 * 3600
-_WITHOUT = "this library needs its token: open /?token=TOKEN once, or send the header Authorization: Bearer TOKEN"
+_MOST_PORT = 65_535
+_WITHOUT = (
+    "this library needs its token (OMNIA_TOKEN, or the one that the server named when it started): "
+    "open /?token=TOKEN once, or send the header Authorization: Bearer TOKEN"
+)
 
 
 def middleware(address: str, *, port: int, hosts: Sequence[str], token: Callable[[], str | None]) -> list[Middleware]:
@@ -34,14 +42,72 @@ def middleware(address: str, *, port: int, hosts: Sequence[str], token: Callable
         token: gives the one that is set, if any; asked only where one is needed.
     """
     if is_loopback(address):
-        return [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(OwnPages)]
+        return [Middleware(OwnNames, hosts=hosts), Middleware(OwnPages)]
     secret = token()
     if not secret:
         secret = secrets.token_urlsafe(32)
-        sys.stderr.write(
-            f"Open http://THIS-MACHINE:{port}/?token={secret}\n(a new one each time, unless OMNIA_TOKEN is set)\n"
-        )
+        address = f"http://{name_of(address)}:{port}/?token={secret}"
+        sys.stderr.write(f"Open {address}\n(a new token each time, unless OMNIA_TOKEN is set)\n")
     return [Middleware(Guard, token=secret), Middleware(OwnPages)]
+
+
+def try_to_bind(address: str, port: int) -> None:
+    """Look whether a server can listen there.
+
+    Raises:
+        BadSettingsError: it cannot; says why and what to do.
+    """
+    if not 1 <= port <= _MOST_PORT:
+        raise BadSettingsError(f"a port is from 1 to {_MOST_PORT:,}, not {port}; give another with --port")
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((address, port))
+    except (OSError, UnicodeError) as error:
+        why = {
+            errno.EADDRINUSE: f"port {port} is taken; end what listens there, or give another with --port",
+            errno.EACCES: f"port {port} is not for everybody; give one from 1024 on with --port",
+            errno.EADDRNOTAVAIL: f"{address!r} is no address of this machine; give 0.0.0.0 for all that it has",
+        }.get(
+            getattr(error, "errno", None) or 0, f"{address!r} is no address of this machine; give 127.0.0.1 or 0.0.0.0"
+        )
+        raise BadSettingsError(why) from error
+
+
+def name_of(address: str) -> str:
+    """What others write to reach a server that is bound to an address."""
+    try:
+        ip = ipaddress.ip_address(address.strip("[]"))
+    except ValueError:
+        return address or socket.gethostname()
+    if ip.is_unspecified:
+        return socket.gethostname()
+    return f"[{ip}]" if ip.version == 6 else str(ip)
+
+
+class OwnNames:
+    """Answers to the names that this machine is known by, and tells them to who asks for another."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str]) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_own = False
+
+        async def let_in(scope: Scope, receive: Receive, send: Send) -> None:
+            nonlocal is_own
+            is_own = True
+            await self._app(scope, receive, send)
+
+        async def send_own(message: Message) -> None:
+            if is_own:
+                await send(message)
+
+        await TrustedHostMiddleware(let_in, self._hosts, www_redirect=False)(scope, receive, send_own)
+        if not is_own:
+            why = f"this server answers to the names {', '.join(self._hosts)} alone; write one of them in the address"
+            await _refusal(scope, why, status=400)(scope, receive, send)
 
 
 class OwnPages:
@@ -95,7 +161,8 @@ class Guard:
         elif scope["path"] == "/" and self._is_token(asked):
             await self._welcome()(scope, receive, send)
         else:
-            await PlainTextResponse(_WITHOUT, status_code=401)(scope, receive, send)
+            refusal = _refusal(scope, _WITHOUT, status=401, headers={"WWW-Authenticate": "Bearer"})
+            await refusal(scope, receive, send)
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self._token.encode())
@@ -105,6 +172,13 @@ class Guard:
         response = RedirectResponse("/", status_code=303)
         response.set_cookie(_COOKIE, self._token, max_age=_LASTS_S, httponly=True, samesite="lax")
         return response
+
+
+def _refusal(scope: Scope, why: str, *, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """One line for a person; below /api in JSON, as all that the API refuses."""
+    if f"{scope['path']}/".startswith("/api/"):
+        return JSONResponse({"error": why}, status_code=status, headers=headers)
+    return PlainTextResponse(why, status_code=status, headers=headers)
 
 
 def _bearer(headers: dict[bytes, bytes]) -> str:

@@ -1,8 +1,8 @@
 // The page without a mouse: / asks, arrows walk over the cards, enter opens, space plays, x marks, m asks for more like
-// what is marked or looked at. What is marked can be copied together.
+// what is marked or looked at. What is marked can be copied together. And without eyes: what was found is spoken.
 if (!window.omnia.marked) {
   const marked = window.omnia.marked = new Map();  // segment → path
-  const cards = () => [...document.querySelectorAll(".om-card")].filter((card) => card.getClientRects().length);
+  const { cards } = window.omnia;
 
   const bar = Object.assign(document.createElement("div"), { className: "om-marked", hidden: true });
   const count = document.createElement("b");
@@ -18,12 +18,13 @@ if (!window.omnia.marked) {
     button("More like these", () => { const segments = [...marked.keys()]; clear(); window.omnia.like(segments); }),
     button("Clear", clear),
   );
-  document.body.append(bar);
+  const spoken = Object.assign(document.createElement("div"), { className: "om-spoken", role: "status" });
+  document.body.append(bar, spoken);
 
   const show = () => {
     bar.hidden = !marked.size;
     count.textContent = `${marked.size} marked`;
-    for (const card of cards()) {
+    for (const card of document.querySelectorAll(".om-card")) {
       const is = marked.has(card.dataset.segment);
       card.classList.toggle("om-is-marked", is);
       card.querySelector(".om-pick")?.setAttribute("aria-pressed", is);
@@ -38,11 +39,21 @@ if (!window.omnia.marked) {
     const pick = event.target.closest(".om-pick");
     if (pick) mark(pick.closest(".om-card"));
   });
+  // What a screen reader is to say stands where it lasts: what is drawn anew is not heard. Errors say themselves.
+  const TOLD = ".om-took, [data-testid=stAlertContainer][role=status] [data-testid=stMarkdownContainer]";
+  const tell = () => {
+    const told = [...document.querySelectorAll(TOLD)].map((one) => one.textContent).join(" ");
+    if (told !== spoken.textContent) spoken.textContent = told;
+  };
   let waiting = false;
   new MutationObserver(() => {  // cards that are drawn anew keep their marks
-    if (waiting || !marked.size) return;
+    if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; show(); });
+    requestAnimationFrame(() => {
+      waiting = false;
+      if (marked.size) show();
+      tell();
+    });
   }).observe(document.body, { childList: true, subtree: true });
 
   // The nearest card whose middle lies in a direction.
@@ -61,6 +72,26 @@ if (!window.omnia.marked) {
     return best;
   };
 
+  // What a popover holds comes after all cards: who opens it by a key goes into it, once it is drawn.
+  const INSIDE = ["input", "button", "a[href]", "[tabindex='0']"]
+    .map((one) => `[data-testid=stPopoverBody] ${one}:not(:disabled)`).join();
+  const enter = (opener, patience = 50) => {
+    const inside = document.querySelector(INSIDE);
+    if (inside) inside.focus();
+    else if (patience && document.activeElement === opener) setTimeout(() => enter(opener, patience - 1), 100);
+  };
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-testid=stPopoverButton]");
+    if (opener?.ariaExpanded === "false" && !event.detail) setTimeout(() => enter(opener), 100);
+  }, true);
+
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)");
+  const toBox = () => {
+    const box = document.querySelector(".st-key-q input");
+    box?.focus();
+    box?.select();
+    return true;
+  };
   const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
@@ -74,13 +105,13 @@ if (!window.omnia.marked) {
 
   const act = ({ key, target }, card) => {
     if (key === "/") {
-      document.querySelector(".st-key-q input")?.select();
-      return true;
+      return toBox();
     }
     if (WAYS[key]) {
-      const to = card ? next(card, WAYS[key]) : key.startsWith("ArrowUp") ? null : cards()[0];
+      const to = card ? next(card, WAYS[key]) : key === "ArrowUp" ? null : cards()[0];
+      if (card && !to && key === "ArrowUp") return toBox();
       to?.focus();
-      to?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+      to?.scrollIntoView({ block: "nearest", behavior: isStill.matches ? "auto" : "smooth" });
       return Boolean(to);
     }
     if (key === "m" && marked.size) {

@@ -14,13 +14,18 @@ _AS_GOOD = 0.75  # of the stretch's score: a neighbour as good as this belongs t
 _WORTH = 0.5  # of the file's best score: a moment as good as this is shown
 
 
-def best_moments(hits: Sequence[Hit]) -> tuple[Moment, ...]:
+def best_moments(hits: Sequence[Hit], *, apart: bool = False) -> tuple[Moment, ...]:
     """The best moments among the hits of one content, best first, at most MOST_MOMENTS.
 
     Shots and windows of sound are cut by the clock, so neighbours that match about equally well are one
     stretch. Spoken and written passages are cut by sense: each keeps its own times, so that a moment starts
     where its sentence does; of passages on one page that overlap only the best is kept.
+
+    Args:
+        apart: the hits are the steps of a sequence: each is a moment of its own, in the order given.
     """
+    if apart:
+        return tuple(_moment(hit) for hit in hits)
     ranked = sorted(hits, key=lambda hit: -hit.score)
     moments: list[Moment] = []
     spans: list[Span] = []

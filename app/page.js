@@ -50,18 +50,25 @@ if (!window.omnia) {
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
+  // The cards that can be seen; those of a folded list cannot.
+  omnia.cards = () => [...document.querySelectorAll(".om-card")].filter((card) => card.checkVisibility());
+
+  // What scrolls is not the window.
+  omnia.toTop = () => document.querySelector("[data-testid=stMain]").scrollTo({ top: 0 });
+
   // Ask for more like some moments: the field that the page reads them from is one that nobody sees.
+  const unseen = () => document.querySelector(".st-key-unseen input");
   omnia.like = (segments) => {
-    write(document.querySelector(".st-key-unseen input"), segments.join(","));
-    window.scrollTo({ top: 0 });
+    write(unseen(), segments.join(","));
+    omnia.toTop();
   };
 
-  omnia.forgetWords = () => write(document.querySelector(".st-key-q input"), "");
+  const dropZone = () => document.querySelector(".st-key-ask input[type=file]");
 
   // Files go to the drop zone, which is drawn last.
   omnia.give = (files, patience = 50) => {
     if (!files.length) return;
-    const input = document.querySelector(".st-key-ask input[type=file]");
+    const input = dropZone();
     if (!input) {
       if (patience) setTimeout(() => omnia.give(files, patience - 1), 100);
       return;
@@ -72,14 +79,28 @@ if (!window.omnia) {
     input.dispatchEvent(new Event("change", { bubbles: true }));
   };
 
+  // Ask by a file and nothing else: what is like no moment makes the page forget what was asked, drop zone and all.
+  omnia.askBy = (file) => {
+    const old = dropZone();
+    omnia.like(["nothing"]);
+    const give = (patience) => {
+      if (dropZone() !== old && unseen()?.value === "") omnia.give([file]);
+      else if (patience) setTimeout(give, 100, patience - 1);
+    };
+    give(600);
+  };
+
   omnia.copy = async (text, button) => {
-    if (navigator.clipboard) await navigator.clipboard.writeText(text);
-    else copySelected(text);
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      copySelected(text);
+    }
     button.classList.add("om-copied");
     setTimeout(() => button.classList.remove("om-copied"), 1200);
   };
 
-  // Over plain HTTP from another machine browsers have no clipboard for pages, but they copy what is selected.
+  // A browser has no clipboard for pages over plain HTTP from elsewhere, or refuses it; what is selected it copies.
   const copySelected = (text) => {
     const carrier = Object.assign(document.createElement("textarea"), { value: text });
     document.body.append(carrier);
@@ -107,9 +128,10 @@ if (!window.omnia) {
     } else if (copy !== undefined) {
       omnia.copy(copy, button);
     } else {
-      omnia.copy([...document.querySelectorAll(".om-card")].map((one) => one.dataset.path).join("\n"), button);
+      omnia.copy(omnia.cards().map((one) => one.dataset.path).join("\n"), button);
     }
   });
+  document.addEventListener("click", (event) => { if (event.target.closest(".st-key-pages button")) omnia.toTop(); });
 
   const dragging = (event, is) => {
     if (!event.dataTransfer?.types.includes("Files")) return;

@@ -16,15 +16,16 @@ if (!window.omnia.enlarge) {
     canvas.height = Math.max(1, Math.round(part.height * scale));
     canvas.getContext("2d").drawImage(image, part.left * scale, part.top * scale, canvas.width, canvas.height,
       0, 0, canvas.width, canvas.height);
-    canvas.toBlob((blob) => window.omnia.give([new File([blob], name, { type: "image/png" })]), "image/png");
+    canvas.toBlob((blob) => window.omnia.askBy(new File([blob], name, { type: "image/png" })), "image/png");
   };
 
   window.omnia.enlarge = (source, name) => {
-    const dialog = document.createElement("dialog");
-    dialog.className = "om-lightbox";
+    const dialog = Object.assign(document.createElement("dialog"), { className: "om-lightbox", ariaLabel: name });
     const image = Object.assign(document.createElement("img"), { src: source, alt: name, draggable: false });
     const frame = Object.assign(document.createElement("div"), { className: "om-part" });
     const search = Object.assign(document.createElement("button"), { textContent: "More like this part" });
+    const shut = Object.assign(document.createElement("button"),
+      { className: "om-shut", textContent: "×", ariaLabel: "Close" });
     const hint = Object.assign(document.createElement("p"), { textContent: "Draw a rectangle to search by a part of it" });
     const choose = (chosen) => {
       part = chosen;
@@ -32,10 +33,10 @@ if (!window.omnia.enlarge) {
       hint.hidden = Boolean(part);
       for (const side of part ? ["left", "top", "width", "height"] : []) frame.style[side] = `${part[side]}px`;
     };
-    dialog.append(image, frame, hint, search);
+    dialog.append(image, frame, hint, search, shut);
     let from = null, part = null;
     dialog.addEventListener("pointerdown", (event) => {
-      if (event.target === search) return;
+      if (event.target.matches("button")) return;
       from = { x: event.clientX, y: event.clientY };
       choose(null);
       event.preventDefault();
@@ -50,13 +51,13 @@ if (!window.omnia.enlarge) {
     dialog.addEventListener("pointerup", (event) => {
       const clicked = from && !part;
       from = null;
-      if (clicked && event.target !== search) dialog.close();
+      if (clicked) dialog.close();
     });
     search.addEventListener("click", () => {
       cutOut(image, part, `part of ${name}.png`);
-      window.omnia.forgetWords();
       dialog.close();
     });
+    shut.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => dialog.remove());
     choose(null);
     document.body.append(dialog);

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.address import asking
 from app.asking import Question, asked_by
-from app.escaping import safe
+from app.escaping import literal, safe
 from app.examples import service
 from app.query import FilePart
 from app.results import Band, Result
@@ -41,7 +41,7 @@ def saved_searches(library: Library, asked: Question) -> None:
             with st.container(horizontal=True, vertical_alignment="center", key=f"search-{search.id}"):
                 st.html(_link(search, _new(library, search)))
                 st.button(
-                    "",
+                    f"Forget {literal(search.name)}",  # for screen readers; the style sheet hides it
                     key=f"forget-{search.id}",
                     icon=":material/delete:",
                     type="tertiary",

@@ -134,7 +134,10 @@ class SearchService:
             if len(files) >= query.limit or all(drained) or asked >= _MOST_HITS:
                 break
             asked = min(asked * _MORE, _MOST_HITS)
-        return tuple(result_of(by_content[content], files[content], same=content in same) for content in files)
+        return tuple(
+            result_of(by_content[content], files[content], same=content in same, apart=len(steps) > 1)
+            for content in files
+        )
 
     def _hits(self, step: _Step, where: Where, asked: int) -> tuple[list[Hit], bool]:
         """The segments that are likeliest meant, best first, and whether there are no more than these."""
@@ -220,7 +223,7 @@ def _words_bar(hits: Iterable[Hit]) -> float:
     found = at_the_bar((hit.segment.content, hit.score) for hit in first)
     if found is not None:
         return found
-    return first[-1].score if len(first) == _BAR_HITS else 0.0  # few contents hold them, unless they are the first of more
+    return first[-1].score if len(first) == _BAR_HITS else 0.0  # few contents hold them, or these are of more
 
 
 def _better_of(some: Sequence[Result], others: Sequence[Result], *, limit: int) -> tuple[Result, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from os import stat_result
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -38,14 +39,8 @@ def sent(
         name: to keep it under.
         download: to be kept and not shown.
     """
-    response = FileResponse(
-        path,
-        headers=headers,
-        media_type=media_type,
-        filename=None if name is None else harmless(name),
-        content_disposition_type="attachment" if download else "inline",
-        stat_result=status,
-    )
+    named = {} if name is None else {"Content-Disposition": _disposition(name, download=download)}
+    response = FileResponse(path, headers={**headers, **named}, media_type=media_type, stat_result=status)
     known = request.headers.get("if-none-match", "")
     if response.headers["etag"] in [tag.strip().removeprefix("W/") for tag in known.split(",")]:
         also = {key: response.headers[key] for key in ("etag", "last-modified")}
@@ -68,6 +63,14 @@ def content(what: str, *media_types: str) -> dict[str, Any]:
     """A body of bytes, as OpenAPI has it."""
     schema = {"schema": {"type": "string", "format": "binary"}}
     return {"description": what, "content": dict.fromkeys(media_types, schema)}
+
+
+def _disposition(name: str, *, download: bool) -> str:
+    """The header that says under which name to keep a file (RFC 6266): for old programs in ASCII, then as it is."""
+    name = harmless(name)
+    plain = "".join(letter if letter.isascii() and letter not in '";%' else "_" for letter in name)
+    told = f'{"attachment" if download else "inline"}; filename="{plain}"'
+    return told if plain == name else f"{told}; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def harmless(name: str) -> str:

@@ -9,26 +9,40 @@ from pathlib import Path
 
 from app.excerpt import excerpt
 from app.judge import Judged
-from app.results import Answer, Moment, Result
+from app.results import Answer, Band, Moment, Result
 from data.printing import printable
 
 _BAR = 8  # columns of a full score bar
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-def table(answer: Answer, *, words: str = "", colour: bool = False) -> str:
+def table(answer: Answer, *, words: str = "", weak: bool = False, colour: bool = False) -> str:
     """The results as text: score and bar, kind, path and, below it, the moments with their words.
 
     Args:
         words: of the query; of a long passage the part that holds them is shown.
+        weak: show weak results, too, which are only counted otherwise; they are shown, too, where nothing is better.
     """
     if not answer.results:
         return "nothing found"
     width = max(60, shutil.get_terminal_size((100, 24)).columns)
-    lines = [line for result in answer.results for line in _lines(result, words, width=width, colour=colour)]
-    count = counted(len(answer.results), "result")
-    took = f"{count} · embed {answer.embed_ms:.0f} ms · search {answer.search_ms:.0f} ms"
-    return "\n".join([*lines, "", _dim(took, colour=colour)])
+    better = [result for result in answer.results if result.band is not Band.WEAK]
+    shown = better if better and not weak else answer.results
+    lines = [line for result in shown for line in _lines(result, words, width=width, colour=colour)]
+    if not better:
+        lines = ["nothing stands out; the nearest are:", *lines]
+    lines.append("")
+    if left_out := len(answer.results) - len(shown):
+        lines.append(f"{counted(left_out, 'weak result')}: --weak shows {'it' if left_out == 1 else 'them'}")
+    took = f"{counted(len(shown), 'result')} · embed {answer.embed_ms:.0f} ms · search {answer.search_ms:.0f} ms"
+    return "\n".join([*lines, _dim(took, colour=colour)])
+
+
+def newest_table(answer: Answer, *, colour: bool = False) -> str:
+    """The files that filters alone choose, a line each."""
+    lines = [f"{result.kind.value:<8}  {_named(result, colour=colour)}" for result in answer.results]
+    told = f"{counted(len(lines), 'file')}, the newest first; add words, or an example, to look closer"
+    return "\n".join([*lines, "", _dim(told, colour=colour)]) if lines else "nothing found"
 
 
 def judged_table(judged: Judged, before: Mapping[str, Mapping[str, float]]) -> str:
@@ -68,10 +82,8 @@ def clock(seconds: float) -> str:
 
 
 def _lines(result: Result, words: str, *, width: int, colour: bool) -> list[str]:
-    mark = " (the same file)" if result.same else ""
-    more = f"  +{len(result.other_paths)} more" if result.other_paths else ""
     head = f"{result.score:5.2f} {_bar(result.score)}  {result.kind.value:<8}  "
-    lines = [head + _bold(_shortened(result.path), colour=colour) + _dim(mark + more, colour=colour)]
+    lines = [head + _named(result, colour=colour)]
     indent = " " * 17
     for moment in result.moments:
         label = f"{moment_label(moment):<20}"
@@ -80,6 +92,13 @@ def _lines(result: Result, words: str, *, width: int, colour: bool) -> list[str]
         snippet = f"“{said}”" if said else ""
         lines.append((indent + _dim(label, colour=colour) + snippet).rstrip())
     return lines
+
+
+def _named(result: Result, *, colour: bool) -> str:
+    """Its path, whether it is the file that was asked with, and how many copies there are."""
+    mark = " (the same file)" if result.same else ""
+    more = f"  +{len(result.other_paths)} more" if result.other_paths else ""
+    return _bold(_shortened(result.path), colour=colour) + _dim(mark + more, colour=colour)
 
 
 def _bar(score: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app.table import counted
 from data.records import Verdict
 
 if TYPE_CHECKING:
@@ -33,12 +34,12 @@ class Bench:
     def thumbs(self, result: Result, *, key: str) -> None:
         """Two buttons; the one that was chosen is filled, and another click takes it back."""
         said = {verdict.content: verdict.is_right for verdict in self.verdicts}.get(result.content)
-        for is_right, icon, help_text in (
-            (True, "thumb_up", "Right: show more like it"),
-            (False, "thumb_down", "Wrong: show less like it"),
+        for is_right, word, icon, help_text in (
+            (True, "Right", "thumb_up", "Right: show more like it"),
+            (False, "Wrong", "thumb_down", "Wrong: show less like it"),
         ):
             st.button(
-                "",
+                f"{word}, chosen" if said is is_right else word,  # for screen readers; the style sheet hides it
                 key=f"{'right' if is_right else 'wrong'}-{key}",
                 icon=f":material/{icon}:",
                 type="primary" if said is is_right else "tertiary",
@@ -46,6 +47,22 @@ class Bench:
                 on_click=self._say,
                 args=(result, None if said is is_right else is_right),
             )
+
+    def undo(self) -> None:
+        """A button that takes back all that was said, where something was: what is wrong sinks out of sight."""
+        if self.verdicts:
+            st.button(
+                counted(len(self.verdicts), "thumb"),
+                key="undo",
+                icon=":material/undo:",
+                type="tertiary",
+                help="Forget what was said of these results",
+                on_click=self._forget,
+            )
+
+    def _forget(self) -> None:
+        for verdict in self.verdicts:
+            self._catalogue.unjudge(self._question, verdict.content)
 
     def _say(self, result: Result, is_right: bool | None) -> None:
         if is_right is None:

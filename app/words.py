@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from app.excerpt import SMALL_WORDS
+from app.excerpt import is_telling
 from app.query import Part, TextPart
 from data.naming import spoken_words
-from data.records import Hit, SegmentRecord
+from data.records import Evidence, Hit, Kind, SegmentRecord
+from data.vectors import Where
+from data.wording import asked, indexed
 
 if TYPE_CHECKING:
     from data.catalogue import Catalogue
-    from data.vectors import VectorStore, Where
+    from data.vectors import VectorStore
 
-_SHORTEST = 3  # letters of a word that may name a file
+_MOST_PASSAGES = 1_000  # that say one phrase, in the files found
+_NO_LETTERS = frozenset({7, 8, 9, 107, 122})  # combining classes of marks that part words, as accents do
+_ACCENTS = 200  # from this combining class on
 
 
 def words_found(store: VectorStore, parts: Sequence[Part], *, where: Where, limit: int) -> dict[UUID, Hit]:
@@ -36,6 +42,20 @@ def words_found(store: VectorStore, parts: Sequence[Part], *, where: Where, limi
     return found
 
 
+def pages_saying(store: VectorStore, segments: Iterable[SegmentRecord], phrases: Sequence[str]) -> set[UUID]:
+    """Of the pictures of pages, which have no words of their own, those whose page writes one of the phrases."""
+    pages = [one for one in segments if one.kind is Kind.DOCUMENT and one.evidence is Evidence.SEEN]
+    if not pages or not phrases:
+        return set()
+    contents = frozenset(page.content for page in pages)
+    saying = {
+        (hit.segment.content, hit.segment.span.page)
+        for phrase in phrases
+        for hit in store.search_words(phrase, limit=_MOST_PASSAGES, where=Where(contents=contents, phrases=(phrase,)))
+    }
+    return {page.id for page in pages if (page.content, page.span.page) in saying}
+
+
 def names_found(catalogue: Catalogue, parts: Sequence[Part], *, fingerprint: str, limit: int) -> dict[str, float]:
     """The contents whose files' names hold words of the text parts, with how rare those are: the mean, by weight.
 
@@ -46,7 +66,7 @@ def names_found(catalogue: Catalogue, parts: Sequence[Part], *, fingerprint: str
     found: dict[str, float] = {}
     for part in parts:
         if isinstance(part, TextPart) and part.weight > 0:
-            words = [word for word in spoken_words(part.text) if _tells(word)]
+            words = [word for word in spoken_words(part.text) if is_telling(word)]
             for content, rarity in catalogue.named(words, fingerprint, limit=limit).items():
                 found[content] = found.get(content, 0.0) + rarity * part.weight / total
     return found
@@ -60,9 +80,25 @@ def fits(record: SegmentRecord, where: Where) -> bool:
         and (where.kinds is None or record.kind in where.kinds)
         and (where.evidence is None or record.evidence in where.evidence)
         and (where.contents is None or record.content in where.contents)
-        and not any(phrase.lower() in record.snippet.lower() for phrase in where.without)
+        and not (where.without and _says_any(record.snippet, where.without))
     )
 
 
-def _tells(word: str) -> bool:
-    return word not in SMALL_WORDS and (len(word) >= _SHORTEST or word.isdecimal() or not word.isascii())
+def _says_any(text: str, phrases: Sequence[str]) -> bool:
+    """Whether a text holds one of the phrases as the store understands them: its words, one after the other."""
+    words = f" {_parted(indexed(text))} "
+    return any(f" {phrase} " in words for phrase in (_parted(asked(phrase)) for phrase in phrases) if phrase)
+
+
+def _parted(text: str) -> str:
+    """What the store's tokenizer makes of a text, with a space between: letters and digits, in lower case."""
+    parted = "".join(char if _in_word(char) else " " for char in text)
+    return " ".join(word.lower() for word in parted.split())
+
+
+@lru_cache(maxsize=4096)
+def _in_word(char: str) -> bool:
+    if char.isalnum():
+        return True
+    combining = unicodedata.combining(char)
+    return unicodedata.category(char) in ("Mn", "Mc") and combining not in _NO_LETTERS and combining < _ACCENTS

@@ -314,10 +314,10 @@ class Catalogue(Models):
             return kept_verdicts(db, question)
 
     @translated
-    def failures(self, fingerprint: str | None = None) -> list[FileRecord]:
-        """The files whose last attempt failed, by path."""
+    def failures(self, fingerprint: str | None = None, *, state: FileState = FileState.FAILED) -> list[FileRecord]:
+        """The files whose last attempt failed, or ended in another state, by path."""
         with self._reader.connect() as db:
-            return file_records(db, (FileOutcome.state == FileState.FAILED.value) & under(fingerprint))
+            return file_records(db, (FileOutcome.state == state.value) & under(fingerprint))
 
     @translated
     def failure_groups(self, *, offset: int = 0, limit: int = 20) -> tuple[FailureGroup, ...]:

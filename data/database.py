@@ -10,9 +10,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, TimeoutError
 
-from data.errors import StoreUnavailableError
+from data.errors import BadSettingsError, StoreUnavailableError
 from data.migrations import migrate
 
 P = ParamSpec("P")
@@ -20,13 +20,13 @@ R = TypeVar("R")
 
 
 def translated(method: Callable[P, R]) -> Callable[P, R]:
-    """Database errors become StoreUnavailableError."""
+    """What the database says is wrong becomes StoreUnavailableError; mistakes of our own stay what they are."""
 
     @wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(*args, **kwargs)
-        except SQLAlchemyError as error:
+        except (DBAPIError, DisconnectionError, TimeoutError) as error:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             raise StoreUnavailableError(
                 f"the catalogue cannot be used: {reason}; check OMNIA_HOME (or OMNIA_CATALOGUE_URL) and free space"
@@ -40,9 +40,20 @@ def open_database(url: str) -> Engine:
     """The engine of the database at a SQLAlchemy URL, its schema made or migrated as needed.
 
     Raises:
+        BadSettingsError: it is no URL, or of a database that there is no driver for.
         StoreUnavailableError: it cannot be opened, or a newer Omnia wrote it.
     """
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect().import_dbapi()
+    except (ArgumentError, ImportError) as error:
+        lacks = "it names no database that SQLAlchemy knows"
+        if isinstance(error, ImportError):
+            lacks = f"its driver is not installed ({error.name or error})"
+        raise BadSettingsError(
+            f"OMNIA_CATALOGUE_URL cannot be used: {lacks}; unset it for SQLite, or give postgresql+psycopg://… after "
+            "pip install -e '.[server]'"
+        ) from error
     is_sqlite = parsed.get_backend_name() == "sqlite"
     if is_sqlite and parsed.database:
         folder = Path(parsed.database).parent

@@ -43,7 +43,10 @@ def name_words(path: str) -> frozenset[str]:
 
 
 def spoken_words(text: str) -> tuple[str, ...]:
-    """The words of a text that could be in a name, in lower case: whole, letters and digits apart, and in pairs of characters."""
+    """The words of a text that could be in a name, in lower case: whole, and in parts.
+
+    Parts are letters and digits apart, and pairs of characters where no spaces are set.
+    """
     text = unicodedata.normalize("NFC", text)
     unspaced = (pair for run in unspaced_runs(text) for pair in pairs(run))
     found = [*_RUN.findall(text), *_PIECE.findall(text), *unspaced]

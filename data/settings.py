@@ -84,6 +84,11 @@ class Settings:
             max_upload_mb=max_upload_mb,
         )
 
+    @property
+    def has_own_catalogue(self) -> bool:
+        """Whether the catalogue lies in `home`."""
+        return self.catalogue_url == _sqlite_url(self.home / "catalogue.sqlite")
+
     def model_for(self, active: str | None) -> str:
         """The name of the model to use with a library whose active model is `active` (None: it has none yet)."""
         return self.model or active or DEFAULT_MODEL

@@ -2,8 +2,8 @@
 
 The stores part words where a letter meets what is none (their tokenizer is the one that all of them have), so before a
 text is given to them its letters are brought to one Unicode form, a word that a line end divides is made whole, and
-what is written without spaces between the words is given in overlapping pairs of characters: 名古屋城 as 名古 古屋 屋城.
-A phrase of such pairs is found where its characters stand one after the other.
+what is written without spaces between the words is given in overlapping pairs of characters: 名古屋城
+as 名古 古屋 屋城. A phrase of such pairs is found where its characters stand one after the other.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import pairwise
 
 # Kana, Han, Hangul (written in words, but with endings), Thai, Lao, Burmese, Khmer.
 _HAN = "\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -40,7 +41,7 @@ def asked(text: str) -> str:
 def pairs(run: str) -> list[str]:
     """The overlapping pairs of characters of a run without spaces, each with its marks; a run of one is itself."""
     characters = list(_characters(run))
-    return [a + b for a, b in zip(characters, characters[1:], strict=False)] or characters
+    return [a + b for a, b in pairwise(characters)] or characters
 
 
 def unspaced_runs(text: str) -> list[str]:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 
 from data.errors import OmniaError
-from data.streams import open_streams, print_line
 from embedder.training.commands import add_commands
 
 _EXAMPLES = """examples:
@@ -25,7 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 when all went well, 2 when it could not.
     """
-    open_streams()
     parser = argparse.ArgumentParser(prog="python -m embedder", description="The model behind the library.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_info(commands)
@@ -99,10 +97,10 @@ def _info(options: argparse.Namespace) -> int:
         facts |= {"device": settings.device, "self_test": f"failed: {error}"}
     facts["load_s"] = round(time.perf_counter() - started, 2)
     if options.json:
-        print_line(json.dumps(facts))
+        _print(json.dumps(facts))
     else:
         for name, value in facts.items():
-            print_line(f"{name:12} {', '.join(value) if isinstance(value, list) else value}")
+            _print(f"{name:12} {', '.join(value) if isinstance(value, list) else value}")
     return 0 if facts["self_test"] == "passed" else 2
 
 
@@ -121,9 +119,13 @@ def _tables(options: argparse.Namespace) -> int:
     from embedder.zero import build_tables
 
     path = build_tables()
-    print_line(f"wrote {path}; change the fingerprint in embedder/embed.py if vectors changed")
+    _print(f"wrote {path}; change the fingerprint in embedder/embed.py if vectors changed")
     return 0
 
 
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")

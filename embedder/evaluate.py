@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -46,7 +45,7 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """Held-out media of one kind as vectors (N, D), with what each shows and the text that should find it.
+    """Tested media of one kind as vectors (N, D), with what each shows and the text that should find it.
 
     `origins` name what each was made from: the same for a picture and for a camera's move over it.
     """
@@ -101,22 +100,19 @@ def _by_chance(wanted: NDArray[np.int_], among: int, *, depth: int) -> float:
 def exhibit(
     name: str,
     model: OmniModel,
-    shelves: Iterable[Shelf],
+    shown: Iterable[tuple[Shelf, Sequence[int]]],
     captions: Captions,
     *,
-    whole: bool = False,
     words: bool = True,
     alone: bool = False,
-    most: int | None = None,
 ) -> Exhibit:
-    """The held-out media of some shelves, or all of them where whole sources are held out.
+    """Those rows of some shelves that are tested on.
 
     Args:
         alone: by what the backbone makes of the tokens, without what goes around it.
         words: whether the words on pages may be read.
-        most: media of each shelf, in an order that says nothing.
     """
-    parts: list[tuple[Shelf, list[int]]] = [(shelf, shown_rows(shelf, whole=whole, most=most)) for shelf in shelves]
+    parts = list(shown)
     entries = [shelf.entries[row] for shelf, rows in parts for row in rows]
     vectors = np.concatenate([embed_shelf(model, shelf, rows, words=words, alone=alone) for shelf, rows in parts])
     asked = tuple(entry.captions[0] for entry in entries)
@@ -133,24 +129,17 @@ def by_description(shown: Exhibit, model: OmniModel, captions: Captions) -> Exhi
     return replace(shown, captions=shown.descriptions, texts=texts)
 
 
-def priors(shelf: Shelf, captions: Captions, *, whole: bool, most: int | None) -> Exhibit:
+def priors(shelf: Shelf, rows: Sequence[int], captions: Captions) -> Exhibit:
     """The same media by the training-free vectors alone."""
-    rows = shown_rows(shelf, whole=whole, most=most)
     entries = [shelf.entries[row] for row in rows]
     texts = captions.vectors[[captions.number[entry.captions[0]] for entry in entries]].cpu().numpy()
     return Exhibit(
         shelf.source,
-        shelf.prior[rows, 0].astype(np.float32) @ captions.rotation,
+        shelf.prior[list(rows), 0].astype(np.float32) @ captions.rotation,
         tuple(entry.group for entry in entries),
         tuple(entry.captions[0] for entry in entries),
         texts,
     )
-
-
-def shown_rows(shelf: Shelf, *, whole: bool, most: int | None) -> list[int]:
-    """Which media of a shelf are tested on."""
-    rows = [row for row, entry in enumerate(shelf.entries) if whole or entry.held_out]
-    return sorted(rows, key=lambda row: hashlib.sha256(shelf.entries[row].key.encode()).digest())[:most]
 
 
 def text_finds(shown: Exhibit) -> Recall:

@@ -61,12 +61,17 @@ def refuse_pickles(folder: Path) -> None:
     files = [path for path in folder.rglob("*") if path.is_file()]
     safe = {path.parent for path in files if path.suffix == ".safetensors"}
     for path in files:
-        if path.suffix in _PICKLES and path.parent not in safe:
+        if path.suffix in _PICKLES and path.parent not in safe and not _is_openvino(path):
             raise ModelMismatchError(
                 f"weights {str(path)!r} are a pickle, which can run code; save the model as safetensors"
             )
     if not safe:
         raise ModelMismatchError(f"{str(folder)!r} holds no *.safetensors weights; copy the whole model there")
+
+
+def _is_openvino(path: Path) -> bool:
+    """Plain numbers beside the .xml that describes them; by its name too, since `pytorch_model.bin` would be loaded."""
+    return path.suffix == ".bin" and path.stem.startswith("openvino") and path.with_suffix(".xml").is_file()
 
 
 def _digest(folder: Path) -> str:

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 _HEAD = re.compile(r"\s*---[ \t]*\n(.*?)\n---", re.DOTALL)
 _FIELD = re.compile(r"^licen[cs]e(|_name|_link)[ \t]*:(.*(?:\n[ \t]+\S.*|\n-[ \t].*)*)", re.MULTILINE)
 _YAML = re.compile(r"""^[ \t]*-[ \t]|[ \t]#.*|[>|][+-]?$|["'\[\],]""", re.MULTILINE)  # around what is meant
-_NOT_COMMERCIAL = re.compile(r"(?<![a-z])nc(?![a-z])|non[-_ ]?commercial|research")
 _TELLS_NOTHING = {"", "other", "unknown"}
-_COMMERCIAL = {"apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "mit"}
+_DULL = {"the", "licence", "license", "version"}
+_COMMERCIAL = re.compile(  # by name alone: whatever else a name sounds like, it is not known
+    r"apache(-[12]\.[01])?|mit(-0)?|isc|ncsa|zlib|0bsd|bsd(-[234]-clause(-clear)?)?|mpl(-[12]\.[01])?|unlicense|wtfpl"
+    r"|[al]?gpl(-?v?[123](\.[01])?)?(\+|-only|-or-later)?|cc0(-1\.0)?|cc-by(-sa)?(-[1234]\.[05])?"
+    r"|afl-3\.0|artistic-2\.0|cdla-permissive-[12]\.0|ecl-2\.0|epl-[12]\.0|eupl-1\.[12]|ms-pl|openmdw-1\.0|postgresql"
+    r"|bigcode-openrail-m|bigscience-openrail-m|creativeml-openrail-m|openrail\+\+|gemma"
+)
 _MOST_CHARACTERS = 200  # of its name: it is told in one line
 
 
@@ -30,7 +35,7 @@ class Licence:
 def stated_licence(card: str) -> Licence | None:
     """The licence that a README.md states in its head, as models of the hub do; None where it states none.
 
-    A licence called "other" is commercial only where its own name is that of one that is known to be.
+    It is commercial only where all that it is called is known by name to be.
     """
     head = _HEAD.match(card.removeprefix("\ufeff"))
     fields = _FIELD.findall(head[1] if head else card[:4_000])
@@ -41,5 +46,16 @@ def stated_licence(card: str) -> Licence | None:
     is_named = kind.lower() not in _TELLS_NOTHING
     own = own or ("" if is_named else link)
     name = f"{kind or 'other'}: {own}" if own else kind
-    is_known = is_named or own.lower().replace(" ", "-") in _COMMERCIAL
-    return Licence(name[:_MOST_CHARACTERS], is_known and not _NOT_COMMERCIAL.search(name.lower()))
+    called = [kind] * is_named + [own] * bool(own)
+    return Licence(name[:_MOST_CHARACTERS], bool(called) and all(_is_commercial(each) for each in called))
+
+
+def _is_commercial(name: str) -> bool:
+    """Whether a licence is known to allow commercial use, or each of several with spaces between."""
+    return _is_known(name) or all(_is_known(each) for each in name.split())
+
+
+def _is_known(name: str) -> bool:
+    """By its plain name: "The MIT License" is "mit", "Apache 2.0" is "apache-2.0"."""
+    words = [word for word in re.findall(r"[a-z0-9.+]+", name.lower()) if word not in _DULL]
+    return _COMMERCIAL.fullmatch("-".join(words)) is not None

@@ -7,11 +7,13 @@ import json
 import logging
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import OmniaError
+from data.records import FileState
 from data.settings import Settings
 from data.streams import open_streams, print_line
 
@@ -20,13 +22,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_COLUMNS = 78
+_EXIT_CODES = """exit codes:
+  0 all is well
+  1 some files failed, a folder is away, or a model may not answer yet
+  2 it could not start: an argument, a setting, the library
+  130 stopped (Ctrl-C, or a signal to end); what was indexed is kept"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
         0 when all is well, 1 when some files failed, a root is offline or a model may not answer yet, 2 when the
-        command could not start.
+        command could not start, 130 when it was stopped.
     """
     open_streams()
     args = _parser().parse_args(argv)
@@ -57,7 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m indexer", description="Fill and keep a library of mixed media, so that it can be searched."
+        prog="python -m indexer",
+        description="Fill and keep a library of mixed media, so that it can be searched.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_ingest(commands)
@@ -70,7 +82,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str, example: str) -> Any:
-    command = commands.add_parser(name, help=text, description=text, epilog=f"example: {example}")
+    command = commands.add_parser(
+        name,
+        help=text,
+        description=textwrap.fill(text, _COLUMNS),
+        epilog=f"example: {example}\n\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout")
     command.add_argument("--verbose", action="store_true", help="log each event to stderr")
     command.set_defaults(run=run)
@@ -86,7 +104,9 @@ def _add_model_flags(command: Any) -> None:
         "--trust-remote-code", action="store_true", help="let a model run Python code that comes with its weights"
     )
     command.add_argument("--accept-licence", action="store_true", help="use a model whose licence is not commercial")
-    command.add_argument("--workers", metavar="N", type=int, help="decoding processes (default: one for each core)")
+    command.add_argument(
+        "--workers", metavar="N", type=int, help="decoding processes (default, and 0: one for each core, at most 8)"
+    )
 
 
 def _add_ingest(commands: Any) -> None:
@@ -111,8 +131,11 @@ def _add_status(commands: Any) -> None:
 
 
 def _add_failures(commands: Any) -> None:
-    text = "The files that failed, why, and what to do."
+    text = "The files that failed, or were skipped, why, and what to do."
     command = _add(commands, "failures", _failures, text, "python -m indexer failures")
+    command.add_argument(
+        "--skipped", action="store_true", help="the files that were skipped: empty, or of a kind that is not read"
+    )
     command.add_argument("--model", metavar="M", help="under this model (default: the one that answers)")
 
 
@@ -158,16 +181,16 @@ def _retry(args: argparse.Namespace) -> int:
 def _status(args: argparse.Namespace) -> int:
     from data.catalogue import open_catalogue
     from data.locks import is_ingesting
-    from indexer.status import status_as_json, status_as_text
+    from indexer.status import place_of_library, status_as_json, status_as_text
 
     settings = Settings.load()
     catalogue = open_catalogue(settings.catalogue_url)
     summary, notes, models = catalogue.summary(), catalogue.notes(), catalogue.fillings()
-    now = is_ingesting(settings.home)
+    now, place = is_ingesting(settings.home), place_of_library(settings)
     if args.json:
-        print_line(json.dumps(status_as_json(summary, notes, models=models, is_ingesting=now)))
+        print_line(json.dumps(status_as_json(summary, notes, place=place, models=models, is_ingesting=now)))
     else:
-        print_line(status_as_text(summary, notes, models=models, is_ingesting=now))
+        print_line(status_as_text(summary, notes, place=place, models=models, is_ingesting=now))
     return 0
 
 
@@ -176,16 +199,16 @@ def _failures(args: argparse.Namespace) -> int:
 
     catalogue = open_catalogue(Settings.load().catalogue_url)
     under = [one.fingerprint for one in catalogue.models() if args.model == one.name] or [args.model]
-    failures = catalogue.failures(under[-1])
+    failures = catalogue.failures(under[-1], state=FileState.SKIPPED if args.skipped else FileState.FAILED)
     if args.json:
         rows = [{"path": f.path, "reason": f.reason, "hint": f.hint, "attempts": f.attempts} for f in failures]
-        print_line(json.dumps({"failures": rows}))
+        print_line(json.dumps({"skipped" if args.skipped else "failures": rows}))
         return 0
     for failure in failures:
         hint = f" ({failure.hint})" if failure.hint else ""
         print_line(f"{failure.path!r}: {failure.reason}{hint}")
     if not failures:
-        print_line("nothing failed")
+        print_line("nothing was skipped" if args.skipped else "nothing failed")
     return 0
 
 
@@ -211,7 +234,10 @@ def _prune(args: argparse.Namespace) -> int:
     if args.json:
         print_line(json.dumps({"files": pruned.files, "contents": pruned.contents}))
     else:
-        print_line(f"{pruned.files:,} files forgotten, vectors of {pruned.contents:,} contents deleted")
+        from indexer.report import counted
+
+        files, contents = counted(pruned.files, "file"), counted(pruned.contents, "content")
+        print_line(f"{files} forgotten, vectors of {contents} deleted")
     return 0
 
 

@@ -9,6 +9,11 @@ from typing import Any
 from data.records import FileState
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things as people write it: 1 file, 1,200 files."""
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
+
+
 @dataclass(slots=True, kw_only=True)
 class Report:
     """What a run did; found = indexed + unchanged + skipped + failed.
@@ -79,15 +84,17 @@ class Report:
 
     def as_text(self) -> str:
         lines = [
-            f"{self.found:,} files: {self.indexed:,} indexed, {self.unchanged:,} unchanged, "
+            f"{counted(self.found, 'file')}: {self.indexed:,} indexed, {self.unchanged:,} unchanged, "
             f"{self.skipped:,} skipped, {self.failed:,} failed; {self.removed:,} removed",
-            f"{self.segments:,} segments in {self.seconds:.1f} s",
+            f"{counted(self.segments, 'segment')} in {self.seconds:.1f} s",
             *self.problems,
         ]
         if self.notes:
-            lines.append(f"of {self.notes:,} files something was left out: python -m indexer status")
+            lines.append(f"of {counted(self.notes, 'file')} something was left out: python -m indexer status")
+        flag = f" --model {shlex.quote(self.model)}" if self.model and not self.switched else ""
+        if self.skipped:
+            lines.append(f"why files were skipped: python -m indexer failures --skipped{flag}")
         if self.failed:
-            flag = f" --model {shlex.quote(self.model)}" if self.model and not self.switched else ""
             lines.append(
                 f"why files failed: python -m indexer failures{flag}; to try them again: python -m indexer retry{flag}"
             )

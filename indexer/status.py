@@ -2,24 +2,69 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from data.catalogue import Filling, LibrarySummary, Running
+from data.catalogue import Filling, LibrarySummary, RootSummary, Running
 from data.records import FileState, Kind
+from data.settings import Settings
+from indexer.report import counted
+
+_BLOCK_BYTES = 512  # of `st_blocks`, on any file system
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a library lies.
+
+    Args:
+        size_bytes: what its folder takes on the disk, which for sparse files is less than their lengths.
+        elsewhere: what of it does not lie in the folder.
+    """
+
+    home: Path
+    size_bytes: int
+    elsewhere: tuple[str, ...] = ()
+
+    def as_text(self) -> str:
+        size = f"{self.size_bytes / 1e9:,.1f} GB" if self.size_bytes >= 1e9 else f"{self.size_bytes / 1e6:,.1f} MB"
+        return "; ".join([f"library {str(self.home)!r}: {size} on disk", *self.elsewhere])
+
+
+def place_of_library(settings: Settings) -> Place:
+    """Where the library of the settings lies, measured now."""
+    elsewhere = []
+    if not settings.has_own_catalogue:
+        elsewhere.append("the catalogue at OMNIA_CATALOGUE_URL")
+    if settings.qdrant_url:
+        elsewhere.append("the vectors at OMNIA_QDRANT_URL")
+    return Place(home=settings.home, size_bytes=_on_disk(settings.home), elsewhere=tuple(elsewhere))
 
 
 def status_as_json(
-    summary: LibrarySummary, notes: Mapping[str, Sequence[str]], *, models: Sequence[Filling], is_ingesting: bool
+    summary: LibrarySummary,
+    notes: Mapping[str, Sequence[str]],
+    *,
+    place: Place,
+    models: Sequence[Filling],
+    is_ingesting: bool,
 ) -> dict[str, Any]:
-    """Roots, files by kind and state, segments by fingerprint, models, runs under way, what was left out."""
+    """Its place, roots, files by kind and state, segments by fingerprint, models, runs under way, what was left out."""
     running = summary.running if is_ingesting else ()
     kinds: dict[str, dict[str, int]] = {}
     for (kind, state), number in summary.counts.items():
         kinds.setdefault(kind or "unknown", {})[state] = number
     return {
-        "roots": [{"path": r.path, "files": r.files, "offline": r.offline_reason} for r in summary.roots],
+        "library": str(place.home),
+        "size_bytes": place.size_bytes,
+        "roots": [
+            {"path": r.path, "files": r.files, "inside": _around(r, summary.roots), "offline": r.offline_reason}
+            for r in summary.roots
+        ],
         "kinds": kinds,
         "segments": summary.segments,
         "models": [
@@ -39,14 +84,19 @@ def status_as_json(
 
 
 def status_as_text(
-    summary: LibrarySummary, notes: Mapping[str, Sequence[str]], *, models: Sequence[Filling], is_ingesting: bool
+    summary: LibrarySummary,
+    notes: Mapping[str, Sequence[str]],
+    *,
+    place: Place,
+    models: Sequence[Filling],
+    is_ingesting: bool,
 ) -> str:
     if not summary.roots:
-        return "the library is empty: python -m indexer ingest FOLDER"
-    lines = ["roots"]
+        return f"{place.as_text()}\nthe library is empty: python -m indexer ingest FOLDER"
+    lines = [place.as_text(), "roots"]
     for root in summary.roots:
         lines.append(
-            f"  {root.path!r}: {root.files:,} files" + (f"; {root.offline_reason}" * bool(root.offline_reason))
+            f"  {root.path!r}: {_files(root, summary.roots)}" + (f"; {root.offline_reason}" * bool(root.offline_reason))
         )
     lines.append("files")
     for kind in (*Kind, None):
@@ -65,6 +115,32 @@ def status_as_text(
         lines.append("left out")
         lines.extend(f"  {path!r}: {line}" for path, told in notes.items() for line in told)
     return "\n".join(lines)
+
+
+def _on_disk(folder: Path) -> int:
+    """Bytes that a folder takes; what goes away meanwhile counts nothing."""
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(where, name)).st_blocks * _BLOCK_BYTES
+            except OSError:
+                continue
+    return total
+
+
+def _around(root: RootSummary, roots: Sequence[RootSummary]) -> str | None:
+    """The outermost of the roots that a root lies in."""
+    around = (other.path for other in roots if root.path.startswith(other.path.rstrip("/") + "/"))
+    return min((path for path in around if path != root.path), key=len, default=None)
+
+
+def _files(root: RootSummary, roots: Sequence[RootSummary]) -> str:
+    """How many files a root holds; a file in two of them is noted under one, and counts for the outermost."""
+    around = _around(root, roots)
+    if around is not None:
+        return f"(inside {around!r})"
+    return counted(root.files + sum(other.files for other in roots if _around(other, roots) == root.path), "file")
 
 
 def _running(one: Running) -> dict[str, Any]:
@@ -86,9 +162,9 @@ def _running(one: Running) -> dict[str, Any]:
 def _model(filling: Filling) -> str:
     """One model, what it holds and what it lacks."""
     name, fingerprint = filling.model.name, filling.model.fingerprint
-    held = f"{name} ({fingerprint}): {filling.contents:,} contents, {filling.segments:,} segments"
+    held = f"{name} ({fingerprint}): {counted(filling.contents, 'content')}, {counted(filling.segments, 'segment')}"
     if filling.is_active:
         return f"{held}; it answers"
     filled = sum(not root.missing for root in filling.roots)
-    lacks = f"{filled:,} of {len(filling.roots):,} folders filled, {filling.missing:,} files missing"
+    lacks = f"{filled:,} of {counted(len(filling.roots), 'folder')} filled, {counted(filling.missing, 'file')} missing"
     return f"{held}; {lacks if filling.missing else 'nothing is missing'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from uuid import uuid4
 
@@ -110,10 +111,10 @@ def test_more_like_a_moment_leaves_its_own_file_out(client, filled):
     ("ask", "status", "why"),
     [
         (lambda client: client.get("/api/search"), 400, "nothing to look for"),
-        (lambda client: client.get("/api/search?q=type:png"), 400, "nothing to look for"),
+        (lambda client: client.get("/api/search?q=type:png+evidence:seen"), 400, "only narrow down; add words or"),
         (lambda client: client.get(f"/api/similar/{uuid4()}"), 400, "not in the library any more"),
         (lambda client: client.post("/api/search", files={"files": ("a.xyz", b"?")}), 400, "a.xyz: not a file this"),
-        (lambda client: client.get("/api/search?q=dog&weight=1&weight=1"), 400, "2 weights for 1 parts"),
+        (lambda client: client.get("/api/search?q=dog&weight=1&weight=1"), 400, "more weights (2) than parts (1)"),
         (lambda client: client.get("/api/search?q=dog&weight=nan"), 400, "from -10 to 10"),
         (lambda client: client.get("/api/search?q=dog&weight=-1"), 400, "nothing to look for"),
         (lambda client: client.get("/api/search?like=that"), 422, "valid UUID"),
@@ -133,6 +134,44 @@ def test_a_question_that_cannot_be_answered_says_why(client, filled, ask, status
     assert "Traceback" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("ask", "why"),
+    [
+        (lambda client: client.get("/api/search?q=dog&limt=3"), "unknown parameter 'limt'; use q, like, weight, kind,"),
+        (lambda client: client.get("/api/search?q=dog&kinds=text"), "unknown parameter 'kinds'; use q, like,"),
+        (lambda client: client.get(f"/api/similar/{uuid4()}?q=dog"), "unknown parameter 'q'; use kind, limit"),
+        (
+            lambda client: client.post("/api/search?kind=text", files={"files": ("a.txt", b"dog")}),
+            "unknown parameter 'kind'; with POST all goes in the form (curl -F)",
+        ),
+        (
+            lambda client: client.post("/api/search", files={"files": ("a.txt", b"dog")}, data={"kinds": "text"}),
+            "unknown field of the form 'kinds'; use files, q, like, weight, kind, unlike, limit",
+        ),
+    ],
+)
+def test_a_parameter_that_is_misspelt_is_refused(client, filled, ask, why):
+    answer = ask(client)
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith(why)
+
+
+def test_the_address_of_a_picture_may_name_its_version(client, filled):
+    (red,) = client.get("/api/search", params={"q": "dog type:png"}).json()["results"]
+    assert "&v=" in red["thumb"]
+    assert client.get(red["thumb"]).status_code == 200
+
+
+def test_filters_alone_give_the_newest_files(client, filled, tmp_path):
+    for seconds, name in enumerate(["wet.txt", "dog.txt"]):
+        os.utime(tmp_path / name, (2_000_000_000 + seconds, 2_000_000_000 + seconds))
+        filled.put(tmp_path / name)
+    answer = client.get("/api/search", params={"q": "type:txt", "limit": 2})
+    assert names(answer) == ["dog.txt", "wet.txt"]
+    assert {result["score"] for result in answer.json()["results"]} == {0}
+    assert client.get(answer.json()["results"][0]["media"]).text == "dog"
+
+
 def test_a_store_that_is_away_is_one_line(client, filled, monkeypatch):
     def away(*_args, **_more):
         raise StoreUnavailableError("no Qdrant server answers; start it")
@@ -146,6 +185,13 @@ def test_it_describes_itself(client):
     described = client.get("/api/openapi.json").json()
     media = {"/media/{id}", "/thumb/{id}", "/play/{id}", "/cut/{id}"}
     assert set(described["paths"]) == {"/search", "/similar/{segment}"} | media
+    assert described["components"]["securitySchemes"]["token"] | {"description": ""} == {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "",
+    }
+    for route in described["paths"].values():
+        assert all(method["security"] == [{"token": []}] and "401" in method["responses"] for method in route.values())
     moment = described["components"]["schemas"]["MomentFound"]
     assert set(moment["required"]) >= {"evidence", "start_s", "end_s", "page", "snippet", "score", "segment"}
     assert {"char_start", "char_end"} <= set(moment["required"])

@@ -62,5 +62,26 @@ def test_only_wishes_against_something_ask_for_nothing():
     assert not joined(understood("kind:image")).is_empty
 
 
+@pytest.mark.parametrize(
+    ("typed", "weights", "is_browsed"),
+    [
+        ("kind:image", [], True),
+        ("type:pdf after:2024", [], True),
+        ("", [], False),
+        ("kind:image dog", [], False),
+        ("kind:image -dog", [], False),
+        ("evidence:said", [], False),
+        ("kind:image dog", [-1], False),
+    ],
+)
+def test_filters_of_files_alone_are_browsed(typed, weights, is_browsed):
+    assert joined(understood(typed), weights=weights).is_browsed is is_browsed
+
+
+def test_what_is_weighed_below_0_is_said_to_be_unlike():
+    assert joined(understood("dog"), weights=[-1]).is_unlike
+    assert not joined(understood("dog"), weights=[0]).is_unlike
+
+
 def test_ids_are_read_once_each_and_nonsense_is_left_out():
     assert segments_of(f"{ONE}, {OTHER},{ONE},,x") == (ONE, OTHER)

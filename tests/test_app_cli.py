@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fakes import Shelf
+from PIL import Image
 
 from app import cli, wiring
 from data.errors import EmbeddingFailedError, StoreUnavailableError
@@ -27,9 +31,11 @@ def shelf(tmp_path, monkeypatch):
         path.write_text(words)
         shelf.put(path)
     monkeypatch.setattr(wiring, "Library", lambda settings: shelf.library)
+    close = shelf.library.close
     monkeypatch.setattr(shelf.library, "close", lambda: None)
     monkeypatch.setenv("OMNIA_HOME", str(tmp_path / "home"))
-    return shelf
+    yield shelf
+    close()
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -94,9 +100,9 @@ def test_weights_say_how_much_the_words_and_the_examples_count(shelf, capsys, tm
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("dog", "--weight", "1", "--weight", "1"), "2 weights for 1 parts"),
+        (("dog", "--weight", "1", "--weight", "1"), "more weights (2) than parts (1)"),
         (("dog", "--weight", "nan"), "from -10 to 10"),
-        (("dog", "--like", "that"), "a segment's id is in each moment"),
+        (("dog", "--like", "that"), "'that' is no id; a segment's id is in each moment"),
         (("dog", "--weight=-1"), "nothing to look for"),
     ],
 )
@@ -113,6 +119,176 @@ def test_the_table_shows_score_kind_path_and_words(shelf, capsys):
     assert re.search(r"0\.\d\d █+\S*·*  text  ", out)
     assert "dog.txt" in out
     assert "“dog”" in out
+
+
+@pytest.fixture
+def scored(shelf, monkeypatch):
+    """The library's answers with scores of the test's choice: the first results are as good as given, the rest weak."""
+    search = shelf.library.service().search
+
+    def set_scores(*scores: float) -> None:
+        def answer(query):
+            found = search(query)
+            each = zip(found.results, [*scores, *[0.01] * len(found.results)], strict=False)
+            return replace(found, results=tuple(replace(result, score=score) for result, score in each))
+
+        monkeypatch.setattr(shelf.library.service(), "search", answer)
+
+    return set_scores
+
+
+def test_weak_results_are_counted_and_shown_when_asked_for(shelf, capsys, scored):
+    scored(0.9)
+    _, out, _ = run(capsys, "dog")
+    assert "dog.txt" in out
+    assert "city.txt" not in out
+    assert "2 weak results: --weak shows them\n1 result · " in out
+    _, out, _ = run(capsys, "dog", "--limit", "2")
+    assert "1 weak result: --weak shows it" in out
+    _, out, _ = run(capsys, "dog", "--weak")
+    assert "city.txt" in out
+    assert "--weak" not in out
+    _, out, _ = run(capsys, "dog", "--json")
+    assert [result["band"] for result in json.loads(out)["results"]] == ["strong", "weak", "weak"]
+
+
+def test_where_nothing_is_better_weak_results_are_shown(shelf, capsys, scored):
+    scored()
+    _, out, _ = run(capsys, "dog")
+    assert out.startswith("nothing stands out; the nearest are:\n 0.01 ")
+    assert "city.txt" in out
+    assert "--weak" not in out
+
+
+def test_filters_alone_list_the_newest_files(shelf, capsys, tmp_path):
+    for seconds, name in enumerate(["city.txt", "dog.txt", "wet.txt"]):
+        os.utime(tmp_path / name, (1_700_000_000 + seconds, 1_700_000_000 + seconds))
+        shelf.put(tmp_path / name)
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "red.png")
+    shelf.put(tmp_path / "red.png")
+    shelf.model.calls.clear()
+    code, out, _ = run(capsys, "type:txt")
+    assert code == 0
+    assert [Path(line.split()[-1]).name for line in out.splitlines()[:3]] == ["wet.txt", "dog.txt", "city.txt"]
+    assert "3 files, the newest first; add words, or an example, to look closer" in out
+    _, out, _ = run(capsys, "--kind", "text", "--limit", "2", "--json")
+    assert [Path(result["path"]).name for result in json.loads(out)["results"]] == ["wet.txt", "dog.txt"]
+    batch = tmp_path / "queries.jsonl"
+    batch.write_text('{"words": "type:png"}\n{"words": "type:png evidence:seen"}\n')
+    code, out, _ = run(capsys, "--batch", str(batch))
+    newest, refused = (json.loads(line) for line in out.splitlines())
+    assert [Path(result["path"]).name for result in newest["results"]] == ["red.png"]
+    assert (code, "filters and what to leave out only narrow down" in refused["error"]) == (1, True)
+    assert shelf.model.calls == [], "no model is needed"
+    code, out, err = run(capsys, "type:pdf")
+    assert (code, out) == (0, "nothing found\n")
+    assert "leave out a kind, a filter" in err
+
+
+@pytest.mark.parametrize("arguments", [["type:txt", "evidence:said"], ["kind:image", "--not", "rain"], ["lang:fr"]])
+def test_filters_of_what_is_in_a_file_need_words(shelf, capsys, arguments):
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert "filters and what to leave out only narrow down; add words or an example" in err
+
+
+def test_filters_alone_want_a_limit_too(shelf, capsys):
+    code, _, err = run(capsys, "type:txt", "--limit", "0")
+    assert code == 2
+    assert "limit must be 1 or more" in err
+
+
+@pytest.mark.parametrize("word", ["-museum", "-house"])
+def test_words_that_begin_with_a_minus_are_told_how_to_be_written(capsys, word):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["search", "at", "night", word])
+    assert ended.value.code == 2
+    assert "write --, as in: python -m app search -- at night -museum" in capsys.readouterr().err
+
+
+def test_an_option_that_is_none_gets_no_such_advice(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["search", "at", "night", "--limt", "3"])
+    assert "write --" not in capsys.readouterr().err
+
+
+def test_interrupted_is_an_exit_code_of_its_own(shelf, capsys, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shelf.library, "service", interrupt)
+    assert run(capsys, "dog") == (130, "", "interrupted\n")
+
+
+# ── serve ──
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The commands that `serve` became."""
+    commands = []
+    monkeypatch.setattr(os, "execve", lambda _program, command, _environment: commands.append(command))
+    return commands
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def serve(capsys, *arguments: str) -> tuple[int, str]:
+    code = cli.main(["serve", *arguments])
+    return code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--port", "99999"], "a port is from 1 to 65,535, not 99999; give another with --port"),
+        (["--port", "0"], "a port is from 1 to 65,535, not 0; give another with --port"),
+        (["--address", "no such address"], "'no such address' is no address of this machine; give 127.0.0.1 or"),
+        (["--address", "203.0.113.9"], "'203.0.113.9' is no address of this machine; give 0.0.0.0"),
+        (["--address", "x" * 70], "is no address of this machine; give"),
+        (["--device", "gpu"], "device 'gpu' is unknown; use auto, cpu, cuda, cuda:N or mps"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(started, shelf, capsys, free_port, arguments, why):
+    code, err = serve(capsys, *(["--port", str(free_port)] if "--port" not in arguments else []), *arguments)
+    assert (code, err.count("\n"), started) == (2, 1, [])
+    assert why in err
+
+
+def test_a_port_that_is_taken_is_one_line(started, shelf, capsys):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        code, err = serve(capsys, "--port", str(port))
+    assert (code, started) == (2, [])
+    assert err == f"error: port {port} is taken; end what listens there, or give another with --port\n"
+
+
+def test_a_model_that_filled_nothing_is_not_served(started, capsys, free_port, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMNIA_HOME", str(tmp_path / "home"))
+    shelf = Shelf(tmp_path / "home")
+    (tmp_path / "dog.txt").write_text("dog")
+    shelf.put(tmp_path / "dog.txt")
+    shelf.library.close()
+    code, err = serve(capsys, "--port", str(free_port), "--model", "omnia-zero")
+    assert (code, started) == (2, [])
+    assert "this library holds nothing made by omnia-zero" in err
+    assert serve(capsys, "--port", str(free_port), "--model", "ghost")[0] == 2
+
+
+def test_what_can_be_served_is(started, shelf, capsys, free_port):
+    serve(capsys, "--port", str(free_port))
+    (command,) = started
+    assert command[-4:] == ["--server.port", str(free_port), "--server.address", "127.0.0.1"]
+    serve(capsys, "--port", str(free_port), "--address", "0.0.0.0")
+    assert started[1][-2:] == ["--browser.serverAddress", socket.gethostname()]
+    assert started[1][-4:-2] == ["--server.allowedHosts", "*"]
 
 
 def test_a_file_that_cannot_be_read_is_one_line_and_exit_code_one(shelf, capsys, tmp_path):
@@ -227,6 +403,17 @@ def test_a_missing_batch_file_is_exit_code_two(shelf, capsys, tmp_path):
     code, _, err = run(capsys, "--batch", str(tmp_path / "none.jsonl"))
     assert code == 2
     assert "none.jsonl" in err
+
+
+@pytest.mark.parametrize("command", [[], ["search"], ["serve"], ["judge"]])
+def test_help_fits_a_terminal_and_names_the_exit_codes(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        cli.main([*command, "--help"])
+    told = capsys.readouterr().out
+    assert max(map(len, told.splitlines())) <= 80
+    assert "exit codes:\n  0 all is well" in told
+    assert "  130 interrupted" in told
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"]])

@@ -38,6 +38,11 @@ LEAP = FileChoice(since_ns=ns(2024, 2, 29), before_ns=ns(2024, 3, 1))
         ("longer:90", Filters(files=FileChoice(longer_s=90))),
         ("shorter:1h20m5s", Filters(files=FileChoice(shorter_s=4805))),
         ("shorter:2.5s", Filters(files=FileChoice(shorter_s=2.5))),
+        ("longer:1h20", Filters(files=FileChoice(longer_s=4800))),
+        ("longer:5m30", Filters(files=FileChoice(longer_s=330))),
+        ("in:“my trips/2024”", Filters(files=FileChoice(folders=("my trips/2024",)))),
+        ('in:"The “Best” of/"', Filters(files=FileChoice(folders=("The “Best” of/",)))),
+        ("in:« trips »", Filters(files=FileChoice(folders=("trips",)))),
     ],
 )
 def test_tokens_narrow_down_and_are_no_words(typed, filters):
@@ -51,6 +56,64 @@ def test_a_phrase_is_looked_for_and_must_be_there():
     asked = understood('birds "red  kite" high')
     assert asked.words == "birds red kite high"
     assert asked.filters == Filters(phrases=("red kite",))
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "“red kite”",
+        "„red kite“",
+        '“red kite"',
+        '"red kite”',
+        "”red kite”",
+        "＂red kite＂",
+        "«red kite»",
+        "« red\u202fkite »",
+        "»red kite«",
+    ],
+)
+@pytest.mark.parametrize("minus", ["", "-", "–", "−"])
+def test_quotation_marks_of_any_form_hold_a_phrase(minus, phrase):
+    typed = f"birds {minus}{phrase} high"
+    asked = understood(typed)
+    assert asked.filters == (Filters(without=("red kite",)) if minus else Filters(phrases=("red kite",)))
+    assert asked.words == ("birds high" if minus else "birds red kite high")
+    (token,) = asked.tokens
+    assert (token.text, typed[token.start : token.end]) == (f"{minus}{phrase}",) * 2
+    assert (without_token(typed, token), asked.hints) == ("birds high", ())
+
+
+def test_a_dash_leaves_out_only_where_a_word_begins():
+    assert understood("dog –rain −snow").filters == Filters(without=("rain", "snow"))
+    for typed in ("1939–1945", "well–known dog", "dog – cat", "5−3", "it’s", "——"):
+        asked = understood(typed)
+        assert (asked.words, asked.filters, asked.hints) == (typed, ANYTHING, ())
+
+
+@pytest.mark.parametrize(
+    ("typed", "words", "hint"),
+    [
+        ('"🎉" party', "🎉 party", '"🎉": looked for as a word; word for word only letters and digits count'),
+        ("“—” party", "— party", "looked for as a word"),
+        ('-"🎉" party', "party", '-"🎉": nothing is left out for it; word for word only letters and digits count'),
+        ('"_" party', "_ party", "looked for as a word"),
+        ('-"" dog', "dog", None),
+        ('"" dog', "dog", None),
+        ("-🎉 party", "-🎉 party", None),
+    ],
+)
+def test_only_letters_and_digits_are_required_or_forbidden(typed, words, hint):
+    asked = understood(typed)
+    assert (asked.words, asked.filters, asked.tokens) == (words, ANYTHING, ())
+    assert asked.avoided == ()
+    assert len(asked.hints) == (hint is not None)
+    assert all((hint or "") in one for one in asked.hints)
+
+
+@pytest.mark.parametrize(("typed", "hints"), [('"C++"', 1), ("-C#", 1), ("C++", 0), ('"1 + 1"', 0)])
+def test_what_word_for_word_passes_over_gets_a_hint(typed, hints):
+    asked = understood(f"dog {typed}")
+    assert ["+ and # do not" in hint for hint in asked.hints] == [True] * hints
 
 
 def test_in_a_sequence_each_phrase_belongs_to_its_own_thing():
@@ -73,6 +136,42 @@ def test_kinds_narrow_down_and_what_contradicts_gets_a_hint(typed, given, left):
     asked = understood(f"dog {typed}", Filters(kinds=frozenset(given)))
     assert asked.filters.kinds == left
     assert ["take that away first" in hint for hint in asked.hints] == [True] * (typed != "kind:video,image")
+
+
+@pytest.mark.parametrize(
+    ("typed", "filters", "hint"),
+    [
+        ("lang:fr lang:en", Filters(languages=frozenset({"fr"})), "lang:en: only what is in fr is looked for already"),
+        ("after:2030 before:2020", Filters(files=FileChoice(since_ns=ns(2030, 1, 1))), "before:2020: after: leaves"),
+        ("before:2020 after:2030", Filters(files=FileChoice(before_ns=ns(2020, 1, 1))), "after:2030: before: leaves"),
+        ("after:2024 before:2024", Filters(files=FileChoice(since_ns=ns(2024, 1, 1))), "before:2024: after: leaves"),
+        ("longer:1h shorter:10s", Filters(files=FileChoice(longer_s=3600)), "shorter:10s: longer: leaves nothing"),
+        ("shorter:10s longer:10s", Filters(files=FileChoice(shorter_s=10)), "longer:10s: shorter: leaves nothing"),
+    ],
+)
+def test_of_tokens_that_contradict_each_other_the_later_one_gets_a_hint(typed, filters, hint):
+    asked = understood(f"dog {typed}")
+    assert (asked.words, asked.filters) == ("dog", filters)
+    assert [token.text for token in asked.tokens] == typed.split()[:1]
+    (said,) = asked.hints
+    assert hint in said
+    assert said.endswith("take that away first")
+
+
+@pytest.mark.parametrize(
+    ("typed", "filters"),
+    [
+        ("lang:fr,de lang:de,en", Filters(languages=frozenset({"de"}))),
+        ("after:2024 after:2020", Filters(files=FileChoice(since_ns=ns(2024, 1, 1)))),
+        ("before:2024 before:2020 before:2022", Filters(files=FileChoice(before_ns=ns(2020, 1, 1)))),
+        ("longer:10s longer:1m longer:5", Filters(files=FileChoice(longer_s=60))),
+        ("shorter:10s shorter:1m", Filters(files=FileChoice(shorter_s=10))),
+    ],
+)
+def test_of_tokens_of_one_kind_the_narrower_counts(typed, filters):
+    asked = understood(typed)
+    assert (asked.filters, asked.hints) == (filters, ())
+    assert " ".join(token.text for token in asked.tokens) == typed
 
 
 def test_what_is_not_wanted_is_left_out_and_pushed_down():
@@ -124,7 +223,28 @@ def test_what_only_looks_like_a_token_stays_words(typed):
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "   ", '"', '""', '"open', '-"', "kind:", ":", "-:", 'in:"', "\u202ekind:video", "海 kind:video"]
+    "typed",
+    [
+        "",
+        "   ",
+        '"',
+        '""',
+        '"open',
+        '-"',
+        "“",
+        "“open",
+        "–“",
+        "«",
+        "“”",
+        "-«»",
+        "in:“",
+        "kind:",
+        ":",
+        "-:",
+        'in:"',
+        "\u202ekind:video",
+        "海 kind:video",
+    ],
 )
 def test_nothing_that_is_typed_is_an_error(typed):
     understood(typed)

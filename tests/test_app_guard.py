@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from starlette.applications import Starlette
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from app.guard import Guard, OwnPages, middleware
+from app.guard import Guard, OwnNames, OwnPages, middleware
 from app.loopback import is_loopback
 
 TOKEN = "a long secret"
@@ -95,8 +96,47 @@ def test_any_other_address_needs_the_token(address):
 
 def test_here_only_own_names_are_answered_to_and_elsewhere_a_token_is_made(capsys):
     here, own = middleware("127.0.0.1", port=8501, hosts=["localhost"], token=lambda: None)
-    assert (here.cls, own.cls) == (TrustedHostMiddleware, OwnPages)
+    assert (here.cls, own.cls) == (OwnNames, OwnPages)
     made, _ = middleware("0.0.0.0", port=8501, hosts=["localhost"], token=lambda: None)
     assert made.cls is Guard
     assert f"/?token={made.kwargs['token']}" in capsys.readouterr().err
     assert len(made.kwargs["token"]) >= 40
+
+
+def test_below_api_the_token_is_asked_for_in_json(client):
+    answer = client.get("/api/media/1")
+    assert answer.json()["error"].endswith("send the header Authorization: Bearer TOKEN")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert client.get("/apis").headers["content-type"].startswith("text/plain")
+
+
+def test_a_name_that_is_not_ours_is_told_which_ones_are():
+    hosts = ["localhost", "127.0.0.1", "[::1]"]
+    stack = middleware("127.0.0.1", port=8501, hosts=hosts, token=lambda: None)
+    routes = [Route("/", _page), Route("/api/media/1", _page), WebSocketRoute("/stream", _socket)]
+    app = Starlette(routes=routes, middleware=stack)
+    with TestClient(app, base_url="http://localhost:8501") as client:
+        for own in ("localhost", "127.0.0.1:8501", "[::1]:8501"):
+            assert client.get("/", headers={"Host": own}).text == "the page"
+        for other in ("evil.example", "localhost.evil.example", "evil.example:8501", ""):
+            page = client.get("/", headers={"Host": other})
+            assert page.status_code == 400
+            assert "answers to the names localhost, 127.0.0.1, [::1] alone" in page.text
+            assert client.get("/api/media/1", headers={"Host": other}).json() == {"error": page.text}
+            with pytest.raises(Exception), client.websocket_connect("/stream", headers={"Host": other}):  # noqa: B017
+                pass
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("0.0.0.0", socket.gethostname()),
+        ("::", socket.gethostname()),
+        ("192.168.1.4", "192.168.1.4"),
+        ("2001:db8::1", "[2001:db8::1]"),
+        ("nas.example", "nas.example"),
+    ],
+)
+def test_the_address_to_open_names_this_machine(capsys, address, name):
+    middleware(address, port=8600, hosts=[], token=lambda: None)
+    assert capsys.readouterr().err.startswith(f"Open http://{name}:8600/?token=")

@@ -66,6 +66,23 @@ def test_media_is_typed_by_a_table_and_never_sniffed(client, shelf, clip):
     assert "sandbox" in answer.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("two words.txt", 'filename="two words.txt"'),
+        ("été.txt", "filename=\"_t_.txt\"; filename*=UTF-8''%C3%A9t%C3%A9.txt"),
+        ('a "b"; 5%.txt', "filename=\"a _b__ 5_.txt\"; filename*=UTF-8''a%20%22b%22%3B%205%25.txt"),
+        ("back\\slash\r.txt", 'filename="back_slash_.txt"'),
+    ],
+)
+def test_a_file_is_kept_under_its_name_by_programs_old_and_new(client, shelf, tmp_path, name, told):
+    path = tmp_path / name
+    path.write_text("dog")
+    shelf.put(path)
+    answer = client.get(f"/api/media/{shelf.id_of(path)}?download")
+    assert answer.headers["content-disposition"] == f"attachment; {told}"
+
+
 @pytest.mark.parametrize("name", ["drawing.svg", "page.html", "page.xhtml", "unknown"])
 def test_what_can_carry_a_script_is_a_download(client, shelf, tmp_path, name):
     path = tmp_path / name

@@ -125,6 +125,37 @@ def test_a_thumb_is_kept_filled_and_taken_back(page, shelf, tmp_path):
     assert names(page)[0] == first
 
 
+def test_all_thumbs_of_a_question_are_taken_back_together(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params["q"] = "dog"
+    page.run()
+    assert not [button for button in page.button if button.key == "undo"], "nothing was said"
+    before = names(page)
+    page.button(key="right-grid-results-1").click().run()
+    page.button(key="wrong-grid-results-0").click().run()
+    page.text_input(key="q").set_value("rain").run()
+    page.button(key="right-grid-results-0").click().run()
+    page.text_input(key="q").set_value("dog").run()
+    assert page.button(key="undo").label == "2 thumbs"
+    page.button(key="undo").click().run()
+    assert not page.exception
+    assert names(page) == before
+    (left,) = shelf.library.catalogue().verdicts()
+    assert "rain" in left.question, "what was said of another question stays"
+
+
+def test_what_is_like_no_moment_empties_the_box_for_a_file_to_come(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params.update({"q": "dog", "like": str(next(shelf.library.store().scan(batch_size=9))[0][0].id)})
+    page.run()
+    page.file_uploader[0].upload("red too.png", (tmp_path / "red.png").read_bytes(), "image/png").run()
+    page.text_input(key="like").set_value("nothing").run()
+    assert not page.exception
+    assert (page.text_input(key="q").value, page.text_input(key="like").value) == ("", "")
+    assert not page.file_uploader[0].value
+    assert page.query_params == {}
+
+
 def test_filters_by_file_alone_show_the_newest(page, shelf, tmp_path):
     fill(shelf, tmp_path)
     os.utime(tmp_path / "wet.txt", ns=(2_000_000_000_000_000_000,) * 2)
@@ -346,6 +377,8 @@ def test_names_and_words_from_files_are_escaped():
     assert "<img" not in shown
     assert "<mark>dog</mark>" in shown
     assert marked("a <b> dog", "dog") == "a &lt;b&gt; <mark>dog</mark>"
+    assert marked("昨日、名古屋城へ", "名古屋城") == "昨日、<mark>名古屋城</mark>へ"
+    assert marked("a cafe\u0301 & AI", "caf\u00e9 AI") == "a <mark>cafe\u0301</mark> &amp; <mark>AI</mark>"
 
 
 @pytest.mark.parametrize(
@@ -361,6 +394,19 @@ def test_what_neither_plays_nor_is_drawn_has_a_place_and_no_way_there(name, kind
     assert "om-seek" not in shown
     assert "om-cut" not in shown
     assert "data-page" not in shown
+
+
+def test_players_and_buttons_without_words_are_named_after_their_file():
+    place: dict[str, Any] = {"start_s": None, "end_s": None, "page": None, "snippet": ""}
+    moment = Moment(segment=uuid4(), evidence=Evidence.SEEN, score=0.5, **place)
+    for kind, named in {
+        Kind.IMAGE: ("Enlarge a &amp; b",),
+        Kind.VIDEO: ("Enlarge this frame of a &amp; b", "a &amp; b"),
+        Kind.AUDIO: ("a &amp; b",),
+    }.items():
+        shown = card(Result(id=1, path="/m/a & b", root="/m", kind=kind, content="c", score=0.5, moments=(moment,)))
+        for name in ("Mark a &amp; b", *named):
+            assert f'aria-label="{name}"' in shown.split(">", 1)[1], "besides the card itself"
 
 
 def test_a_picture_kept_by_the_browser_is_not_taken_for_another_with_its_number():

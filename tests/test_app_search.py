@@ -140,6 +140,16 @@ def test_what_follows_in_a_recording_is_found_in_this_order(shelf, media):
     assert "both.txt" not in names(found)
 
 
+def test_the_steps_of_a_sequence_stay_apart_where_they_touch(shelf, media):
+    path = media / "farm.mp4"
+    path.write_bytes(b"farm")
+    seen = {"kind": Kind.VIDEO, "evidence": Evidence.SEEN}
+    shots = [text(word, start_s=4.0 * n, end_s=4.0 * n + 4, **seen) for n, word in enumerate(("dog", "rain"))]
+    shelf.put(path, shots)
+    (found,) = shelf.library.service().search(Query(parts=(TextPart("dog"),), then=(TextPart("rain"),))).results
+    assert [(moment.start_s, moment.end_s) for moment in found.moments] == [(0, 4), (4, 8)]
+
+
 def test_a_phrase_of_a_sequence_must_be_said_where_it_belongs(shelf, media):
     shelf.put(*recording(media, "right", ("the dog city", 0), ("rain at night", 20)))
     shelf.put(*recording(media, "other words", ("city dog", 0), ("night rain", 20)))
@@ -385,3 +395,15 @@ def test_a_name_does_not_get_around_a_filter(shelf, tmp_path):
         Filters(languages=frozenset({"fr"})),
     ):
         assert shelf.library.service().search(Query(parts=(TextPart("walk"),), filters=filters)).results == ()
+
+
+def test_a_name_does_not_get_around_a_phrase_that_is_parted_by_other_signs(shelf, tmp_path):
+    (tmp_path / "walk.txt").write_text("education about a red-kite")
+    shelf.put(tmp_path / "walk.txt")
+
+    def found(*without: str) -> list[str]:
+        query = Query(parts=(TextPart("walk"),), filters=Filters(without=without))
+        return names(shelf.library.service().search(query).results)
+
+    assert found("red kite") == []
+    assert found("cat") == ["walk.txt"]

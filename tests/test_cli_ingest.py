@@ -168,7 +168,7 @@ def test_status_counts_files_by_kind_and_segments_by_fingerprint(media: Path, co
     assert commands("status")["roots"] == []
     commands("ingest", media)
     status = commands("status")
-    assert status["roots"] == [{"path": str(media), "files": 2, "offline": ""}]
+    assert status["roots"] == [{"path": str(media), "files": 2, "inside": None, "offline": ""}]
     assert status["kinds"] == {"text": {"indexed": 2}}
     assert status["segments"] == {"hash-1": 2}
     assert status["running"] == {} or status["running"] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from data.catalogue import open_catalogue
+from data.errors import BadSettingsError
 from data.settings import Settings
 
 
@@ -15,3 +16,25 @@ def test_the_catalogue_lies_in_its_home_whatever_that_is_called(tmp_path, monkey
     open_catalogue(Settings.load().catalogue_url).close()
     assert [folder.name for folder in tmp_path.iterdir()] == [name]
     assert (tmp_path / name / "catalogue.sqlite").stat().st_size
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1", "mps"])
+def test_devices_are_known_by_name(monkeypatch, device):
+    monkeypatch.setenv("OMNIA_DEVICE", device)
+    assert Settings.load().device == device
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cpu:0", "CPU", "cpu "])
+def test_a_device_that_is_none_is_refused_at_once(monkeypatch, device):
+    monkeypatch.setenv("OMNIA_DEVICE", device)
+    with pytest.raises(BadSettingsError, match="use auto, cpu, cuda, cuda:N or mps"):
+        Settings.load()
+    assert Settings.load(device="cpu").device == "cpu"
+
+
+def test_a_library_knows_whether_its_catalogue_lies_in_its_home(tmp_path, monkeypatch):
+    monkeypatch.delenv("OMNIA_CATALOGUE_URL", raising=False)
+    monkeypatch.setenv("OMNIA_HOME", str(tmp_path / "what?"))
+    assert Settings.load().has_own_catalogue
+    monkeypatch.setenv("OMNIA_CATALOGUE_URL", "postgresql+psycopg://omnia@/postgres")
+    assert not Settings.load().has_own_catalogue

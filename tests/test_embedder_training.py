@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,16 +24,18 @@ from embedder.mini import GOLDENS_FILE, OmniaMini
 from embedder.model import checkpoint
 from embedder.segment import Modality, Role, Segment
 from embedder.selftest import golden_segments
-from embedder.training import cache, loop, views
-from embedder.training.cache import Shelf
+from embedder.training import cache, loop, stages, views
+from embedder.training.cache import Entry, Shelf
 from embedder.training.lineage import BASE, FUSED, LONGER, RECOVERED, REHEARSED, ancestors, difference, specialist
 from embedder.training.loss import contrastive, strayed
-from embedder.training.pairs import Medium, Pair, Source
+from embedder.training.mixture import Captions, Mixture
+from embedder.training.pairs import Medium, Package, Pair, Registry, Source, is_held_out
 from embedder.training.recipe import RECIPE, read_recipe
 from embedder.training.ship import ship
 from embedder.training.stages import Training
 from embedder.training.workshop import Workshop
 from tests import make_media
+from tests.make_folder import words_of
 
 THINGS = ("red ball", "green tree", "blue car", "old boat", "small house", "tall tower", "black cat", "white bird")
 COLOURS = ("red", "green", "blue", "brown", "gray", "purple", "black", "white")
@@ -78,7 +83,7 @@ def _heard(folder: Path) -> Iterator[Pair]:
 
 
 def _read(folder: Path) -> Iterator[Pair]:
-    texts = tuple(f"Page {number}. {make_media.STORY}" for number in range(12))
+    texts = tuple(words_of(number) for number in range(12))
     path = make_media.pdf(folder / "book.pdf", texts)
     for number in range(12):
         yield Pair(
@@ -139,11 +144,43 @@ def test_every_medium_is_on_its_shelf_and_a_second_look_reads_it_there(
     np.testing.assert_array_equal(again[0].odds, shelves[0].odds)
 
 
+def test_a_shelf_is_made_anew_by_other_rules_and_one_that_tells_nothing_is_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    drawn = list(_drawn("drawings"))[:2]
+
+    def source(word: str, rules: int) -> Source:
+        pairs = [replace(pair, group=f"{word} {pair.key}") for pair in drawn]
+        return replace(SOURCES[0], read=lambda folder: iter(pairs), rules=rules)
+
+    def groups(word: str, rules: int) -> list[str]:
+        return [entry.group for entry in cache.shelve(source(word, rules), tmp_path, tmp_path / "f").entries]
+
+    assert groups("leaking", 1) == ["leaking 0", "leaking 1"]
+    assert groups("unread", 1) == ["leaking 0", "leaking 1"]
+    assert groups("mended", 2) == ["mended 0", "mended 1"]
+    assert "drawings is looked at anew: other rules" in caplog.text
+    note = tmp_path / "f" / "drawings.json"
+    other = Package(Registry.DEBIAN, "other", "2")
+    assert json.loads(note.read_text())["made_of"] != cache._made_of(replace(source("", 2), packages=(other,)))
+    old = [
+        [key, group, said, not out, words] for key, group, said, out, words in json.loads(note.read_text())["entries"]
+    ]
+    note.write_text(json.dumps(old))  # as earlier versions wrote it, when others were held out
+    caplog.clear()
+    shelf = cache.shelve(source("unread", 3), tmp_path, tmp_path / "f")
+    assert [entry.held_out for entry in shelf.entries] == [is_held_out(entry.group) for entry in shelf.entries]
+    assert [entry.group for entry in shelf.entries] == ["mended 0", "mended 1"]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
 def test_every_stage_leaves_weights_recipe_numbers_and_loss(workshop: Workshop, trained: Training) -> None:
     for name in (*(specialist(medium) for medium in Medium), RECOVERED, REHEARSED):
         manifest = checkpoint.read_manifest(workshop.stage(name))
         assert manifest.recipe["steps"] == 2
         assert {"matrix", "sources", "text_kept", "pages_by_pixels"} <= manifest.numbers.keys()
+        others = manifest.numbers["sources"]["others"]  # of which three in four are drawn as those trained on
+        assert (others["left_out"], others["from_text"]["candidates"]) == (18, 6)
         losses = [json.loads(line) for line in (workshop.stage(name) / "log.jsonl").read_text().splitlines()]
         assert all(np.isfinite(line["loss"]) for line in losses)
         assert not (workshop.stage(name) / "resume.pt").exists()
@@ -383,9 +420,10 @@ def test_a_second_run_ends_with_the_same_bits_also_when_it_was_killed_in_between
     monkeypatch.setattr(loop, "_KEEP_EVERY", 1)
     plan = replace(trained.workshop.recipe.rehearse, steps=4)
 
-    def run(folder: Path) -> dict[str, torch.Tensor]:
-        model = trained.model(FUSED)
-        return checkpoint.state_of(loop.train(model, trained.mixtures, trained.captions, plan, folder, bf16=False))
+    def run(folder: Path, parent: str = "a" * 12) -> dict[str, torch.Tensor]:
+        model, made_by = trained.model(FUSED), {"steps": 4, "widths": {384: 1.0}, "from fused": parent}
+        loop.train(model, trained.mixtures, trained.captions, plan, folder, made_by=made_by, bf16=False)
+        return checkpoint.state_of(model)
 
     whole = run(tmp_path / "whole")
 
@@ -398,9 +436,40 @@ def test_a_second_run_ends_with_the_same_bits_also_when_it_was_killed_in_between
     monkeypatch.setattr(loop, "_keep", fall_over)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "killed")
+    shutil.copytree(tmp_path / "killed", tmp_path / "other")
     resumed = run(tmp_path / "killed")
     for name, tensor in whole.items():
         assert torch.equal(resumed[name], tensor), name
+    assert _steps(tmp_path / "killed") == [0, 3]
+    with pytest.raises(KeyboardInterrupt):  # what another parent left is not gone on with
+        run(tmp_path / "other", parent="b" * 12)
+    assert _steps(tmp_path / "other") == [0, 0]
+
+
+def test_a_stage_does_not_go_on_from_a_file_that_does_not_tell_what_it_was_made_by(tmp_path: Path) -> None:
+    torch.save({"step": 50, "plan": "{}"}, tmp_path / "resume.pt")  # as earlier versions wrote it
+    model = SimpleNamespace(rotation=torch.zeros(1))
+    optimiser = torch.optim.AdamW([torch.zeros(1)])
+    assert loop._resume(tmp_path / "resume.pt", model, optimiser, {"steps": 100}) == 0  # type: ignore[arg-type]
+
+
+def test_a_stage_is_told_to_the_loop_with_its_parents_and_the_weights_of_its_sources(
+    claims: Workshop, shelves: list[Shelf], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, Any] = {}
+    (claims.stage(RECOVERED) / checkpoint.MANIFEST_FILE).unlink()
+    monkeypatch.setattr(Workshop, "model", lambda *_: torch.nn.Identity())
+    monkeypatch.setattr(stages, "train", lambda *_, **named: told.update(named))
+    monkeypatch.setattr(Training, "_keep", lambda *_: None)
+    monkeypatch.setattr(Training, "mixtures", {})
+    monkeypatch.setattr(Training, "captions", None)
+    Training(claims, shelves).recover()
+    assert told["made_by"] == claims.made_by(RECOVERED)
+    assert {"from fused", "sources", "steps"} <= told["made_by"].keys()
+
+
+def _steps(folder: Path) -> list[int]:
+    return [json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
 def test_contrast_is_least_when_media_lie_on_their_captions_and_twins_are_no_negatives() -> None:
@@ -429,6 +498,44 @@ def test_contrast_is_least_when_media_lie_on_their_captions_and_twins_are_no_neg
     assert loss(captions, both) < loss(captions, no_twins) + 1e-6
     half = torch.nn.functional.normalize(captions + captions[[1, 0, 2]], dim=-1)
     assert loss(half, both) < loss(half, no_twins)
+
+
+def test_a_caption_of_two_groups_is_no_negative_for_media_of_either() -> None:
+    said = {"cat": ("felix", "a house cat"), "comic": ("felix", "drawn cat"), "dog": ("rex",)}
+    groups = {word: next(f"{word} {n}" for n in range(99) if not is_held_out(f"{word} {n}")) for word in said}
+    entries = tuple(Entry(word, groups[word], captions, held_out=False) for word, captions in said.items())
+    shelf = _blank_shelf("pets", Medium.IMAGE, entries)
+    captions = Captions([shelf], _OneHot(), np.eye(16, dtype=np.float32))  # type: ignore[arg-type]
+    batch = Mixture([shelf], captions, {"pets": 1.0}).batch(np.random.default_rng(0), 64)
+    felix, rex = (captions.vectors[captions.number[text]] for text in ("felix", "rex"))
+    assert sorted(batch.bank.argmax(dim=1).tolist()) == sorted([int(felix.argmax())] * 2 + [int(rex.argmax())])
+    is_dog = batch.targets @ rex > 0.5
+    is_felix = batch.bank @ felix > 0.5
+    assert (batch.targets @ felix < 0.5)[~is_dog].any(), "not only by its title"
+    assert batch.bank_twins[~is_dog][:, is_felix].all()
+    assert not batch.bank_twins[~is_dog][:, ~is_felix].any()
+    assert not batch.bank_twins[is_dog][:, is_felix].any()
+
+
+class _OneHot:
+    """Each text a direction of its own."""
+
+    def encode(self, texts: list[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        return np.eye(16, dtype=np.float32)[: len(texts)]
+
+
+def _blank_shelf(source: str, medium: Medium, entries: tuple[Entry, ...], *, places: int = 9) -> Shelf:
+    count, width = len(entries), 1024 if medium is Medium.AUDIO else 1280
+    return Shelf(
+        source=source,
+        medium=medium,
+        entries=entries,
+        odds=np.zeros((count, 1, 521 if medium is Medium.AUDIO else 1000), np.float16),
+        frames=np.zeros((count, 1, 1, width), np.float16),
+        counts=np.ones((count, 1), np.int64),
+        places=np.zeros((count, 1, places, width), np.float16),
+        prior=np.zeros((count, 1, 384), np.float16),
+    )
 
 
 def test_texts_that_stay_have_not_strayed() -> None:

@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 
 from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
-from data.printing import printable
 from data.records import Span
 from embedder.media.formats import row_of
 from embedder.media.limits import DEFAULT_LIMITS, Limits, too_much_memory
@@ -121,5 +120,5 @@ def _reasons(path: Path, limits: Limits) -> Iterator[None]:
         if _OUT_OF_MEMORY.search(said):
             raise UnreadableMediaError(path, too_much_memory(limits), hint=SMALLER) from error
         raise UnreadableMediaError(
-            path, f"cannot be decoded: {type(error).__name__} {printable(said[:200])}".strip(), hint=WHOLE_COPY
+            path, f"cannot be decoded: {type(error).__name__} {said[:200]}".strip(), hint=WHOLE_COPY
         ) from error

@@ -20,7 +20,6 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from data.errors import UnreadableMediaError
-from data.printing import printable
 from embedder.media.source import WHOLE_COPY, Source
 from embedder.segment import SAMPLE_RATE_HZ
 
@@ -334,7 +333,7 @@ def _reason(source: Source, said: str) -> str:
     line = (lines or ["no reason given"])[0]
     for name in (repr(_url(source.path)), _url(source.path), str(source.path)):
         line = line.replace(name, "")
-    return f"broken {source.format.name}: {printable(line.split('] ', 1)[-1].strip(' :')[:200])}"
+    return f"broken {source.format.name}: {line.split('] ', 1)[-1].strip(' :')[:200]}"
 
 
 def _ppm(stream: IO[bytes]) -> NDArray[np.uint8] | None:

@@ -14,7 +14,6 @@ from typing import BinaryIO
 import filetype
 
 from data.errors import UnreadableMediaError, UnsupportedMediaError
-from data.printing import printable
 from embedder.media.formats import BY_SUFFIX, TABLE
 from embedder.media.sniff_text import text_mime
 from embedder.media.source import Format
@@ -114,7 +113,7 @@ def _row_format(path: Path, mime: str | None) -> Format:
     if mime in _UNREAD or mime in _UNREAD_TEXT:
         what, hint = (_UNREAD | _UNREAD_TEXT)[mime]
         raise UnsupportedMediaError(path, what, hint=hint)
-    name, hint = _NO_MEDIA.get(mime or "", (printable((mime or "")[:_NAME_LETTERS]), ""))
+    name, hint = _NO_MEDIA.get(mime or "", ((mime or "")[:_NAME_LETTERS], ""))
     promised = BY_SUFFIX.get(suffix)
     if promised:
         what = f"its content ({name})" if name else "its content"
@@ -123,7 +122,7 @@ def _row_format(path: Path, mime: str | None) -> Format:
         )
     if mime in _NO_MEDIA:
         raise UnsupportedMediaError(path, name, hint=hint)
-    named = suffix and f".{printable(suffix[:_NAME_LETTERS])} files"
+    named = suffix and f".{suffix[:_NAME_LETTERS]} files"
     raise UnsupportedMediaError(path, f"no reader for {name or named or 'this kind of file'}")
 
 

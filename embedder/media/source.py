@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.printing import printable
 from data.records import Kind
 from embedder.media.limits import Limits
 
@@ -66,7 +65,7 @@ class Source:
 
     def note(self, text: str) -> None:
         """Tell the owner of the file, once, that something in it was left out or damaged."""
-        line = printable(" ".join(text.split()))
+        line = " ".join(text.split())
         if line not in self.notes:
             self.notes.append(line)
 

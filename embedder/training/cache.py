@@ -21,14 +21,16 @@ from embedder.glosses import read_tables
 from embedder.model.features import Features, heard, seen
 from embedder.model.omni import Tower
 from embedder.model.projector import FRAMES, Reading
+from embedder.towers import sounds, vision
 from embedder.towers.sounds import SoundsTower
 from embedder.towers.vision import VisionTower
 from embedder.training import views
-from embedder.training.pairs import IN_MOTION, Medium, Pair, Source
+from embedder.training.pairs import IN_MOTION, Medium, Pair, Source, is_held_out
 
 log = logging.getLogger(__name__)
 
 VIEWS = 2  # of each image and sound: as it is, and one variation
+_LOOKING = 1  # number of the rules by which a medium becomes arrays (views, features): raised when they change
 _BATCH = 64  # media decoded ahead of the tower
 
 
@@ -90,18 +92,53 @@ class Shelf:
 
 
 def shelve(source: Source, packages: Path, folder: Path) -> Shelf:
-    """The shelf of a source, from `folder` or else made there; what cannot be decoded is left out and counted."""
+    """The shelf of a source, from `folder` or else made there; what cannot be decoded is left out and counted.
+
+    It is made anew where it was made of other packages, by another tower or by other rules.
+    """
     path = folder / f"{source.name}.safetensors"
     note = path.with_suffix(".json")
-    if not note.exists():
+    found = _noted(note, source)
+    if found is None:
         folder.mkdir(parents=True, exist_ok=True)
         entries, arrays = _made(source, list(source.read(packages)))
         save_file(arrays, path.with_suffix(".part"))
         path.with_suffix(".part").replace(path)
-        note.write_text(json.dumps([[e.key, e.group, e.captions, e.held_out, e.words] for e in entries]))
-    found = json.loads(note.read_text())
-    entries = tuple(Entry(key, group, tuple(captions), out, words) for key, group, captions, out, words in found)
+        found = [[e.key, e.group, e.captions, e.held_out, e.words] for e in entries]
+        note.with_suffix(".part").write_text(json.dumps({"made_of": _made_of(source), "entries": found}))
+        note.with_suffix(".part").replace(note)
+    entries = tuple(
+        Entry(key, group, tuple(captions), is_held_out(group), words) for key, group, captions, _, words in found
+    )
     return Shelf(source.name, source.medium, entries, **load_file(path))
+
+
+def _noted(note: Path, source: Source) -> list[Any] | None:
+    """The entries of a shelf; None where it is not there, or was made of something else.
+
+    A note that does not tell what it was made of, as earlier ones, is taken as it is.
+    """
+    if not note.exists():
+        return None
+    found = json.loads(note.read_text())
+    if isinstance(found, list):
+        log.warning("%s: what %s was made of is not known; remove it if that has changed", source.name, note)
+        return found
+    now = _made_of(source)
+    if changed := [name for name in now if found["made_of"].get(name) != now[name]]:
+        log.warning("%s is looked at anew: other %s", source.name, ", ".join(changed))
+        return None
+    entries: list[Any] = found["entries"]
+    return entries
+
+
+def _made_of(source: Source) -> dict[str, Any]:
+    return {
+        "packages": [f"{package.registry} {package.name} {package.version}" for package in source.packages],
+        "rules": source.rules,
+        "looking": _LOOKING,
+        "tower": sounds.SHA256 if source.medium is Medium.AUDIO else vision.SHA256,
+    }
 
 
 def _made(source: Source, pairs: list[Pair]) -> tuple[tuple[Entry, ...], dict[str, NDArray[Any]]]:

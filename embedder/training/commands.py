@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import BadSettingsError
-from data.streams import print_line
 from embedder.mteb_tasks import HELD_OUT, add_options
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _runner(name: str) -> Callable[[argparse.Namespace], int]:
         if name == "ship":
             from embedder.training.ship import ship
 
-            print_line(ship(workshop, options.stage))
+            _print(ship(workshop, options.stage))
             return 0
         _refuse_early(name, options, workshop)
         if name == "evaluate" and options.mteb:
@@ -162,4 +162,8 @@ _DO: dict[str, Callable[[Training, argparse.Namespace], None]] = {
 
 
 def _show(found: object) -> None:
-    print_line(json.dumps(found, indent=1))
+    _print(json.dumps(found, indent=1))
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,18 +61,29 @@ class Plan:
 
 
 def train(
-    model: OmniModel, mixtures: Mapping[str, Mixture], captions: Captions, plan: Plan, folder: Path, *, bf16: bool
+    model: OmniModel,
+    mixtures: Mapping[str, Mixture],
+    captions: Captions,
+    plan: Plan,
+    folder: Path,
+    *,
+    made_by: Mapping[str, Any],
+    bf16: bool,
 ) -> OmniModel:
     """Train in place, where the model is; `folder` gets `log.jsonl` and, until the stage is done, `resume.pt`.
 
     A step draws from a generator seeded by the plan and the step's number, and sums in a fixed order: two runs on one
     kind of processor, with as many threads, end with the same bits, and so does one that was killed in between.
+
+    Args:
+        made_by: the plan, the weights of the sources and the hashes of the parents, as `Workshop.made_by` tells them; a
+            stage that was killed goes on only where they are what they were.
     """
     folder.mkdir(parents=True, exist_ok=True)
     groups = _groups(model, plan)  # what changes, with its rates
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=plan.weight_decay)
     rates = [group["lr"] for group in groups]
-    begun = _resume(folder / "resume.pt", model, optimiser, plan)
+    begun = _resume(folder / "resume.pt", model, optimiser, made_by)
     names, shares = list(plan.media), np.array(list(plan.media.values()), float)
     shares /= shares.sum()
     model.train()
@@ -105,7 +116,7 @@ def train(
                     file.write(json.dumps(line) + "\n")
                 log.info("%s %s", folder.name, line)
             if step % _KEEP_EVERY == _KEEP_EVERY - 1:
-                _keep(folder / "resume.pt", model, optimiser, plan, step + 1)
+                _keep(folder / "resume.pt", model, optimiser, plan, made_by, step + 1)
     model.eval().requires_grad_(False)
     return model
 
@@ -183,22 +194,34 @@ def _schedule(step: int, plan: Plan) -> float:
     return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def _keep(path: Path, model: OmniModel, optimiser: torch.optim.Optimizer, plan: Plan, step: int) -> None:
+def _keep(
+    path: Path,
+    model: OmniModel,
+    optimiser: torch.optim.Optimizer,
+    plan: Plan,
+    made_by: Mapping[str, Any],
+    step: int,
+) -> None:
     partial = path.with_suffix(".part")
     trained = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(plan.trained)}
-    state = {"step": step, "plan": json.dumps(asdict(plan)), "model": trained, "optimiser": optimiser.state_dict()}
+    state = {"step": step, "made_by": _told(made_by), "model": trained, "optimiser": optimiser.state_dict()}
     torch.save(state, partial)
     partial.replace(path)
 
 
-def _resume(path: Path, model: OmniModel, optimiser: torch.optim.Optimizer, plan: Plan) -> int:
-    """The step to go on with; a file of another plan is ignored."""
+def _resume(path: Path, model: OmniModel, optimiser: torch.optim.Optimizer, made_by: Mapping[str, Any]) -> int:
+    """The step to go on with; 0 where there is none, or where the file is of other settings or does not tell them."""
     if not path.exists():
         return 0
     state = torch.load(path, map_location=model.rotation.device, weights_only=True)
-    if state["plan"] != json.dumps(asdict(plan)):
+    if state.get("made_by") != _told(made_by):
+        log.warning("%s begins anew: it was left at step %d by other settings", path.parent.name, state["step"])
         return 0
     model.load_state_dict(state["model"], strict=False)
     optimiser.load_state_dict(state["optimiser"])
     log.info("%s goes on at step %d", path.parent.name, state["step"])
     return int(state["step"])
+
+
+def _told(made_by: Mapping[str, Any]) -> str:
+    return json.dumps(made_by, sort_keys=True)

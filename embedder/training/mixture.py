@@ -116,12 +116,14 @@ class Mixture:
         numbers: list[int] = []
         groups: list[int] = []
         pages: list[str] = []
+        entries: list[Entry] = []
         for place in np.unique(which):
             shelf = self._shelves[place]
             rows = random.choice(self._rows[place], int((which == place).sum()))
             parts.append(shelf.reading(rows.tolist(), random.integers(0, shelf.counts.shape[1], len(rows)).tolist()))
             for row in rows:
                 entry = shelf.entries[row]
+                entries.append(entry)
                 numbers.append(self._captions.number[_said(random, entry)])
                 groups.append(self._group[entry.group])
                 pages.append("" if random.random() < self._hidden else entry.words)
@@ -131,6 +133,7 @@ class Mixture:
         beside = self._bank[:0] if alone else self._bank
         bank = self._captions.vectors[beside]
         alike = targets @ targets.T > _ALIKE
+        of_bank = (of[:, None] == self._bank_groups[None, : len(beside)]) | self._own(entries, beside)
         kept = _dropped(random, len(of), reading.frames.shape[1], reading.places.shape[1])
         around = torch.from_numpy((random.random((len(of), 1)) > _BACKBONE_ALONE).astype(np.float32))
         return Batch(
@@ -142,7 +145,7 @@ class Mixture:
             targets=targets,
             bank=bank,
             twins=(of[:, None] == of[None]) | alike,
-            bank_twins=(of[:, None] == self._bank_groups[None, : len(beside)]) | (targets @ bank.T > _ALIKE),
+            bank_twins=of_bank | (targets @ bank.T > _ALIKE),
         )
 
     def _words(self, pages: list[str]) -> tuple[Tensor, Tensor]:
@@ -150,13 +153,21 @@ class Mixture:
         return ids.to(self._device), mask.to(self._device)
 
     def _all_captions(self) -> tuple[Tensor, Tensor]:
-        """Numbers and groups of the best caption of each medium that is trained on."""
-        bank: dict[int, int] = {}
+        """Numbers and groups of the best caption of each medium that is trained on, each pair once."""
+        bank: dict[tuple[int, int], None] = {}
         for shelf, rows in zip(self._shelves, self._rows, strict=True):
             for row in rows:
                 entry = shelf.entries[row]
-                bank[self._captions.number[entry.captions[0]]] = self._group[entry.group]
-        return torch.tensor(list(bank)), torch.tensor(list(bank.values()))
+                bank[self._captions.number[entry.captions[0]], self._group[entry.group]] = None
+        numbers, groups = torch.tensor(list(bank), dtype=torch.long).reshape(-1, 2).T
+        return numbers, groups
+
+    def _own(self, entries: Sequence[Entry], beside: Tensor) -> Tensor:
+        """(B, M): which of some captions are a medium's own, whichever group they stand under."""
+        own = [[self._captions.number[text] for text in entry.captions] for entry in entries]
+        most = max(map(len, own))
+        numbers = torch.tensor([each + each[:1] * (most - len(each)) for each in own], device=self._device)  # (B, C)
+        return (numbers[:, :, None] == beside).any(dim=1)
 
 
 _ALIKE = 0.9  # cosine above which two captions say the same

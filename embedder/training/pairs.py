@@ -62,8 +62,13 @@ class Pair:
 
     @property
     def held_out(self) -> bool:
-        """Whether it belongs to the tenth that only tests see: by its group, so that no twin of it is trained on."""
-        return int.from_bytes(hashlib.sha256(self.group.encode()).digest()[:8]) % _HELD_OUT_OF == 0
+        """Whether it belongs to the tenth that only tests see."""
+        return is_held_out(self.group)
+
+
+def is_held_out(group: str) -> bool:
+    """Whether a group belongs to the tenth that only tests see: all of it, so that nothing called so is trained on."""
+    return int.from_bytes(hashlib.sha256(group.encode()).digest()[:8]) % _HELD_OUT_OF == 0
 
 
 IN_MOTION = " in motion"  # ends the name of a source of camera moves over another's pictures
@@ -78,6 +83,8 @@ class Source:
         whole: the whole source is held out: it tests what carries over to media of another make.
         read: the pairs in a folder that has one folder for each package, named as the package is (an npm scope's
             slash becomes two underscores), holding it unpacked.
+        rules: number of the rules by which it is read: raised when other media, groups or captions come of the same
+            packages, so that its features are made anew.
     """
 
     name: str
@@ -86,3 +93,4 @@ class Source:
     licence: str
     read: Callable[[Path], Iterator[Pair]]
     whole: bool = False
+    rules: int = 1

@@ -28,6 +28,7 @@ from embedder.training.lineage import BASE, FUSED, JOINT, LONGER, RECOVERED, REH
 from embedder.training.loop import Plan, finish, train
 from embedder.training.mixture import Captions, Mixture
 from embedder.training.pairs import Medium
+from embedder.training.twins import without_twins
 from embedder.training.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,10 @@ class Training:
     def _drift(self, *, alone: bool) -> dict[str, Any]:
         stages = [specialist(Medium.AUDIO), *(name for name in _AFTER_FUSION if self.workshop.is_done(name))]
         of = self._of(Medium.AUDIO)
-        shown = {name: evaluate.exhibit(name, self.model(name), of, self.captions, alone=alone) for name in stages}
+        shown = {
+            name: evaluate.exhibit(name, self.model(name), self._shown(of), self.captions, alone=alone)
+            for name in stages
+        }
         before = shown[stages[0]].vectors
         return {
             name: {"text_to_audio": asdict(evaluate.text_finds(now))}
@@ -115,11 +119,12 @@ class Training:
         found: dict[str, Any] = {"matrix": evaluate.matrix(held), "sources": {}}
         for shelf in self._shelves:
             whole = shelf.source in self._whole
-            most = None if whole else _MOST_CANDIDATES
-            shown = evaluate.exhibit(shelf.source, model, [shelf], self.captions, whole=whole, most=most)
-            prior = evaluate.priors(shelf, self.captions, whole=whole, most=most)
+            rows = self.tested[shelf.source][: None if whole else _MOST_CANDIDATES]
+            shown = evaluate.exhibit(shelf.source, model, [(shelf, rows)], self.captions)
+            prior = evaluate.priors(shelf, rows, self.captions)
             found["sources"][shelf.source] = {
                 "whole": whole,
+                "left_out": sum(whole or entry.held_out for entry in shelf.entries) - len(self.tested[shelf.source]),
                 "from_text": asdict(evaluate.text_finds(shown)),
                 "to_text": asdict(evaluate.finds_text(shown)),
                 "from_text_untrained": asdict(evaluate.text_finds(prior)),
@@ -129,7 +134,8 @@ class Training:
                 found["sources"][shelf.source]["from_description"] = asdict(evaluate.text_finds(asked))
         documents = [shelf for shelf in self._shelves if shelf.medium is Medium.DOCUMENT]
         if documents:
-            hidden = evaluate.exhibit("pixels", model, self._of(Medium.DOCUMENT), self.captions, words=False)
+            pages = self._shown(self._of(Medium.DOCUMENT))
+            hidden = evaluate.exhibit("pixels", model, pages, self.captions, words=False)
             found["pages_by_pixels"] = asdict(evaluate.text_finds(hidden))
         found["across"] = self._across(model)
         texts = self.captions.ids[:: max(1, len(self.captions.ids) // 1_000)]
@@ -139,8 +145,8 @@ class Training:
         return found
 
     def exhibit(self, medium: Medium, model: OmniModel) -> evaluate.Exhibit:
-        """The held-out tenth of every source of a medium that is trained on."""
-        return evaluate.exhibit(medium.value, model, self._of(medium), self.captions)
+        """The held-out tenth of every source of a medium that is trained on, without twins of what is trained on."""
+        return evaluate.exhibit(medium.value, model, self._shown(self._of(medium)), self.captions)
 
     def base(self) -> OmniModel:
         """The untrained model, its vectors turned so that the first numbers tell most.
@@ -192,6 +198,11 @@ class Training:
         return Captions(self._shelves, WordsTower(device), self.rotation, more=more, device=device)
 
     @cached_property
+    def tested(self) -> dict[str, list[int]]:
+        """The rows that are tested on, by source."""
+        return without_twins(self._shelves, self._whole)
+
+    @cached_property
     def mixtures(self) -> dict[str, Mixture]:
         """Training batches of each medium."""
         return {
@@ -208,6 +219,9 @@ class Training:
     def _of(self, medium: Medium) -> list[Shelf]:
         return [shelf for shelf in self._shelves if shelf.medium is medium and shelf.source not in self._whole]
 
+    def _shown(self, shelves: Sequence[Shelf]) -> list[tuple[Shelf, list[int]]]:
+        return [(shelf, self.tested[shelf.source]) for shelf in shelves]
+
     def _across(self, model: OmniModel) -> dict[str, Any]:
         """Media of sources that were never trained on, for each other: sound to image and back."""
         whole = [shelf for shelf in self._shelves if shelf.source in self._whole]
@@ -215,7 +229,7 @@ class Training:
         if not all(of.values()):
             return {}
         image, audio = (
-            evaluate.exhibit(medium, model, of[medium], self.captions, whole=True)
+            evaluate.exhibit(medium, model, self._shown(of[medium]), self.captions)
             for medium in (Medium.IMAGE, Medium.AUDIO)
         )
         return {
@@ -228,7 +242,9 @@ class Training:
             return
         folder = self.workshop.stage(name)
         log.info("%s: %d steps", name, plan.steps)
-        model = train(start().to(self._device.name), self.mixtures, self.captions, plan, folder, bf16=self._device.bf16)
+        model = start().to(self._device.name)
+        made_by = self.workshop.made_by(name)
+        train(model, self.mixtures, self.captions, plan, folder, made_by=made_by, bf16=self._device.bf16)
         self._keep(name, model)
         finish(folder)
 

@@ -1,0 +1,62 @@
+"""What goes wrong with the database, and whose fault it is said to be."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import StatementError
+
+from data.database import open_database, translated
+from data.errors import BadSettingsError, StoreUnavailableError
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("oracle+no_such_driver://omnia@host/library", "it names no database that SQLAlchemy knows"),
+        ("nonsense", "it names no database that SQLAlchemy knows"),
+        ("mysql+pymssql://omnia:secret@host/library", "it names no database that SQLAlchemy knows"),
+        ("mssql+pymssql://omnia:secret@host/library", "its driver is not installed (pymssql)"),
+    ],
+)
+def test_a_url_without_a_driver_is_one_line_with_what_to_do(url, why):
+    with pytest.raises(BadSettingsError) as refused:
+        open_database(url)
+    line = str(refused.value)
+    assert line.startswith(f"OMNIA_CATALOGUE_URL cannot be used: {why}; ")
+    assert "postgresql+psycopg://" in line
+    assert "pip install -e '.[server]'" in line
+    assert "secret" not in line
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'catalogue.sqlite'}")
+    yield engine
+    engine.dispose()
+
+
+def test_what_the_database_refuses_is_told(engine):
+    @translated
+    def ask():
+        with engine.connect() as db:
+            db.execute(text("SELECT * FROM no_such_table"))
+
+    with pytest.raises(StoreUnavailableError, match="no such table: no_such_table; check OMNIA_HOME"):
+        ask()
+
+
+def test_a_mistake_of_our_own_is_not_called_a_lack_of_space(engine):
+    @translated
+    def ask():
+        with engine.connect() as db:
+            db.execute(text("SELECT :one").bindparams(), [{"two": 2}])
+
+    @translated
+    def slip():
+        raise NameError("name 'x' is not defined")
+
+    with pytest.raises(StatementError, match="one"):
+        ask()
+    with pytest.raises(NameError):
+        slip()
