@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from app.asking import answered, joined
 from app.batch import answer_lines, examples_of, lines_of, typed
-from app.loopback import is_loopback
+from app.binding import is_loopback, name_of, try_to_bind
 from app.query import DEFAULT_LIMIT, BadQueryError
 from data.errors import MediaError, OmniaError
 from data.records import Kind
+from data.settings import Settings
 from data.streams import open_streams, print_line
 
 if TYPE_CHECKING:
@@ -254,13 +255,10 @@ def _judge(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     """Become `streamlit run streamlit_app.py`, so that both are one and the same server."""
-    from app.guard import name_of, try_to_bind
-
     address = options.address.strip("[]")
     try_to_bind(address, options.port)
-    with _library(options) as library:
-        library.catalogue()
-        if library.settings.model:
+    if _settings(options).model:
+        with _library(options) as library:
             library.space()  # refuses a model that is unknown or has filled nothing
     chosen = {
         "OMNIA_MODEL": options.model,
@@ -281,20 +279,21 @@ def _serve(options: argparse.Namespace) -> int:
 @contextmanager
 def _library(options: argparse.Namespace) -> Iterator[Library]:
     from app.wiring import Library
-    from data.settings import Settings
 
-    library = Library(
-        Settings.load(
-            model=options.model,
-            device=options.device,
-            trust_remote_code=options.trust_remote_code,
-            accept_licence=options.accept_licence,
-        )
-    )
+    library = Library(_settings(options))
     try:
         yield library
     finally:
         library.close()
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings.load(
+        model=options.model,
+        device=options.device,
+        trust_remote_code=options.trust_remote_code,
+        accept_licence=options.accept_licence,
+    )
 
 
 def _say(text: str) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import hmac
-import ipaddress
 import secrets
-import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import parse_qs, urlsplit
@@ -18,13 +15,11 @@ from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.loopback import is_loopback
-from data.errors import BadSettingsError
+from app.binding import is_loopback, name_of
 
 _COOKIE = "omnia_token"
 _PARAMETER = "token"
 _LASTS_S = 30 * 24 * 3600
-_MOST_PORT = 65_535
 _WITHOUT = (
     "this library needs its token (OMNIA_TOKEN, or the one that the server named when it started): "
     "open /?token=TOKEN once, or send the header Authorization: Bearer TOKEN"
@@ -49,40 +44,6 @@ def middleware(address: str, *, port: int, hosts: Sequence[str], token: Callable
         address = f"http://{name_of(address)}:{port}/?token={secret}"
         sys.stderr.write(f"Open {address}\n(a new token each time, unless OMNIA_TOKEN is set)\n")
     return [Middleware(Guard, token=secret), Middleware(OwnPages)]
-
-
-def try_to_bind(address: str, port: int) -> None:
-    """Look whether a server can listen there.
-
-    Raises:
-        BadSettingsError: it cannot; says why and what to do.
-    """
-    if not 1 <= port <= _MOST_PORT:
-        raise BadSettingsError(f"a port is from 1 to {_MOST_PORT:,}, not {port}; give another with --port")
-    try:
-        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind((address, port))
-    except (OSError, UnicodeError) as error:
-        why = {
-            errno.EADDRINUSE: f"port {port} is taken; end what listens there, or give another with --port",
-            errno.EACCES: f"port {port} is not for everybody; give one from 1024 on with --port",
-            errno.EADDRNOTAVAIL: f"{address!r} is no address of this machine; give 0.0.0.0 for all that it has",
-        }.get(
-            getattr(error, "errno", None) or 0, f"{address!r} is no address of this machine; give 127.0.0.1 or 0.0.0.0"
-        )
-        raise BadSettingsError(why) from error
-
-
-def name_of(address: str) -> str:
-    """What others write to reach a server that is bound to an address."""
-    try:
-        ip = ipaddress.ip_address(address.strip("[]"))
-    except ValueError:
-        return address or socket.gethostname()
-    if ip.is_unspecified:
-        return socket.gethostname()
-    return f"[{ip}]" if ip.version == 6 else str(ip)
 
 
 class OwnNames:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit import config
 
+from app.binding import is_loopback
 from app.escaping import safe
-from app.loopback import is_loopback
 from app.table import counted
 from data.errors import BadSettingsError, OmniaError
 from data.locks import is_ingesting

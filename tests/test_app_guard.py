@@ -11,8 +11,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from app.binding import is_loopback
 from app.guard import Guard, OwnNames, OwnPages, middleware
-from app.loopback import is_loopback
 
 TOKEN = "a long secret"
 

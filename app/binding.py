@@ -1,0 +1,53 @@
+"""Binding: the addresses that a server may be bound to, and who can reach it there."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+
+from data.errors import BadSettingsError
+
+_MOST_PORT = 65_535
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches a server bound to an address."""
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def try_to_bind(address: str, port: int) -> None:
+    """Look whether a server can listen there.
+
+    Raises:
+        BadSettingsError: it cannot; says why and what to do.
+    """
+    if not 1 <= port <= _MOST_PORT:
+        raise BadSettingsError(f"a port is from 1 to {_MOST_PORT:,}, not {port}; give another with --port")
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((address, port))
+    except (OSError, UnicodeError) as error:
+        why = {
+            errno.EADDRINUSE: f"port {port} is taken; end what listens there, or give another with --port",
+            errno.EACCES: f"port {port} is not for everybody; give one from 1024 on with --port",
+            errno.EADDRNOTAVAIL: f"{address!r} is no address of this machine; give 0.0.0.0 for all that it has",
+        }.get(
+            getattr(error, "errno", None) or 0, f"{address!r} is no address of this machine; give 127.0.0.1 or 0.0.0.0"
+        )
+        raise BadSettingsError(why) from error
+
+
+def name_of(address: str) -> str:
+    """What others write to reach a server that is bound to an address."""
+    try:
+        ip = ipaddress.ip_address(address.strip("[]"))
+    except ValueError:
+        return address or socket.gethostname()
+    if ip.is_unspecified:
+        return socket.gethostname()
+    return f"[{ip}]" if ip.version == 6 else str(ip)
