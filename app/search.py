@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _HITS_PER_RESULT = 2  # asked for each evidence at first: a file answers with several segments
 _FEWEST_HITS = 40
-_BAR_HITS = 100  # by words, among which is what a question reaches by chance, however many results are wanted
+_BAR_HITS = _FEWEST_HITS  # by words, among which is what a question reaches by chance, however many are asked for
 _MOST_HITS = 6_400  # asked of the store at last, when most hits belong to few files
 _MORE = 4
 _WRONG = 0.01  # of its chance is left to what was said to be wrong
@@ -156,7 +156,7 @@ class SearchService:
         vectors = np.concatenate([those.vectors for those in wanted.values()])
         asked_in = [sense for sense, those in wanted.items() for _ in those.vectors]
         lists = self._store.search(vectors, limit=asked, where=[_both(sense, where) or where for sense in asked_in])
-        words = words_found(self._store, step.parts, where=where, limit=max(asked, _BAR_HITS))
+        words = words_found(self._store, step.parts, where=where, limit=asked)
         words_bar = _words_bar(words.values())
         names = names_found(self._catalogue, step.parts, fingerprint=self._fingerprint, limit=asked)
         also_found = [*(hit.segment for hit in words.values()), *self._first_segments(names, where)]

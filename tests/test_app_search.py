@@ -407,3 +407,16 @@ def test_a_name_does_not_get_around_a_phrase_that_is_parted_by_other_signs(shelf
 
     assert found("red kite") == []
     assert found("cat") == ["walk.txt"]
+
+
+def test_how_many_results_are_wanted_changes_no_score(shelf, tmp_path):
+    (tmp_path / "big.txt").write_text("\n".join(f"dog number {number}" for number in range(100)))
+    for number in range(4):
+        (tmp_path / f"{number}.txt").write_text(f"a dog of {number} and a city")
+    for path in sorted(tmp_path.glob("*.txt")):
+        shelf.put(path)
+    for filters in (Filters(), Filters(files=FileChoice(suffixes=("txt",)))):
+        query = Query(parts=(TextPart("dog"),), filters=filters, limit=3)
+        few = shelf.library.service().search(query).results
+        many = shelf.library.service().search(replace(query, limit=100)).results
+        assert [(one.path, one.score) for one in few] == [(one.path, one.score) for one in many[: len(few)]]
