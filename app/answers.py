@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.asking import VIEWS, Question
+from app.asking import VIEWS, Question, answered
 from app.cards import card
 from app.examples import service
 from app.export import as_csv, as_json
-from app.files import newest
 from app.query import Query
 from app.results import Band, Result
 from app.saved import looked_at, new_contents
-from app.table import counted
 from app.thumbs import Bench
 from app.verdicts import as_question, reranked
+from data.printing import counted
 from data.records import Kind
 
 if TYPE_CHECKING:
@@ -80,14 +79,7 @@ def answers(library: Library, asked: Question) -> bool:
 def browsed(library: Library, asked: Question) -> bool:
     """Draw the files that filters alone leave, those first that changed last; False where there are none."""
     wanted = _wanted_page()
-    space = library.space()
-    results = newest(
-        library.catalogue(),
-        space.store(),
-        fingerprint=space.model.fingerprint,
-        filters=asked.filters,
-        count=wanted * _PAGE + 1,
-    )
+    results = answered(library, asked, limit=wanted * _PAGE + 1).results
     if results:
         number, shown = _page_of(results, wanted)
         st.html('<p class="om-took">The newest first. Add words, or an example, to look closer.</p>')

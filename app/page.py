@@ -13,9 +13,9 @@ from app.box import question
 from app.escaping import literal
 from app.files import glimpse
 from app.panel import badge, failures_line, panel, roots_list
-from app.table import counted
 from app.wiring import first_page
 from data.errors import OmniaError
+from data.printing import counted
 from data.records import FileState, Kind
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def render(library: Library) -> None:
         address.keep()
         if asked.is_empty:
             _welcome(library)
-        elif not asked.parts and (asked.is_unlike or not asked.filters.by_file):
+        elif not asked.parts and not asked.is_browsed:
             st.info("Type what to look for besides, or drop an example.", icon=":material/filter_alt:")
         else:
             found = answers(library, asked) if asked.parts else browsed(library, asked)

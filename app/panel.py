@@ -13,9 +13,9 @@ from streamlit import config
 
 from app.binding import is_loopback
 from app.escaping import safe
-from app.table import counted
 from data.errors import BadSettingsError, OmniaError
 from data.locks import is_ingesting
+from data.printing import counted
 from data.records import FileState, Kind
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from app.excerpt import excerpt
 from app.judge import Judged
 from app.results import Answer, Band, Moment, Result
-from data.printing import printable
+from data.printing import counted, printable
 
 _BAR = 8  # columns of a full score bar
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -67,11 +67,6 @@ def moment_label(moment: Moment) -> str:
     elif moment.page is not None:
         place = f"page {moment.page}"
     return f"{moment.evidence.value} {place}".rstrip()
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things as people write it: 1 file, 1,200 files."""
-    return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
 def clock(seconds: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.table import counted
+from data.printing import counted
 from data.records import Verdict
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Printing: what may be shown of a text that comes from outside."""
+"""Printing: what may be shown of a text that comes from outside, and numbers of things as people write them."""
 
 from __future__ import annotations
 
@@ -8,3 +8,8 @@ def printable(text: str, *, but: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() or letter in but else "�" for letter in text)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things as people write it: 1 file, 1,200 files."""
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import OmniaError
+from data.printing import counted
 from data.records import FileState
 from data.settings import Settings
 from data.streams import open_streams, print_line
@@ -234,8 +235,6 @@ def _prune(args: argparse.Namespace) -> int:
     if args.json:
         print_line(json.dumps({"files": pruned.files, "contents": pruned.contents}))
     else:
-        from indexer.report import counted
-
         files, contents = counted(pruned.files, "file"), counted(pruned.contents, "content")
         print_line(f"{files} forgotten, vectors of {contents} deleted")
     return 0

@@ -6,12 +6,8 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Any
 
+from data.printing import counted
 from data.records import FileState
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things as people write it: 1 file, 1,200 files."""
-    return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from data.catalogue import Filling, LibrarySummary, RootSummary, Running
+from data.printing import counted
 from data.records import FileState, Kind
 from data.settings import Settings
-from indexer.report import counted
 
 _BLOCK_BYTES = 512  # of `st_blocks`, on any file system
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import StatementError
@@ -60,3 +62,9 @@ def test_a_mistake_of_our_own_is_not_called_a_lack_of_space(engine):
         ask()
     with pytest.raises(NameError):
         slip()
+
+
+def test_only_its_owner_reads_a_catalogue_in_a_folder_that_was_there(tmp_path):
+    tmp_path.chmod(0o755)
+    open_database(f"sqlite:///{tmp_path / 'catalogue.sqlite'}").dispose()
+    assert stat.S_IMODE((tmp_path / "catalogue.sqlite").stat().st_mode) == 0o600

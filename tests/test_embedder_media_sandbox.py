@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import http.server
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -14,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
+from data.errors import MediaError, OmniaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence, Kind, Span
 from embedder.media import read
 from embedder.media.child import Child
 from embedder.media.limits import Limits
 from embedder.media.sandbox import Done, Failed, Read, ReaderPool
+from embedder.media.sniff import unreadable
 from embedder.segment import Segment
 from tests import make_bad_media, make_media
 
@@ -305,6 +308,36 @@ def test_a_worker_starts_where_the_system_takes_no_limit_on_data() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "0", done.stderr
+
+
+def test_without_a_temporary_folder_it_is_said_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_usable() -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", none_usable)
+    with pytest.raises(OmniaError, match="no reader process can be started.*TMPDIR"):
+        Child(Limits())
+
+
+def test_a_full_temporary_folder_is_named(tmp_path: Path) -> None:
+    said = unreadable(tmp_path / "talk.mp3", OSError(errno.ENOSPC, "No space left on device"))
+    assert said.reason == "No space left on device"
+    assert tempfile.gettempdir() in said.hint
+
+
+def test_a_process_with_many_open_files_reads_on(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a note")
+    code = (
+        "import os, resource, sys; from pathlib import Path; from embedder.media.sandbox import ReaderPool\n"
+        "most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4096), most))\n"
+        "held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]\n"
+        "pool = ReaderPool(1)\n"
+        "print([segment.text for segment in pool.read(Path(sys.argv[1]))]); pool.close()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.txt")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "['a note']", done.stderr
 
 
 def test_a_worker_cannot_open_a_connection() -> None:
