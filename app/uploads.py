@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from shutil import copyfileobj
 
@@ -11,7 +12,8 @@ from fastapi import HTTPException, Request, UploadFile
 from fastapi.routing import APIRoute
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive, Scope, Send
 
 from app.sending import harmless
 
@@ -19,12 +21,15 @@ MOST_FILES = 8
 _MOST_FIELDS = 100
 _FIELD_BYTES = 100_000  # of words
 _LONGEST_NAME = 60  # characters of up to four bytes: file systems take 255 bytes
+_SILENCE_S = 1  # after a refusal: a sender that sends no more
+_LONGEST_PARTING_S = 30  # and one that does not stop
 
 
 def limited(most_mb: Callable[[], int]) -> type[APIRoute]:
     """The class of routes that take forms, where no file may have more than so many units of 1,048,576 bytes.
 
-    What is larger is refused with 413 as soon as that much of it has come; the rest is not read.
+    What is larger is refused with 413 as soon as that much of it has come; the rest is dropped as it comes, for half
+    a minute at most.
     """
 
     class LimitedRoute(APIRoute):
@@ -32,7 +37,10 @@ def limited(most_mb: Callable[[], int]) -> type[APIRoute]:
             answer = super().get_route_handler()
 
             async def answer_limited(request: Request) -> Response:
-                return await answer(_LimitedRequest(request, most_mb()))
+                try:
+                    return await answer(_LimitedRequest(request, most_mb()))
+                except _TooLargeError as error:
+                    return _Parting({"error": error.detail}, 413)
 
             return answer_limited
 
@@ -58,6 +66,32 @@ def harmless_name(given: str) -> str:
     if len(name) > _LONGEST_NAME:
         name = f"{stem[: _LONGEST_NAME // 2]}{dot}{suffix[: _LONGEST_NAME // 2]}"
     return name if name.strip(". ") else "example"
+
+
+class _TooLargeError(HTTPException):
+    """More has come of a file than is allowed."""
+
+
+class _Parting(JSONResponse):
+    """The last answer of a connection, which may be read while the other end is still sending.
+
+    A socket that is closed with bytes unread is reset, and the answer with it is lost (RFC 9112, 9.6): so the answer
+    goes out, and what still comes is dropped until there is silence.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_open(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message["more_body"] = True
+            await send(message)
+
+        self.headers["Connection"] = "close"
+        await super().__call__(scope, receive, send_open)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LONGEST_PARTING_S):
+                while (await asyncio.wait_for(receive(), _SILENCE_S)).get("more_body", False):
+                    pass
+        await send({"type": "http.response.body", "body": b""})
 
 
 class _LimitedRequest(Request):
@@ -97,4 +131,4 @@ class _LimitedParser(MultiPartParser):
         self._size += end - start
         if self._size > self._most_mb << 20:
             line = f"a file is larger than {self._most_mb} MB; send a smaller one, or set OMNIA_MAX_UPLOAD_MB"
-            raise HTTPException(413, line, headers={"Connection": "close"})
+            raise _TooLargeError(413, line)

@@ -54,6 +54,19 @@ def test_a_file_that_is_too_large_is_refused_before_the_rest_is_read(shelf):
     with serving(shelf.library) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as caller:
         caller.sendall(head(10_000 * MB) + b"x" * (MB + 100_000))  # of ten gigabytes that are promised
         answer = caller.makefile("rb").read()
+    the_limit_is_told(answer)
+
+
+def test_whoever_goes_on_sending_still_gets_the_answer(shelf):
+    with serving(shelf.library) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as caller:
+        caller.sendall(head(60 * MB))
+        for _ in range(60):
+            caller.sendall(b"x" * MB)
+        answer = caller.makefile("rb").read()
+    the_limit_is_told(answer)
+
+
+def the_limit_is_told(answer: bytes) -> None:
     status, _, rest = answer.partition(b"\r\n")
     assert b"413" in status
     assert b"connection: close" in rest.lower()
