@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.asking import VIEWS, Question, answered
 from app.cards import card
+from app.escaping import literal
 from app.examples import service
 from app.export import as_csv, as_json
 from app.query import Query
@@ -54,6 +55,7 @@ def answers(library: Library, asked: Question) -> bool:
         return _lanes(library, query, words=asked.words, bench=bench)
     wanted = _wanted_page()
     answer = service(library).search(replace(query, limit=wanted * _PAGE + 1))
+    _tell(answer.hints)
     if not answer.results:
         return False
     number, shown = _page_of(answer.results, wanted)
@@ -113,17 +115,20 @@ def cards(
 
 def _lanes(library: Library, query: Query, *, words: str, bench: Bench) -> bool:
     """The best of each kind beside each other: none drowns another."""
-    found = False
-    for kind in Kind:
-        if query.filters.kinds and kind not in query.filters.kinds:
-            continue
-        only = replace(query.filters, kinds=frozenset({kind}))
-        results = service(library).search(replace(query, filters=only, limit=_IN_A_LANE)).results
-        if results:
-            found = True
+    kinds = [kind for kind in Kind if kind in (query.filters.kinds or Kind)]
+    only = [replace(query.filters, kinds=frozenset({kind})) for kind in kinds]
+    best = [service(library).search(replace(query, filters=these, limit=_IN_A_LANE)) for these in only]
+    _tell(dict.fromkeys(hint for answer in best for hint in answer.hints))
+    for kind, answer in zip(kinds, best, strict=True):
+        if answer.results:
             st.html(f'<h3 class="om-lane"><i class="om-icon om-i-{kind.value}"></i>{kind.value}</h3>')
-            cards(results, words, key=f"lanes-{kind.value}", bench=bench)
-    return found
+            cards(answer.results, words, key=f"lanes-{kind.value}", bench=bench)
+    return any(answer.results for answer in best)
+
+
+def _tell(hints: Iterable[str]) -> None:
+    for hint in hints:
+        st.caption(literal(hint))
 
 
 def _export(library: Library, query: Query) -> None:

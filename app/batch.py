@@ -31,6 +31,7 @@ def answer_lines(library: Library, lines: TextIO, tell: Callable[[str], None]) -
         try:
             question, limit, hints = _parsed(line)
             found = answered(library, question, limit=limit)
+            hints = (*hints, *found.hints)
             answer: dict[str, Any] = found.to_json() | ({"hints": hints} if hints else {})
         except (BadQueryError, MediaError) as error:
             failed += 1

@@ -211,6 +211,8 @@ def _search(options: argparse.Namespace) -> int:
     question = joined(asked, avoid=options.avoid, examples=examples, weights=options.weight)
     with _library(options) as library:
         answer = answered(library, question, limit=options.limit)
+        for hint in answer.hints:
+            _say(f"hint: {hint}")
         if not answer.results:
             _say(library.why_nothing())
     if options.json:

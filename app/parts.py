@@ -38,7 +38,8 @@ class Example:
 
     Args:
         content: SHA-256 of the bytes the part comes from; "" for words.
-        vectors: (V, D) float32, unit norm; of a file at most 8 for each evidence it gave.
+        vectors: (V, D) float32, unit norm; of a file at most 8 for each evidence it gave, of words that the model
+            knows none of V is 0.
         cut: the file goes on beyond what was read.
     """
 
@@ -126,11 +127,13 @@ class PartReader:
             raise BadQueryError("the words are empty; type what you are looking for")
         key = f"words/{text}"
         try:
-            return self._memory.get(key) or self._memory.put(
-                key, Example("", self._embedder.embed([words(text)], Role.QUERY))
-            )
+            return self._memory.get(key) or self._memory.put(key, Example("", self._embedded(text)))
         except EmbeddingFailedError as error:
             raise BadQueryError(f"the words cannot be embedded: {error.reason}; write them in another way") from error
+
+    def _embedded(self, text: str) -> Vectors:
+        vector = self._embedder.embed([words(text)], Role.QUERY)  # (1, D)
+        return vector if self._embedder.reads(text) else vector[:0]
 
     def _stored(self, part: SegmentPart) -> Example:
         records, vectors = self._store.fetch([part.id])

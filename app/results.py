@@ -99,12 +99,23 @@ class Answer:
         embed_ms: reading and embedding the query; near 0 when its vectors were remembered.
         search_ms: the store's and the catalogue's part.
         cut: a query file was long, and only its beginning was used.
+        unread: words of the question of which the model knows none.
     """
 
     results: tuple[Result, ...]
     embed_ms: float
     search_ms: float
     cut: bool = False
+    unread: tuple[str, ...] = ()
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """What of the question could be understood in part only, each with the next step."""
+        return tuple(
+            f"{words}: the model knows none of these words and finds them only where they stand word for word; "
+            "try them in English"
+            for words in self.unread
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The answer as JSON-ready values; keys may be added, those there stay."""

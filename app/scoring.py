@@ -68,10 +68,15 @@ def fit(parts: Sequence[PartVectors]) -> list[PartVectors]:
 def combinations(parts: Sequence[PartVectors], levels: Sequence[Levels]) -> Combinations:
     """One search vector for each choice of a vector from each positive part; negative parts are left out.
 
+    Without any positive part there is none.
+
     Args:
         levels: of each part's vectors in the evidence to be searched.
     """
     wishes = [(part, level) for part, level in zip(parts, levels, strict=True) if part.weight > 0]
+    if not wishes:
+        nothing = np.empty(0, np.float32)
+        return Combinations(np.empty((0, 0), np.float32), scales=nothing, offsets=nothing)
     total = sum(part.weight for part, _ in wishes)
     chosen = list(product(*(range(len(part.vectors)) for part, _ in wishes)))  # C choices of one i per part
     sums = np.stack(
@@ -102,7 +107,7 @@ def combinations(parts: Sequence[PartVectors], levels: Sequence[Levels]) -> Comb
 
 def scores(parts: Sequence[PartVectors], levels: Sequence[Levels], segments: Vectors) -> Vectors:
     """The exact z of each segment (N, D) of one evidence, as (N,) float32."""
-    total = sum(part.weight for part in parts if part.weight > 0)
+    total = sum(part.weight for part in parts if part.weight > 0) or 1
     summed = np.zeros(len(segments), np.float32)
     for part, level in zip(parts, levels, strict=True):
         best = ((segments @ part.vectors.T - level.means) / level.spreads).max(axis=1)  # (N, V) -> (N,)

@@ -13,7 +13,7 @@ import numpy as np
 
 from app.chance import at_the_bar, bar, chance, standings
 from app.files import first_files, result_of
-from app.parts import PartReader
+from app.parts import Example, PartReader
 from app.query import FilePart, Filters, Part, Query, SegmentPart, TextPart
 from app.relevance import Background, Levels, levels, sense_of
 from app.results import Answer, Result
@@ -85,11 +85,11 @@ class SearchService:
         """
         began = time.perf_counter()
         asked = [(part, self._parts.example(part)) for part in query.parts]
-        known = [PartVectors(example.vectors, part.weight) for part, example in asked if len(example.vectors)]
-        first = _Step(query.parts, fit(known))
-        steps = [first, *(self._step(part, avoided=first) for part in query.then)]
+        first = _Step(query.parts, fit(_known(asked)))
+        later = [(part, self._parts.example(part)) for part in query.then]
+        steps = [first, *(_later(part, example, avoided=first) for part, example in later)]
         saying = query.as_saying
-        told = None if saying is None else self._step(saying.parts[0], avoided=first)
+        told = None if saying is None else _later(saying.parts[0], self._parts.example(saying.parts[0]), avoided=first)
         embedded = time.perf_counter()
         results = self._results(
             query,
@@ -104,12 +104,10 @@ class SearchService:
             embed_ms=(embedded - began) * 1000,
             search_ms=(time.perf_counter() - embedded) * 1000,
             cut=any(example.cut for _, example in asked),
+            unread=tuple(
+                part.text for part, one in (*asked, *later) if isinstance(part, TextPart) and not len(one.vectors)
+            ),
         )
-
-    def _step(self, part: Part, *, avoided: _Step) -> _Step:
-        """What comes later in a sequence; what is not wanted is not wanted there either."""
-        unwanted = [each for each in avoided.vectors if each.weight < 0]
-        return _Step((part,), [PartVectors(self._parts.example(part).vectors, part.weight), *unwanted])
 
     def _results(
         self, query: Query, steps: Sequence[_Step], *, same: Set[str] = _NONE, left_out: Set[str] = _NONE
@@ -153,9 +151,11 @@ class SearchService:
             return [], True
         wanted = {sense: combinations(parts, here) for sense, here in against.items()}
         # All senses in one question: to ask another process takes longer than to answer.
-        vectors = np.concatenate([those.vectors for those in wanted.values()])
         asked_in = [sense for sense, those in wanted.items() for _ in those.vectors]
-        lists = self._store.search(vectors, limit=asked, where=[_both(sense, where) or where for sense in asked_in])
+        lists: Sequence[Sequence[Hit]] = ()
+        if asked_in:  # else the model knows none of the words, which may find something by themselves
+            vectors = np.concatenate([those.vectors for those in wanted.values()])
+            lists = self._store.search(vectors, limit=asked, where=[_both(sense, where) or where for sense in asked_in])
         words = words_found(self._store, step.parts, where=where, limit=asked)
         words_bar = _words_bar(words.values())
         names = names_found(self._catalogue, step.parts, fingerprint=self._fingerprint, limit=asked)
@@ -215,6 +215,17 @@ class _Step:
     def phrases(self) -> tuple[str, ...]:
         """What must be said or written there word for word."""
         return tuple(phrase for part in self.parts if isinstance(part, TextPart) for phrase in part.phrases)
+
+
+def _known(asked: Iterable[tuple[Part, Example]]) -> list[PartVectors]:
+    """The parts of which there are vectors: judged segments may be gone, and of some words the model knows none."""
+    return [PartVectors(example.vectors, part.weight) for part, example in asked if len(example.vectors)]
+
+
+def _later(part: Part, example: Example, *, avoided: _Step) -> _Step:
+    """What comes later in a sequence; what is not wanted is not wanted there either."""
+    unwanted = [each for each in avoided.vectors if each.weight < 0]
+    return _Step((part,), [*_known([(part, example)]), *unwanted])
 
 
 def _words_bar(hits: Iterable[Hit]) -> float:

@@ -89,7 +89,7 @@ MODELS = {
             loader="embedder.mini:load_mini",
         ),
         ModelRow(
-            name="omnia-zero", fingerprint="omnia-zero-4", dim=384, licence=_TOWERS, loader="embedder.zero:load_zero"
+            name="omnia-zero", fingerprint="omnia-zero-5", dim=384, licence=_TOWERS, loader="embedder.zero:load_zero"
         ),
         *(_of_hub(row, row.name) for row in HUB.values()),
     )
@@ -101,6 +101,9 @@ class Model(Protocol):
 
     def encode(self, segments: Sequence[Segment], role: Role) -> Vectors:
         """Segments of ONE modality to vectors (N, dim), finite, of any length but zero."""
+
+    def reads(self, text: str) -> bool:
+        """Whether it knows any word of a text; of others all vectors are alike."""
 
     def golden(self, modality: Modality) -> Vectors | None:
         """What `encode` must give for `golden_segments(modality)`, (G, dim); None where nothing is stored."""
@@ -198,6 +201,11 @@ class Embedder:
                     self._fill(vectors, segments, batch, role)
                     done += len(batch)
         return vectors
+
+    def reads(self, text: str) -> bool:
+        """Whether the model knows any word of a text; what it knows none of it cannot tell from others of that kind."""
+        with self._lock:
+            return self._model.reads(text)
 
     def check(self, modality: Modality) -> None:
         """Run the self-test of a modality, unless it has passed already.

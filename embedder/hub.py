@@ -88,6 +88,9 @@ class HubModel:
             vectors[mine] = self._encode([segments[place] for place in mine], thing, role)
         return vectors
 
+    def reads(self, text: str) -> bool:
+        return True  # its tokens are made of bytes, so none is unknown
+
     def golden(self, modality: Modality) -> Vectors | None:
         return None
 

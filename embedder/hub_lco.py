@@ -67,6 +67,9 @@ class LcoModel:
             vectors[mine] = self._forward([segments[place] for place in mine], thing)
         return vectors
 
+    def reads(self, text: str) -> bool:
+        return True  # its tokens are made of bytes, so none is unknown
+
     def golden(self, modality: Modality) -> Vectors | None:
         return None
 

@@ -69,6 +69,9 @@ class OmniaMini:
         sounds = [cast(Vectors, segment.sound) for segment in segments]
         return self._media(Tower.SOUND, [heard(self._sounds, sound, self._tables.audioset) for sound in sounds])
 
+    def reads(self, text: str) -> bool:
+        return self._words.reads(text)
+
     def golden(self, modality: Modality) -> Vectors | None:
         found = self._goldens.get(modality)
         return None if found is None else found.astype(np.float32)

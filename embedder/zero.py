@@ -47,6 +47,9 @@ class OmniaZero:
             return self._pictures([cast("NDArray[np.uint8]", segment.pixels) for segment in segments])
         return np.stack([self._sound(cast(Vectors, segment.sound)) for segment in segments])
 
+    def reads(self, text: str) -> bool:
+        return self._words.reads(text)
+
     def golden(self, modality: Modality) -> Vectors | None:
         return self._tables.goldens.get(modality)
 

@@ -43,6 +43,9 @@ class FakeEmbedder:
         vectors = np.stack([self._one(segment) for segment in segments])
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
+    def reads(self, text: str) -> bool:
+        return any(char.isascii() and char.isalnum() for char in text)
+
     def _one(self, segment: Segment) -> Vectors:
         vector = np.zeros(len(AXES), np.float32)
         if segment.pixels is not None:

@@ -38,6 +38,9 @@ class HashModel:
     def encode(self, segments: Sequence[Segment], role: Role) -> Vectors:
         return np.stack([self._one(segment) for segment in segments])
 
+    def reads(self, text: str) -> bool:
+        return True
+
     def golden(self, modality: Modality) -> Vectors | None:
         return None
 

@@ -225,6 +225,39 @@ def test_being_unlike_what_is_not_wanted_earns_nothing(shelf, media):
     assert ask(shelf, TextPart("dog"), TextPart("rain", -1))[0].score == pytest.approx(alone.score)
 
 
+UNREAD = "สวัสดี"  # words of which the fake model, as omnia-mini, knows none
+
+
+def test_words_that_the_model_does_not_know_are_found_by_themselves_alone(shelf, media):
+    shelf.put(written(media, "greeting.txt", f"{UNREAD} dog"))
+    for name in ("dog", "city", "other"):
+        shelf.put(written(media, f"{name}.txt", name))
+    answer = shelf.library.service().search(Query(parts=(TextPart(UNREAD),)))
+    assert names(answer.results) == ["greeting.txt"]
+    assert answer.unread == (UNREAD,)
+    assert answer.hints[0].startswith(f"{UNREAD}: the model knows none of these words")
+    assert ask(shelf, TextPart("ขอบคุณ")) == ()
+
+
+def test_words_that_the_model_does_not_know_leave_the_rest_of_the_question_as_it_is(shelf, media):
+    for name in ("dog", "city", "rain"):
+        shelf.put(written(media, f"{name}.txt", name))
+    alone = ask(shelf, TextPart("dog"))
+    for also in (TextPart(UNREAD), TextPart(UNREAD, -1)):
+        mixed = ask(shelf, TextPart("dog"), also)
+        assert names(mixed) == names(alone)
+        assert mixed[0].score == pytest.approx(alone[0].score, abs=0.2)
+    assert ask(shelf, TextPart(UNREAD), TextPart("dog", -1)) == ()
+
+
+def test_a_step_that_the_model_does_not_know_must_be_said(shelf, media):
+    shelf.put(*recording(media, "right", ("dog", 20), (UNREAD, 40)))
+    shelf.put(*recording(media, "wrong", ("dog", 20), ("rain", 40)))
+    found = shelf.library.service().search(Query(parts=(TextPart("dog"),), then=(TextPart(UNREAD),)))
+    assert names(found.results) == ["right.mp4"]
+    assert found.unread == (UNREAD,)
+
+
 def test_a_file_of_many_ideas_matches_by_its_best_one(shelf, media):
     shelf.put(written(media, "city.txt", "city"))
     shelf.put(written(media, "mixed.txt", "dog night"))

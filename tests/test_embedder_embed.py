@@ -41,6 +41,9 @@ class ToyModel:
             raise ValueError("cannot\n  do that")
         return np.stack([self._one(segment) for segment in segments])
 
+    def reads(self, text: str) -> bool:
+        return True
+
     def golden(self, modality: Modality) -> NDArray[np.float32] | None:
         return self.gold if modality is Modality.WORDS else None
 

