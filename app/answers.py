@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from app.escaping import literal
 from app.examples import service
 from app.export import as_csv, as_json
 from app.query import Query
-from app.results import Band, Result
+from app.results import Answer, Band, Result
 from app.saved import looked_at, new_contents
 from app.thumbs import Bench
 from app.verdicts import as_question, reranked
@@ -39,7 +39,7 @@ def answers(library: Library, asked: Question) -> bool:
     with st.container(key="bar", horizontal=True, vertical_alignment="center"):
         summary = st.empty()
         bench.undo()
-        _export(library, query)
+        _export(lambda: library.service().search(query))
         st.session_state.setdefault("view", st.session_state.get(_VIEW, VIEWS[0]))
         view = st.segmented_control(
             "View",
@@ -68,8 +68,7 @@ def answers(library: Library, asked: Question) -> bool:
         else "Nothing stands out; the nearest are below"
     )
     summary.html(f'<p class="om-took">{count} · {answer.embed_ms + answer.search_ms:,.0f} ms{cut}</p>')
-    opened = looked_at(library)
-    new = new_contents(library, shown, since_s=opened.seen_s) if opened else set()
+    new = _new_among(library, shown)
     cards(likely, asked.words, key=f"{view}-results", bench=bench, new=new)
     if weak := shown[len(likely) :]:
         with st.expander(counted(len(weak), "weaker result"), expanded=not likely, key=f"weak-{view}"):
@@ -84,8 +83,10 @@ def browsed(library: Library, asked: Question) -> bool:
     results = answered(library, asked, limit=wanted * _PAGE + 1).results
     if results:
         number, shown = _page_of(results, wanted)
-        st.html('<p class="om-took">The newest first. Add words, or an example, to look closer.</p>')
-        cards(shown, key="grid-newest")
+        with st.container(key="bar", horizontal=True, vertical_alignment="center"):
+            st.html('<p class="om-took">The newest first. Add words, or an example, to look closer.</p>')
+            _export(lambda: answered(library, asked, limit=_EXPORTED))
+        cards(shown, key="grid-newest", new=_new_among(library, shown))
         _pages(number, len(results))
     return bool(results)
 
@@ -126,22 +127,24 @@ def _lanes(library: Library, query: Query, *, words: str, bench: Bench) -> bool:
     return any(answer.results for answer in best)
 
 
+def _new_among(library: Library, shown: Sequence[Result]) -> set[str]:
+    """The contents that are new since the saved search was last looked at which the page was opened with."""
+    opened = looked_at(library)
+    return new_contents(library, shown, since_s=opened.seen_s) if opened else set()
+
+
 def _tell(hints: Iterable[str]) -> None:
     for hint in hints:
         st.caption(literal(hint))
 
 
-def _export(library: Library, query: Query) -> None:
+def _export(found: Callable[[], Answer]) -> None:
     """What was found, for other programs; asked once more when it is wanted."""
-
-    def found() -> tuple[Result, ...]:
-        return library.service().search(query).results
-
     with st.popover("Export", icon=":material/ios_share:", type="tertiary"):
         st.html('<button class="om-paths">Copy the paths on this page</button>')
         for label, name, mime, data in (
-            ("CSV, a row for each moment", "omnia.csv", "text/csv", lambda: as_csv(found())),
-            ("JSON", "omnia.json", "application/json", lambda: as_json(library.service().search(query))),
+            ("CSV, a row for each moment", "omnia.csv", "text/csv", lambda: as_csv(found().results)),
+            ("JSON", "omnia.json", "application/json", lambda: as_json(found())),
         ):
             st.download_button(label, data, file_name=name, mime=mime, on_click="ignore", type="tertiary")
 

@@ -189,7 +189,7 @@ def _found(
     told: dict[str, Any] = answer.to_json()
     for result, each in zip(answer.results, told["results"], strict=True):
         each |= _addresses(result)
-    return Found(**told, hints=[*asked.hints, *answer.hints])
+    return Found(**told, hints=[*question.hints, *answer.hints])
 
 
 def _addresses(result: Result) -> dict[str, str | None]:

@@ -52,6 +52,7 @@ class Question:
         parts: empty where nothing is looked for but what the filters leave.
         words: to be marked where they are found.
         is_unlike: something is said, or weighed below 0, that it should not be like.
+        hints: what of it was not understood.
     """
 
     parts: tuple[Part, ...]
@@ -59,6 +60,7 @@ class Question:
     filters: Filters
     words: str
     is_unlike: bool
+    hints: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -75,6 +77,8 @@ class Question:
         Raises:
             BadQueryError: there are no parts, or the limit is none.
         """
+        if not self.parts and self.hints and limit > 0:
+            raise BadQueryError(self.hints[0])
         if not self.parts and self.filters != ANYTHING and limit > 0:
             raise BadQueryError(
                 "nothing to look for: filters and what to leave out only narrow down; add words or an example"
@@ -143,6 +147,7 @@ def joined(
         filters=asked.filters,
         words=asked.said,
         is_unlike=bool(unwanted) or any(part.weight < 0 for part in parts),
+        hints=asked.hints,
     )
 
 

@@ -17,6 +17,7 @@ from data.errors import MediaError
 from data.records import Kind
 
 if TYPE_CHECKING:
+    from app.results import Answer
     from app.wiring import Library
 
 _KEYS = ("words", "files", "like", "weights", "not", "kinds", "limit")
@@ -29,10 +30,8 @@ def answer_lines(library: Library, lines: TextIO, tell: Callable[[str], None]) -
         if not line.strip():
             continue
         try:
-            question, limit, hints = _parsed(line)
-            found = answered(library, question, limit=limit)
-            hints = (*hints, *found.hints)
-            answer: dict[str, Any] = found.to_json() | ({"hints": hints} if hints else {})
+            question, limit = _parsed(line)
+            answer = in_json(question, answered(library, question, limit=limit))
         except (BadQueryError, MediaError) as error:
             failed += 1
             answer = {"error": str(error)}
@@ -60,8 +59,14 @@ def lines_of(path: Path) -> Iterator[TextIO]:
         yield lines
 
 
-def _parsed(line: str) -> tuple[Question, int, tuple[str, ...]]:
-    """A question from one line of a batch, how many results it wants, and what in it was not understood.
+def in_json(question: Question, answer: Answer) -> dict[str, Any]:
+    """An answer, and what of the question was not understood."""
+    hints = [*question.hints, *answer.hints]
+    return answer.to_json() | ({"hints": hints} if hints else {})
+
+
+def _parsed(line: str) -> tuple[Question, int]:
+    """A question from one line of a batch, and how many results it wants.
 
     Raises:
         BadQueryError: the line is not an object of the keys we know.
@@ -81,7 +86,7 @@ def _parsed(line: str) -> tuple[Question, int, tuple[str, ...]]:
     said = typed(" ".join(_texts(asked, "words")), _texts(asked, "kinds"))
     examples = examples_of(_texts(asked, "files"), _texts(asked, "like"))
     question = joined(said, avoid=_texts(asked, "not"), examples=examples, weights=_numbers(asked, "weights"))
-    return question, limit, said.hints
+    return question, limit
 
 
 def _texts(asked: dict[str, Any], key: str) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from app.asking import answered, joined
-from app.batch import answer_lines, examples_of, lines_of, typed
+from app.batch import answer_lines, examples_of, in_json, lines_of, typed
 from app.binding import is_loopback, name_of, try_to_bind
 from app.query import DEFAULT_LIMIT, BadQueryError
 from data.errors import MediaError, OmniaError
@@ -205,18 +205,16 @@ def _search(options: argparse.Namespace) -> int:
         with _library(options) as library, lines_of(options.batch) as lines:
             return answer_lines(library, lines, print_line)
     asked = typed(" ".join(options.words), options.kind)
-    for hint in asked.hints:
-        _say(f"hint: {hint}")
     examples = examples_of(options.file, options.like)
     question = joined(asked, avoid=options.avoid, examples=examples, weights=options.weight)
     with _library(options) as library:
         answer = answered(library, question, limit=options.limit)
-        for hint in answer.hints:
+        for hint in (*question.hints, *answer.hints):
             _say(f"hint: {hint}")
         if not answer.results:
-            _say(library.why_nothing())
+            _say(library.why_nothing(question.filters))
     if options.json:
-        print_line(json.dumps(answer.to_json(), ensure_ascii=False))
+        print_line(json.dumps(in_json(question, answer), ensure_ascii=False))
     else:
         from app.table import newest_table, table
 

@@ -63,7 +63,8 @@ def excerpt(text: str, question: str, *, most: int) -> str:
     if len(text) <= most:
         return text
     places = word_spans(text, question)
-    room = most - 2 - _LEAD
+    lead_most = min(_LEAD, most // 4)
+    room = most - 2 - lead_most
 
     def worth(begin: int) -> tuple[int, int]:
         """How many different words lie in the room after `begin`, and how close together."""
@@ -71,7 +72,7 @@ def excerpt(text: str, question: str, *, most: int) -> str:
         return len({text[start:end].lower() for start, end in inside}), begin - max(end for _, end in inside)
 
     best = max((start for start, end in places if end - start <= room), key=worth, default=0)
-    begin = 0 if best + room < most else text.find(" ", best - _LEAD, best) + 1 or best
+    begin = 0 if best + room < most else text.find(" ", max(0, best - lead_most), best) + 1 or best
     lead = "…" if begin else ""
     rest = text[begin:]
     if len(rest) + len(lead) <= most:

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 from app.moments import best_moments
 from app.query import Filters
 from app.results import Result
-from data.records import Evidence, FileRecord, FileState, Hit, Kind, SegmentRecord, Span, segment_id
+from data.records import (
+    ANY_FILE,
+    Evidence,
+    FileChoice,
+    FileRecord,
+    FileState,
+    Hit,
+    Kind,
+    SegmentRecord,
+    Span,
+    segment_id,
+)
 
 if TYPE_CHECKING:
     from data.catalogue import Catalogue
@@ -26,19 +37,23 @@ _TAKEN_IN = {
 
 
 def indexed_files(catalogue: Catalogue, contents: Sequence[str], fingerprint: str) -> dict[str, list[FileRecord]]:
-    """The files of each content that are indexed under a fingerprint; contents without such a file are left out."""
+    """The files of each content that are indexed under a fingerprint, by path; contents without any are left out."""
     found: dict[str, list[FileRecord]] = {}
     for content, files in catalogue.files_of(contents, fingerprint).items():
-        indexed = [file for file in files if file.state is FileState.INDEXED]
+        indexed = sorted((file for file in files if file.state is FileState.INDEXED), key=lambda file: file.path)
         if indexed:
             found[content] = indexed
     return found
 
 
 def first_files(
-    catalogue: Catalogue, contents: Sequence[str], *, fingerprint: str, count: int
+    catalogue: Catalogue, contents: Sequence[str], *, fingerprint: str, count: int, choice: FileChoice
 ) -> dict[str, list[FileRecord]]:
-    """The files, indexed under a fingerprint, of the first `count` contents that have any, in the contents' order."""
+    """The files, indexed under a fingerprint, of the first `count` contents that have any, in the contents' order.
+
+    Args:
+        choice: copies that it means come before others.
+    """
     found: dict[str, list[FileRecord]] = {}
     step = max(count, _FEWEST_LOOKED_UP)
     for start in range(0, len(contents), step):
@@ -47,7 +62,7 @@ def first_files(
         found |= {content: known[content] for content in portion if content in known}
         if len(found) >= count:
             break
-    return dict(islice(found.items(), count))
+    return _chosen_first(catalogue, dict(islice(found.items(), count)), choice, fingerprint)
 
 
 def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = False, apart: bool = False) -> Result:
@@ -56,7 +71,7 @@ def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = 
     Args:
         apart: the hits are the steps of a sequence, and stay apart.
     """
-    first, *others = sorted(files, key=lambda file: file.path)
+    first, *others = files
     best = hits[0]
     return Result(
         id=first.id,
@@ -66,7 +81,7 @@ def result_of(hits: Sequence[Hit], files: Sequence[FileRecord], *, same: bool = 
         content=best.segment.content,
         score=float(best.score),
         moments=best_moments(hits, apart=apart),
-        other_paths=tuple(file.path for file in others),
+        other_paths=tuple(sorted(file.path for file in others)),
         same=same,
         duration_s=first.duration_s,
     )
@@ -77,8 +92,8 @@ def newest(
 ) -> tuple[Result, ...]:
     """The files that filters choose, those first that changed last; their score is 0. Needs no model."""
     contents = catalogue.newest(filters.files, fingerprint, kinds=filters.kinds, limit=count)
-    files = indexed_files(catalogue, contents, fingerprint)
-    return _unasked([content for content in contents if content in files], files, store, fingerprint)
+    files = first_files(catalogue, contents, fingerprint=fingerprint, count=count, choice=filters.files)
+    return _unasked(list(files), files, store, fingerprint)
 
 
 def glimpse(catalogue: Catalogue, store: VectorStore | None, *, fingerprint: str, count: int) -> tuple[Result, ...]:
@@ -91,6 +106,16 @@ def glimpse(catalogue: Catalogue, store: VectorStore | None, *, fingerprint: str
     files = indexed_files(catalogue, [content for contents in some for content in contents], fingerprint)
     in_turn = (content for turn in zip_longest(*some) for content in turn if content in files)
     return _unasked(list(islice(in_turn, count)), files, store, fingerprint)
+
+
+def _chosen_first(
+    catalogue: Catalogue, files: dict[str, list[FileRecord]], choice: FileChoice, fingerprint: str
+) -> dict[str, list[FileRecord]]:
+    copies = [file.id for same in files.values() if len(same) > 1 for file in same]
+    if choice == ANY_FILE or not copies:
+        return files
+    chosen = catalogue.chosen_files(copies, choice, fingerprint)
+    return {content: sorted(same, key=lambda file: file.id not in chosen) for content, same in files.items()}
 
 
 def _unasked(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,8 +26,11 @@ _MARKS = '"“”„‟＂'  # what begins with one may end with another, as „
 _QUOTES = (*_MARKS, "«", "»")
 # A pair of plain ones first: between them the others belong to a name.
 _QUOTED = rf'(?:"[^"]*"|[{_MARKS}][^{_MARKS}]*[{_MARKS}]|[«»][^«»]*[«»])'
+_VALUE = rf"(?:{_QUOTED}|[^\s,]*)"
+_ONE_VALUE = re.compile(rf"{_QUOTED}|[^,]+")
 _TOKEN = re.compile(
-    rf"(?P<minus>[{_MINUS}]?)(?:(?P<phrase>{_QUOTED})|(?P<key>[A-Za-z]{{2,12}}):(?P<value>{_QUOTED}|\S*)|(?P<word>\S+))"
+    rf"(?P<minus>[{_MINUS}]?)(?:(?P<phrase>{_QUOTED})"
+    rf"|(?P<key>[A-Za-z]{{2,12}})[:\uff1a](?P<value>{_VALUE}(?:,{_VALUE})*)|(?P<word>\S+))"
 )
 _HAS_LETTERS = re.compile(r"[^\W_]")  # or digits: other signs the store does not look for
 _HAS_SIGNS = re.compile(r"[^\W_][+#]")
@@ -35,6 +39,10 @@ _LENGTH = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+(?:\.\d+)?)s?)?")
 _ALIKE = 0.7  # of a key that was mistyped
 _NOT_BEFORE_THEN = frozenset("back since until till by from".split())  # "back then" is a time, not an order
 _MANY = ","  # between values of which any will do
+_MOST = 100  # values of one kind, and words that are left out: each makes the question to the database longer
+_MOST_STEPS = 20  # of a sequence
+_SAME_TYPE = (("jpg", "jpeg"), ("tif", "tiff"), ("htm", "html"), ("mpg", "mpeg"))
+_KIND_NAMES = {"photo": "image", "picture": "image", "film": "video", "movie": "video", "sound": "audio"}
 _FIRST = "take that away first"
 
 
@@ -126,12 +134,15 @@ def understood(text: str, filters: Filters = ANYTHING) -> Asked:
             continue
         if (minus or is_phrase) and _HAS_SIGNS.search(said):
             hints.append(f"{found.group()}: word for word only letters and digits count, + and # do not")
-        if minus:
+        if minus and len(avoided) == _MOST:
+            hints.append(f"{found.group()}: no more than {_MOST} are left out; take one away first")
+        elif minus:
             avoided.append(said)
             filters = replace(filters, without=(*filters.without, said))
         else:
             is_time = bool(words[-1]) and words[-1][-1].lower() in _NOT_BEFORE_THEN
-            if said == THEN and not is_phrase and not is_time:
+            is_joint = said in (THEN, THEN.upper()) and not is_phrase and not is_time
+            if is_joint and len(thens) < _MOST_STEPS:
                 thens.append(Token(said, *found.span()))
                 words.append([])
                 exact.append([])
@@ -159,11 +170,12 @@ def understood(text: str, filters: Filters = ANYTHING) -> Asked:
 
 def without_token(text: str, token: Token) -> str:
     """What was typed, less a token."""
-    return " ".join((text[: token.start] + " " + text[token.end :]).split())
+    return f"{text[: token.start].rstrip()} {text[token.end :].lstrip()}".strip()
 
 
 def _kinds(filters: Filters, values: list[str]) -> Filters:
-    wanted = frozenset(Kind(one) for one in _known(values, [kind.value for kind in Kind], "kinds"))
+    named = [_KIND_NAMES.get(one, one) for one in (value.lower().removesuffix("s") for value in values)]
+    wanted = frozenset(Kind(one) for one in _known(named, [kind.value for kind in Kind], "kinds"))
     both = wanted & filters.kinds if filters.kinds else wanted
     if not both:
         raise _NotUnderstoodError(f"only {_listed(filters.kinds)} is looked for; {_FIRST}")
@@ -195,11 +207,14 @@ def _folders(filters: Filters, values: list[str]) -> Filters:
         "".join(folders).encode("utf-8", "surrogateescape")  # bytes of a name may be no characters
     except UnicodeEncodeError:
         raise _NotUnderstoodError("half a character stands in it, as in no path; write it again") from None
-    return _files(filters, folders=(*filters.files.folders, *folders))
+    folders = [folder.removeprefix("./") if folder != "./" else folder for folder in map(os.path.expanduser, folders)]
+    return _files(filters, folders=_together(filters.files.folders, folders))
 
 
 def _types(filters: Filters, values: list[str]) -> Filters:
-    return _files(filters, suffixes=(*filters.files.suffixes, *map(whole_characters, _some(values, "pdf"))))
+    wanted = [whole_characters(one).lower().lstrip(".") for one in _some(values, "pdf")]
+    also = [same for one in wanted for types in _SAME_TYPE if one in types for same in types]
+    return _files(filters, suffixes=_together(filters.files.suffixes, [*wanted, *also]))
 
 
 def _after(filters: Filters, values: list[str]) -> Filters:
@@ -253,9 +268,16 @@ def _files(filters: Filters, **changes: object) -> Filters:
 
 
 def _values(text: str) -> list[str]:
-    """What stands behind a token's colon: values with commas between, or one in quotation marks, commas and all."""
-    parts = [_unquoted(text)] if text.startswith(_QUOTES) else text.split(_MANY)
-    return [part.strip() for part in parts if part.strip()]
+    """What stands behind a token's colon: values with commas between, in quotation marks those with commas in them."""
+    parts = [_unquoted(part).strip() for part in _ONE_VALUE.findall(text)]
+    return [part for part in parts if part]
+
+
+def _together(known: Sequence[str], more: Iterable[str]) -> tuple[str, ...]:
+    values = tuple(dict.fromkeys([*known, *more]))
+    if len(values) > _MOST:
+        raise _NotUnderstoodError(f"no more than {_MOST} values are looked for; leave some out")
+    return values
 
 
 def _unquoted(text: str) -> str:

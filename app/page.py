@@ -19,6 +19,7 @@ from data.printing import counted
 from data.records import FileState, Kind
 
 if TYPE_CHECKING:
+    from app.asking import Question
     from app.wiring import Library
     from data.catalogue import LibrarySummary
 
@@ -48,7 +49,7 @@ def render(library: Library) -> None:
         else:
             found = answers(library, asked) if asked.parts else browsed(library, asked)
             if not found:
-                _nothing(library)
+                _nothing(library, asked)
     except OmniaError as error:
         st.error(literal(str(error)), icon=":material/error:")
     first_page.set()
@@ -100,9 +101,9 @@ def _header(counts: str) -> str:
     return f'<header class="om-header">{brand}<div class="om-counts">{counts}</div></header>'
 
 
-def _nothing(library: Library) -> None:
+def _nothing(library: Library, asked: Question) -> None:
     if sum(_indexed(library.catalogue().summary()).values()):
-        why = library.why_nothing()
+        why = library.why_nothing(asked.filters)
         st.info(why[0].upper() + why[1:] + ".", icon=":material/search_off:")
     else:
         _welcome(library)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
@@ -122,7 +123,7 @@ class PartReader:
                     by_evidence.setdefault(segment.evidence, []).append(vector)
 
     def _typed(self, text: str) -> Example:
-        text = " ".join(text.split())
+        text = " ".join(unicodedata.normalize("NFKC", text).split())
         if not text:
             raise BadQueryError("the words are empty; type what you are looking for")
         key = f"words/{text}"

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from app.address import asking
-from app.asking import Question, asked_by
+from app.asking import Question, answered, asked_by
 from app.escaping import literal, safe
 from app.examples import service
 from app.query import FilePart
@@ -32,7 +32,7 @@ def saved_searches(library: Library, asked: Question) -> None:
     if not popover.open:
         return
     with popover:
-        if asked.parts:
+        if asked.parts or asked.is_browsed:
             _save(library, asked)
         kept = library.catalogue().searches()
         if not kept:
@@ -56,7 +56,9 @@ def _save(library: Library, asked: Question) -> None:
         st.caption("A dropped file is not kept. Where the library has it, take “More like this” of it and save that.")
         return
     with st.form("save", border=False, clear_on_submit=True):
-        name = st.text_input("Save this search as", value=asked.words[:_LONGEST_NAME], max_chars=_LONGEST_NAME)
+        name = st.text_input(
+            "Save this search as", value=(asked.words or st.session_state["q"])[:_LONGEST_NAME], max_chars=_LONGEST_NAME
+        )
         if st.form_submit_button("Save", icon=":material/bookmark_add:") and name and name.strip():
             library.catalogue().keep_search(name.strip(), urlencode(asking(), doseq=True))
 
@@ -81,13 +83,14 @@ def new_contents(library: Library, results: Sequence[Result], *, since_s: float)
 def _new(library: Library, search: SavedSearch) -> int:
     """How many likely results are new; 0 for a search that cannot be asked any more."""
     asked = asked_by(search.address)
-    if not asked.parts:
-        return 0
+    if asked.parts:
+        service(library)
     try:
-        results = service(library).search(asked.query(limit=_LOOKED_AT)).results
+        results = answered(library, asked, limit=_LOOKED_AT).results
     except OmniaError:  # it is said where the search is opened
         return 0
-    return len(new_contents(library, [one for one in results if one.band is not Band.WEAK], since_s=search.seen_s))
+    likely = [one for one in results if one.band is not Band.WEAK or asked.is_browsed]
+    return len(new_contents(library, likely, since_s=search.seen_s))
 
 
 def _link(search: SavedSearch, new: int) -> str:

@@ -19,7 +19,7 @@ from app.relevance import Background, Levels, levels, sense_of
 from app.results import Answer, Result
 from app.scoring import Combinations, PartVectors, combinations, fit, scores
 from app.sequence import in_sequence
-from app.words import fits, names_found, words_found
+from app.words import fits, names_found, pages_saying, words_found
 from data.records import ANY_FILE, Hit, Kind, SegmentRecord, segment_id
 from data.vectors import Vectors, Where
 
@@ -128,7 +128,13 @@ class SearchService:
             for hit in hits:
                 if hit.segment.content not in left_out and (chosen is None or hit.segment.content in chosen):
                     by_content.setdefault(hit.segment.content, []).append(hit)
-            files = first_files(self._catalogue, list(by_content), fingerprint=self._fingerprint, count=query.limit)
+            files = first_files(
+                self._catalogue,
+                list(by_content),
+                fingerprint=self._fingerprint,
+                count=query.limit,
+                choice=query.filters.files,
+            )
             if len(files) >= query.limit or all(drained) or asked >= _MOST_HITS:
                 break
             asked = min(asked * _MORE, _MOST_HITS)
@@ -170,6 +176,9 @@ class SearchService:
             crowd = drawn.count(_both(sense, where) or where)
             stand = standings(z, bm25, named, crowd=crowd, words_bar=words_bar)
             found += zip(stand.tolist(), segments, strict=True)
+        if where.without:
+            saying = pages_saying(self._store, [segment for _, segment in found], where.without)
+            found = [one for one in found if one[1].id not in saying]
         found.sort(key=lambda one: -one[0])  # before they are chances: many of those are as good as 1
         drained = all(len(some) < asked for some in (*lists, words, names))
         is_told = where == Where(kinds=where.kinds, evidence=where.evidence)

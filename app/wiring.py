@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from app.ingests import Ingests
 from app.once import Once
+from app.query import ANYTHING, Filters
 from app.space import Current, Space, Spaces
 from data.errors import ModelMismatchError, OmniaError
-from data.records import FileState
+from data.printing import printable
+from data.records import FileChoice, FileState
 from data.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,11 +58,17 @@ class Library:
         self.store = Current(self.space, lambda space: space.store)
         self.service = Current(self.space, lambda space: space.service)
 
-    def why_nothing(self) -> str:
+    def why_nothing(self, filters: Filters = ANYTHING) -> str:
         """Why a question found nothing, one line with what to do next."""
         summary = self.catalogue().summary()
         if not any(state is FileState.INDEXED for _, state in summary.counts):
             return "the library is empty; fill it with: python -m indexer ingest FOLDER"
+        for folder in filters.files.folders:
+            if not self.catalogue().chosen(FileChoice(folders=(folder,)), self.space().model.fingerprint):
+                return (
+                    f"no folder {printable(folder)!r} holds files of the library; a name with spaces goes in "
+                    """quotation marks: in:"my trips/" (in a shell 'in:"my trips/"')"""
+                )
         return "no file in the library fits what was asked for; leave out a kind, a filter or a phrase"
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from data.choosing import chosen_contents, newest_contents, some_contents
+from data.choosing import chosen_contents, chosen_files, newest_contents, some_contents
 from data.database import open_database, translated
 from data.failing import FailureGroup, failure_groups
 from data.judging import drop_verdict, keep_verdict, kept_verdicts
@@ -244,6 +244,12 @@ class Catalogue(Models):
         """The contents, indexed under a fingerprint, of the files that a choice means."""
         with self._reader.connect() as db:
             return chosen_contents(db, choice, fingerprint)
+
+    @translated
+    def chosen_files(self, files: Collection[int], choice: FileChoice, fingerprint: str) -> set[int]:
+        """Those of some files, by number, that a choice means."""
+        with self._reader.connect() as db:
+            return chosen_files(db, files, choice, fingerprint)
 
     @translated
     def named(self, words: Sequence[str], fingerprint: str, *, limit: int) -> dict[str, float]:

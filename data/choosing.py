@@ -8,6 +8,7 @@ from unicodedata import normalize
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, func, or_, select
 
+from data.recording import chunks
 from data.records import FileChoice, FileState, Kind
 from data.switching import is_under
 from data.tables import File, FileOutcome, Indexing, escape_path
@@ -19,6 +20,12 @@ def chosen_contents(db: Connection, choice: FileChoice, fingerprint: str) -> set
     """The contents, indexed under a fingerprint, of the files that a choice means."""
     query = _of_the_chosen(choice, fingerprint)
     return {content for content in db.execute(query).scalars() if content is not None}
+
+
+def chosen_files(db: Connection, files: Collection[int], choice: FileChoice, fingerprint: str) -> set[int]:
+    """Those of some files, by number, that a choice means."""
+    query = _of_the_chosen(choice, fingerprint).with_only_columns(FileOutcome.file_id)
+    return {one for chunk in chunks(list(files)) for one in db.execute(query.where(File.id.in_(chunk))).scalars()}
 
 
 def newest_contents(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -280,5 +281,38 @@ def test_filters_that_hold_anyway_stay():
 def test_a_token_is_taken_away_where_it_stands():
     typed = 'dog  kind:video "red kite" dog kind:video'
     asked = understood(typed)
-    assert without_token(typed, asked.tokens[2]) == 'dog kind:video "red kite" dog'
-    assert without_token(typed, asked.tokens[1]) == "dog kind:video dog kind:video"
+    assert without_token(typed, asked.tokens[2]) == 'dog  kind:video "red kite" dog'
+    assert without_token(typed, asked.tokens[1]) == "dog  kind:video dog kind:video"
+    assert without_token('in:"a  b/"  dog -cat', understood('in:"a  b/"  dog -cat').tokens[1]) == 'in:"a  b/"  dog'
+
+
+@pytest.mark.parametrize(
+    ("typed", "filters"),
+    [
+        ('in:"my trips/","zz, backup/",x', Filters(files=FileChoice(folders=("my trips/", "zz, backup/", "x")))),
+        ("in:a,“b c”", Filters(files=FileChoice(folders=("a", "b c")))),
+        ("in:./copy", Filters(files=FileChoice(folders=("copy",)))),
+        ("in:~/media", Filters(files=FileChoice(folders=(str(Path.home() / "media"),)))),
+        ("type:JPEG,.pdf", Filters(files=FileChoice(suffixes=("jpeg", "pdf", "jpg")))),
+        ("kind:photos,Movie", Filters(kinds=frozenset({Kind.IMAGE, Kind.VIDEO}))),
+        ("kind：audio", Filters(kinds=frozenset({Kind.AUDIO}))),
+    ],
+)
+def test_values_are_taken_as_people_write_them(typed, filters):
+    asked = understood(f"{typed} dog")
+    assert (asked.words, asked.filters, asked.hints) == ("dog", filters, ())
+
+
+def test_very_many_values_are_too_many():
+    for typed in ("in:" + ",".join(map(str, range(101))), "type:" + ",".join(map(str, range(101)))):
+        asked = understood(f"{typed} dog")
+        assert (asked.words, asked.filters) == ("dog", ANYTHING)
+        assert "no more than 100 values" in asked.hints[0]
+    asked = understood("dog " + " ".join(f"-w{number}" for number in range(102)))
+    assert (len(asked.avoided), len(asked.hints)) == (100, 2)
+    assert len(understood(" then ".join(["dog"] * 40)).then) == 20
+
+
+def test_then_in_capitals_joins_a_sequence_too():
+    asked = understood("rain THEN applause")
+    assert (asked.words, asked.then) == ("rain", ("applause",))

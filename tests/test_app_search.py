@@ -9,16 +9,19 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import make_media
+import numpy as np
 import pytest
 from fakes import Shelf, text
 from PIL import Image
 
+from app.asking import answered, joined
+from app.grammar import understood
 from app.once import Once
 from app.query import BadQueryError, FilePart, Filters, JudgedPart, Query, SegmentPart, TextPart
 from app.results import Band
 from app.verdicts import as_question, from_question
 from data.errors import UnreadableMediaError, UnsupportedMediaError
-from data.records import Evidence, FileChoice, Kind
+from data.records import Evidence, FileChoice, Kind, Span
 from embedder.media.sandbox import ReaderPool
 from embedder.segment import Modality, Segment
 
@@ -223,6 +226,52 @@ def test_being_unlike_what_is_not_wanted_earns_nothing(shelf, media):
         shelf.put(written(media, f"{name}.txt", name))
     alone = ask(shelf, TextPart("dog"))[0]
     assert ask(shelf, TextPart("dog"), TextPart("rain", -1))[0].score == pytest.approx(alone.score)
+
+
+def test_of_copies_the_one_that_a_filter_means_is_shown(shelf, media):
+    (media / "copy").mkdir()
+    first, copy = written(media, "a.txt", "dog"), written(media / "copy", "b.md.txt", "dog")
+    shelf.put(first)
+    shelf.put(copy)
+    for files, shown, other in (
+        (FileChoice(), first, copy),
+        (FileChoice(folders=("copy",)), copy, first),
+        (FileChoice(suffixes=("md.txt",)), copy, first),
+    ):
+        (result,) = ask(shelf, TextPart("dog"), files=files)
+        assert (result.path, result.other_paths) == (str(shown), (str(other),))
+        question = joined(understood(""))
+        filtered = replace(question, filters=Filters(files=files, kinds=frozenset({Kind.TEXT})))
+        (result,) = answered(shelf.library, filtered, limit=5).results
+        assert (result.path, result.other_paths) == (str(shown), (str(other),))
+
+
+def test_what_is_left_out_is_looked_for_on_pages_that_are_pictures_too(shelf, media):
+    def paged(name: str, *pages: str) -> tuple[Path, list[Segment]]:
+        seen = np.zeros((1, 4, 4, 3), np.uint8)
+        seen[..., 0] = 255  # a dog
+        return written(media, name, *pages), [
+            segment
+            for number, words in enumerate(pages, start=1)
+            for segment in (
+                Segment(kind=Kind.DOCUMENT, evidence=Evidence.SEEN, span=Span(page=number), pixels=seen),
+                text(words, kind=Kind.DOCUMENT, page=number),
+            )
+        ]
+
+    shelf.put(*paged("both.pdf", "city", "rain"))
+    shelf.put(*paged("city.pdf", "city"))
+    (result,) = ask(shelf, TextPart("dog"), evidence=frozenset({Evidence.SEEN}), without=("city",))
+    assert Path(result.path).name == "both.pdf"
+    assert [moment.page for moment in result.moments] == [2]
+
+
+def test_letters_of_full_width_are_the_same_letters(shelf, media):
+    shelf.put(written(media, "dog.txt", "dog"))
+    shelf.put(written(media, "city.txt", "city"))
+    answer = shelf.library.service().search(Query(parts=(TextPart("ｄｏｇ"),)))
+    assert names(answer.results)[0] == "dog.txt"
+    assert answer.unread == ()
 
 
 UNREAD = "สวัสดี"  # words of which the fake model, as omnia-mini, knows none
