@@ -123,6 +123,12 @@ class Query:
             raise BadQueryError("nothing to look for; give words or an example besides what it should not be like")
 
     @property
+    def is_one_file(self) -> bool:
+        """Whether a file is all that is asked with."""
+        asked = [part for part in self.parts if not isinstance(part, JudgedPart)]
+        return len(asked) == 1 and isinstance(asked[0], FilePart) and not self.then
+
+    @property
     def as_saying(self) -> Query | None:
         """A sequence of words read as one saying, to be found where somebody says or writes it: "first A, then B".
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ _FEWEST_HITS = 40
 _BAR_HITS = _FEWEST_HITS  # by words, among which is what a question reaches by chance, however many are asked for
 _MOST_HITS = 6_400  # asked of the store at last, when most hits belong to few files
 _MORE = 4
+_SURE = 0.999  # the chance of the very file that was asked with
 _WRONG = 0.01  # of its chance is left to what was said to be wrong
 _LASTING = frozenset({Kind.VIDEO, Kind.AUDIO})
 _NONE: frozenset[str] = frozenset()
@@ -76,7 +77,7 @@ class SearchService:
         """The files that answer the query best.
 
         The content of a file part stays among the results, marked `same`: "do I have this already?" is a
-        question people ask. "More like this" leaves its own content out.
+        question people ask; where it is the only one it comes first. "More like this" leaves its own content out.
 
         Raises:
             BadQueryError: a part of it is nothing that can be embedded.
@@ -128,9 +129,12 @@ class SearchService:
             for hit in hits:
                 if hit.segment.content not in left_out and (chosen is None or hit.segment.content in chosen):
                     by_content.setdefault(hit.segment.content, []).append(hit)
+            if query.is_one_file:
+                by_content |= self._own(same, by_content, where, chosen)
+            ranked = sorted(by_content, key=lambda one: (one in query.wrong, query.is_one_file and one not in same))
             files = first_files(
                 self._catalogue,
-                list(by_content),
+                ranked,
                 fingerprint=self._fingerprint,
                 count=query.limit,
                 choice=query.filters.files,
@@ -142,6 +146,17 @@ class SearchService:
             result_of(by_content[content], files[content], same=content in same, apart=len(steps) > 1)
             for content in files
         )
+
+    def _own(
+        self, same: Set[str], found: Mapping[str, list[Hit]], where: Where, chosen: Set[str] | None
+    ) -> dict[str, list[Hit]]:
+        """The hits of the very file that was asked with, which is what was meant, whatever else is like it."""
+        missing = [content for content in same if content not in found and (chosen is None or content in chosen)]
+        known = {content: found[content] for content in same if content in found}
+        known |= {record.content: [Hit(record, _SURE)] for record in self._first_segments(missing, where)}
+        return {
+            content: [Hit(best.segment, max(best.score, _SURE)), *others] for content, (best, *others) in known.items()
+        }
 
     def _hits(self, step: _Step, where: Where, asked: int) -> tuple[list[Hit], bool]:
         """The segments that are likeliest meant, best first, and whether there are no more than these."""

@@ -341,6 +341,29 @@ def test_the_query_file_itself_stays_visible_and_is_marked(shelf, media):
     assert [result.same for result in results] == [True, False]
 
 
+def test_the_very_file_that_is_asked_with_comes_first(shelf, media):
+    for number in range(60):
+        shelf.put(written(media, f"{number}.txt", *["city", "rain", "night", "music"] * 3, str(number)))
+    mixed = written(media, "mixed.txt", *["city", "rain", "night", "music"] * 3)
+    shelf.put(mixed)
+    first = ask(shelf, FilePart(mixed), limit=3)[0]
+    assert (first.path, first.same, first.band) == (str(mixed), True, Band.STRONG)
+    assert names(ask(shelf, FilePart(mixed), limit=1, kinds=(Kind.IMAGE,))) == []
+    elsewhere = ask(shelf, FilePart(mixed), limit=1, files=FileChoice(folders=("nowhere",)))
+    assert elsewhere == ()
+    beside = ask(shelf, FilePart(mixed), TextPart("dog"), limit=100)
+    assert [result.same for result in beside].count(True) == 1
+    assert all(result.score < 0.999 for result in beside if result.same)
+
+
+def test_what_was_said_to_be_wrong_comes_last(shelf, media):
+    wrong = shelf.put(written(media, "wrong.txt", "dog dog"))
+    for number, words in enumerate(("dog", "dog rain", "city", "night", "music") * 3):
+        shelf.put(written(media, f"{number}.txt", f"{words} {number}"))
+    query = Query(parts=(TextPart("dog"),), wrong=frozenset({wrong}), limit=100)
+    assert names(shelf.library.service().search(query).results)[-1] == "wrong.txt"
+
+
 def test_a_query_is_embedded_once(shelf, media):
     example = written(media, "example.txt", "rain", "city")
     shelf.put(written(media, "dog.txt", "dog"))
