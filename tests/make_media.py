@@ -8,6 +8,7 @@ import subprocess
 import wave
 import zipfile
 from collections.abc import Sequence
+from email.message import EmailMessage
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.TiffImagePlugin import AppendingTiffWriter
 
 RATE_HZ = 16_000
 SENTENCE = "The lighthouse keeper feeds the orange cat every evening before the storm arrives."
@@ -100,6 +102,17 @@ def lettered(lines: Sequence[str], *, width: int = 900, height: int = 500, size:
     return image
 
 
+def screenshot(width: int, height: int, *, rows: range | None = None, dark: bool = False) -> Image.Image:
+    """Small print of a screen: a numbered line in each row that is 40 pixels high."""
+    image = Image.new("RGB", (width, height), "#1e1e1e" if dark else "white")
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(16)
+    for number in rows or range(height // 40):
+        draw.text(
+            (60, 12 + 40 * number), f"lantern {number} hangs over the bridge", "#d4d4d4" if dark else "black", font
+        )
+    return image
+
+
 def image_file(path: Path, image: Image.Image | None = None) -> Path:
     """A picture in the format of the suffix (png, jpg, webp, bmp, tiff, gif, heic ...)."""
     if path.suffix in (".heic", ".heif"):
@@ -117,6 +130,28 @@ def jpg_on_its_side(path: Path) -> Path:
     exif = Image.Exif()
     exif[0x0112] = 6
     image.save(path, exif=exif, quality=95)
+    return path
+
+
+def tiff_of_one_channel(path: Path, values: NDArray[np.uint16], *, white_is_zero: bool = False) -> Path:
+    """A TIFF of 16 bits that says which value is white."""
+    Image.fromarray(values).save(path, tiffinfo={262: 0 if white_is_zero else 1})
+    return path
+
+
+def tiff_with_a_smaller_copy(path: Path, *, subfile: int = 1) -> Path:
+    """A TIFF of one page and a smaller copy of it that is marked as such."""
+    with AppendingTiffWriter(str(path), True) as file:
+        picture().save(file, format="TIFF")
+        file.newFrame()
+        picture(80, 60).save(file, format="TIFF", tiffinfo={254: subfile})
+        file.newFrame()
+    return path
+
+
+def raw_picture(path: Path) -> Path:
+    """A TIFF as cameras write it: a thumbnail first, which says that the picture itself lies elsewhere."""
+    picture(160, 120).save(path, format="TIFF", tiffinfo={254: 1, 330: 8})
     return path
 
 
@@ -204,6 +239,28 @@ _CODECS = {
 }
 
 
+def hdr_film(path: Path, image: Image.Image, transfer: str) -> Path:
+    """A film of a still picture as a camera stores it in HDR: by the transfer function smpte2084 or arib-std-b67."""
+    encoded = np.asarray(image) / 255
+    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    light = light @ np.array([[0.6274, 0.0691, 0.0164], [0.3293, 0.9195, 0.0880], [0.0433, 0.0114, 0.8956]])  # BT.2020
+    if transfer == "smpte2084":
+        power = (light * 203 / 10_000) ** 0.1593017578125
+        signal = ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
+    else:
+        light = light * 0.265
+        dark, bright = np.sqrt(3 * light), np.log(np.maximum(12 * light - 0.28466892, 1e-9))
+        signal = np.where(light <= 1 / 12, dark, 0.17883277 * bright + 0.55991073)
+    raw = path.with_name(path.name + ".rgb")
+    raw.write_bytes((np.clip(signal, 0, 1) * 65_535).astype("<u2").tobytes() * 5)
+    tags = f"log-level=error:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc"
+    filters = "scale=out_color_matrix=bt2020:out_range=tv,format=yuv420p10le"
+    size = ["-f", "rawvideo", "-pix_fmt", "rgb48le", "-s", f"{image.width}x{image.height}", "-r", "5"]
+    ffmpeg(*size, "-i", str(raw), "-vf", filters, "-c:v", "libx265", "-x265-params", tags, str(path))
+    raw.unlink()
+    return path
+
+
 # Text
 
 
@@ -252,6 +309,39 @@ def pdf(path: Path, pages: Sequence[str] = (STORY,), *, password: str | None = N
 def scanned_pdf(path: Path, lines: Sequence[str] = ("Invoice for seven lanterns", "Total amount 84 euros")) -> Path:
     """A PDF whose only page is a picture of writing."""
     lettered(lines, width=850, height=1100).save(path, "PDF", resolution=100)
+    return path
+
+
+def stamped_scan_pdf(path: Path, stamp: str, *, shares: Sequence[float] = (1.0,)) -> Path:
+    """A PDF of one line of text over a picture of writing on each page, which covers so much of its height."""
+    from reportlab.lib.utils import ImageReader
+    from reportlab.pdfgen import canvas
+
+    sheet = canvas.Canvas(str(path))
+    for share in shares:
+        scan = lettered(("Invoice for seven lanterns", "Total amount 84 euros"), width=850, height=int(1100 * share))
+        sheet.drawImage(ImageReader(scan), 0, 0, 595, 842 * share)
+        sheet.drawString(60, 12, stamp)
+        sheet.showPage()
+    sheet.save()
+    return path
+
+
+def form_pdf(path: Path, *, note: str = "") -> Path:
+    """A form of three fields that is filled in, and a note typed over it."""
+    from pypdf import PdfWriter
+    from pypdf.annotations import FreeText
+    from reportlab.pdfgen import canvas
+
+    sheet = canvas.Canvas(str(path))
+    sheet.drawString(60, 780, "Please tell us who comes to the harbour feast, and from where")
+    sheet.acroForm.textfield(name="who", x=60, y=700, width=400, height=30, value="Wilhelmina Kowalczyk")
+    sheet.acroForm.choice(name="from", x=60, y=650, width=400, height=30, value="Oslo", options=["Oslo", "Bergen"])
+    sheet.acroForm.checkbox(name="boat", x=60, y=600, checked=True)
+    sheet.save()
+    form = PdfWriter(clone_from=path)
+    form.add_annotation(0, FreeText(text=note, rect=(60, 500, 460, 540)))
+    form.write(path)
     return path
 
 
@@ -332,6 +422,42 @@ def odt(path: Path, paragraphs: Sequence[str] = (STORY,)) -> Path:
             f"<office:document-content {names}><office:body><office:text><text:h>Harbour report</text:h>{body}"
             "</office:text></office:body></office:document-content>",
         )
+    return path
+
+
+def mail(path: Path) -> Path:
+    """A message in plain text and in HTML, with a picture attached."""
+    message = EmailMessage()
+    message["Subject"], message["From"], message["To"] = "Grüße aus München", "Änne <a@example.com>", "bob@example.com"
+    message["MIME-Version"] = "1.0"
+    message.set_content("Hallo Bob, die Reise nach München ist gebucht.", charset="iso-8859-1")
+    message.add_alternative("<p>Hallo <b>Bob</b>, die Reise ist gebucht.</p>", subtype="html")
+    message.add_attachment(b"\xff\xd8" * 50_000, maintype="image", subtype="jpeg", filename="Straße.jpg")
+    path.write_bytes(bytes(message))
+    return path
+
+
+def saved_page(path: Path) -> Path:
+    """A page of the web as a browser saves it in one file."""
+    page = EmailMessage()
+    page["From"], page["Subject"] = "<Saved by Blink>", "The library"
+    page.set_content("<style>p {}</style><p>Grüße aus der Bibliothek.</p>", subtype="html", cte="quoted-printable")
+    page.add_related(b"\x89PNG" * 50_000, maintype="image", subtype="png", cid="<a>")
+    path.write_bytes(bytes(page))
+    return path
+
+
+def notebook(path: Path) -> Path:
+    """A Jupyter notebook with words, code, what it printed and a picture."""
+    outputs = [
+        {"output_type": "stream", "name": "stdout", "text": ["twelve rainy days\n"]},
+        {"output_type": "display_data", "data": {"image/png": "iVBORw0KGgo" * 20_000, "text/plain": "<Figure>"}},
+    ]
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": ["# Rainfall\n", "It is wet."]},
+        {"cell_type": "code", "execution_count": 1, "source": "plot(days)", "outputs": outputs},
+    ]
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import zipfile
 from pathlib import Path
@@ -13,7 +14,7 @@ from data.records import Evidence, Kind
 from embedder.media import identify, read
 from embedder.media.limits import Limits
 from embedder.media.passages import MAX_WORDS, passages, word_count
-from tests import make_media
+from tests import make_bad_documents, make_media
 
 
 def _texts(path: Path) -> list[str]:
@@ -53,6 +54,56 @@ def test_old_encodings_are_read(tmp_path: Path, encoding: str) -> None:
     assert "schönen Häuser der Stadt München" in _texts(path)[0]
 
 
+OLD = [
+    ("It’s the dog’s first day. He said “hello” – and left; £30.", "cp1252"),
+    ("Le café était fermé à midi; l'élève déçu rentra chez lui.", "cp1252"),
+    ("Räksmörgås på Åland i går kväll", "cp1252"),
+    ("A reunião de amanhã não será às três. Informações em português.", "cp1252"),
+    ("Crème brûlée", "cp1252"),
+    ("Il est à", "cp1252"),
+    ("Zażółć gęślą jaźń. Wczoraj poszliśmy do kościoła.", "iso8859-2"),
+    ("Příliš žluťoučký kůň úpěl ďábelské ódy.", "cp1250"),
+    ("Bugün hava çok güzeldi, şehirde yürüyüş yaptık.", "cp1254"),
+    ("Það er gaman að þú komst hingað á Ísland.", "cp1252"),
+    ("Сегодня утром мы поехали на дачу и собирали яблоки.", "cp1251"),
+    ("Сегодня утром мы поехали на дачу и собирали яблоки.", "cp866"),
+    ("今日は天気がとても良いので、公園へ散歩に行きました。桜の花がきれいに咲いていました。", "shift_jis"),
+    ("今日は天気がとても良いので、公園へ散歩に行きました。", "iso2022_jp"),
+    ("今天天气很好，我们去公园散步。春天的花开得非常漂亮，孩子们在草地上玩耍。", "gbk"),
+    ("오늘은 날씨가 좋아서 공원에 산책을 갔습니다. 벚꽃이 아름답게 피었습니다.", "euc-kr"),
+    ("“It’s me”, she said.", "utf-16-le"),
+]
+
+
+@pytest.mark.parametrize(("words", "encoding"), OLD, ids=[f"{words[:12]} {encoding}" for words, encoding in OLD])
+def test_a_sentence_is_enough_to_tell_an_old_encoding(tmp_path: Path, words: str, encoding: str) -> None:
+    path = tmp_path / "old.txt"
+    path.write_bytes(words.encode(encoding))
+    assert _texts(path) == [words]
+
+
+def test_a_foreign_word_changes_no_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "novel.txt"
+    words = "L'été dernier, l'élève déçu rentra à la forêt. "
+    path.write_bytes((words * 10 + "Il dit señor.").encode("cp1252"))
+    assert _texts(path)[-1].endswith("forêt. Il dit señor.")
+
+
+def test_a_broken_byte_changes_no_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    path.write_bytes("Größe und Länge müssen überprüft werden.".encode() + b" \xff Ende")
+    assert _texts(path) == ["Größe und Länge müssen überprüft werden. \ufffd Ende"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "gbk", "shift_jis"])
+def test_the_encoding_is_told_where_the_letters_are(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "late.txt"
+    words = "Der Müller fährt über die Straße.\n" if encoding == "cp1252" else "今天天気好，公園散歩。春天花開。\n"
+    for before in ("", "a", "Plain words in the beginning.\n" * 4000):
+        path.write_bytes((before + words * 4000).encode(encoding))
+        assert words.strip() in _texts(path)[-1]
+
+
 def test_html_gives_what_a_reader_of_the_page_sees(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text(
@@ -63,9 +114,150 @@ def test_html_gives_what_a_reader_of_the_page_sees(tmp_path: Path) -> None:
     assert text == "Boats Old boats Red & blue ones. More a mast"
 
 
+def test_an_empty_script_of_xhtml_hides_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "page.xhtml"
+    path.write_text(
+        '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title>Boats</title>'
+        '<script src="a.js"/><style/></head><body><p>Red ones.</p></body></html>'
+    )
+    assert _texts(path)[0].split() == ["Boats", "Red", "ones."]
+    chapter = '<script src="a.js"/>Call me Ishmael.'
+    assert "Ishmael" in _texts(make_media.epub(tmp_path / "a.epub", chapters=[chapter]))[0]
+
+
+def test_each_element_that_stands_apart_ends_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "form.html"
+    path.write_text(
+        "<html><center>Title</center>Text<fieldset><legend>Who</legend>you are</fieldset>"
+        "<label>Name</label><button>Send</button><table><caption>Ages</caption><tr><td>1"
+    )
+    assert _texts(path)[0].split() == ["Title", "Text", "Who", "you", "are", "Name", "Send", "Ages", "1"]
+
+
+@pytest.mark.parametrize(("part", "is_locked"), [("OEBPS/c0.xhtml", True), ("OEBPS/font.ttf", False)])
+def test_a_book_locked_with_drm_gives_its_reason(tmp_path: Path, part: str, is_locked: bool) -> None:
+    book = make_media.epub(tmp_path / "a.epub")
+    reference = f'<x:CipherReference URI="{part}"/>'
+    encryption = f'<encryption xmlns:x="http://www.w3.org/2001/04/xmlenc#">{reference}</encryption>'
+    make_bad_documents.change(book, "META-INF/encryption.xml", lambda _: encryption.encode())
+    if is_locked:
+        with pytest.raises(UnreadableMediaError, match="locked with DRM"):
+            _texts(book)
+    else:
+        assert "whale" in _texts(book)[1]
+
+
+@pytest.mark.parametrize("name", ["mail.eml", "mail", "mail.txt"])
+def test_mail_gives_who_wrote_what_to_whom(tmp_path: Path, name: str) -> None:
+    notes: list[str] = []
+    path = make_media.mail(tmp_path / name)
+    assert identify(path).name == "E-mail"
+    [segment] = read(path, notes=notes)
+    heads = "Subject: Grüße aus München\nFrom: Änne <a@example.com>\nTo: bob@example.com"
+    assert segment.text == f"{heads}\n\nHallo Bob, die Reise nach München ist gebucht."
+    assert notes == ["attachments are left out (1): Straße.jpg"]
+
+
+def test_a_saved_page_gives_its_words(tmp_path: Path) -> None:
+    [text] = _texts(make_media.saved_page(tmp_path / "page.mhtml"))
+    assert text == "Subject: The library\nFrom: <Saved by Blink>\n\nGrüße aus der Bibliothek."
+
+
+def test_mail_of_old_programs_and_without_a_charset_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.eml"
+    path.write_bytes("From: Zoë\nSubject: Fête\n\nL'élève est déçu.".encode("cp1252"))
+    assert _texts(path) == ["Subject: Fête\nFrom: Zoë\n\nL'élève est déçu."]
+
+
+HOSTILE_MAIL = {
+    "parameters": b"From: a\nContent-Type: text/plain" + b";" * 1_000_000 + b"\n\nwords",
+    "charset": b"From: a\nContent-Type: text/plain; charset=hex\n\nwords",
+    "no boundary": b"From: words\nContent-Type: multipart/mixed\n\nwords",
+    "encoded words": b"From: words " + b"=?a?q?" * 200_000 + b"\n\nwords",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_MAIL)
+def test_mail_that_no_program_writes_costs_little(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "bad.eml"
+    path.write_bytes(HOSTILE_MAIL[name])
+    assert "words" in _texts(path)[0]
+
+
+def test_mail_of_too_many_layers_gives_its_reason(tmp_path: Path) -> None:
+    path = tmp_path / "deep.eml"
+    path.write_bytes(b"From: a\n" + b"Content-Type: message/rfc822\n\n" * 5_000 + b"words")
+    with pytest.raises(UnreadableMediaError, match="nested too deeply"):
+        _texts(path)
+
+
+def test_a_text_that_only_begins_like_mail_is_plain_text(tmp_path: Path) -> None:
+    path = tmp_path / "memo.txt"
+    path.write_text("From: the desk of Ann\nSubject: Tides\nPlace: the harbour\n\nThey turn at noon.")
+    assert "Place: the harbour" in _texts(path)[0]
+
+
+def test_a_notebook_gives_its_cells_and_what_they_printed(tmp_path: Path) -> None:
+    notes: list[str] = []
+    [segment] = read(make_media.notebook(tmp_path / "a.ipynb"), notes=notes)
+    words = " ".join((segment.text or "").split())
+    assert words == "# Rainfall It is wet. plot(days) twelve rainy days <Figure>"
+    assert notes == ["pictures inside it are left out"]
+
+
+def test_encoded_data_are_left_out_of_a_text(tmp_path: Path) -> None:
+    picture = base64.b64encode(bytes(range(256)) * 100).decode()
+    lines = base64.encodebytes(bytes(range(256)) * 100).decode()
+    for name, text in (
+        ("trip.md", f"The lake.\n\n![p](data:image/png;base64,{picture})\n\nThe end."),
+        ("key.txt", f"The lake.\n{lines}\nThe end."),
+        ("trip.json", f'{{"a": "The lake.", "b": "{picture}", "c": "The end."}}'),
+    ):
+        (tmp_path / name).write_text(text)
+        notes: list[str] = []
+        [segment] = read(tmp_path / name, notes=notes)
+        assert "The lake." in (segment.text or "")
+        assert "The end." in (segment.text or "")
+        assert len(segment.text or "") < 80
+        assert notes == ["encoded data (base64) are left out"]
+
+
+def test_long_words_that_encode_nothing_stay(tmp_path: Path) -> None:
+    path = tmp_path / "genes.txt"
+    path.write_text(("ACGT" * 15 + "\n") * 5 + "0123456789abcdef" * 4 * 5)
+    [text] = _texts(path)
+    assert text == path.read_text()
+
+
 def test_rows_of_a_table_say_their_columns(tmp_path: Path) -> None:
     [text] = _texts(make_media.csv(tmp_path / "birds.csv"))
     assert "name: wren; wingspan_cm: 15; home: hedge" in text
+
+
+TABLES = [
+    ("id,title\n1,'Twas the night\n2,Rock 'n' roll\n3,It's\n4,don't", "id: 1; title: 'Twas the night"),
+    ("Konto:;Max\nZeit:;Januar\n\nTag;Zweck;Betrag\n01.02.;Miete, Mai;-8,00\n", "Tag: 01.02.; Zweck: Miete, Mai"),
+    ("sep=;\nName;Preis\nApfel;1,50\nBirne;2,30\n", "Name: Apfel; Preis: 1,50"),
+    ('id,what\n1,"plain"\n' + '2,"a plain text"\n' * 900 + '3,"He said ""hi, you"" to me"\n', 'said "hi, you" to'),
+    ('name, note\nAnn, "a, b"\nBob, "c, d"\n', "name: Ann; note: a, b"),
+    ('name\tquote\nAnn\t"half a quote\nBob\tfine\n', "name: Bob; quote: fine"),
+]
+
+
+@pytest.mark.parametrize(("table", "said"), TABLES, ids=[table[:12] for table, _ in TABLES])
+def test_a_table_is_cut_where_its_rows_are_equally_wide(tmp_path: Path, table: str, said: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(table)
+    text = "\n\n".join(_texts(path))
+    assert said in text
+    assert "sep=" not in text
+
+
+def test_lines_of_json_end_at_newlines_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "first\u2028second"}\n{"text": "third\x85"}\n')
+    [text] = _texts(path)
+    assert text.startswith("text: first\u2028second\n\ntext: third")
 
 
 def test_json_records_are_readable_and_broken_json_is_plain_text(tmp_path: Path) -> None:
@@ -95,6 +287,30 @@ def test_subtitles_carry_their_times(tmp_path: Path, suffix: str) -> None:
     assert (first.span.start_s, first.span.end_s) == (0.5, 4.0)
     assert second.text == "A storm is coming from the west."
     assert second.span.start_s == 20.0
+
+
+def test_a_line_that_stays_on_the_screen_is_said_once(tmp_path: Path) -> None:
+    path = tmp_path / "talk.vtt"
+    path.write_text(
+        "WEBVTT\n\n00:00.160 --> 00:02.389\n \nhello<00:00:00.480><c> everyone</c>\n\n"
+        "00:02.389 --> 00:02.399\nhello everyone\n \n\n"
+        "00:02.399 --> 00:05.030\nhello everyone\nback<00:00:02.560><c> to</c>\n\n"
+        "00:05.030 --> 00:05.040\nback to\n \n\n"
+        "00:05.040 --> 00:07.040\nback to\nthe garden of Tom &amp; Ann\n"
+    )
+    [segment] = read(path)
+    assert segment.text == "hello everyone back to the garden of Tom & Ann"
+    assert (segment.span.start_s, segment.span.end_s) == (0.16, 7.04)
+
+
+def test_drawings_are_no_words_and_whole_seconds_are_times(tmp_path: Path) -> None:
+    path = tmp_path / "film.srt"
+    path.write_text(
+        "1\n00:00:01 --> 00:00:03\nHello there\n\n2\n00:00:04 --> 00:00:06\n{\\p1}m 0 0 l 100 0 100 -5.5 0 100{\\p0}\n"
+    )
+    assert identify(path).name == "SubRip subtitles"
+    [segment] = read(path)
+    assert (segment.text, segment.span.end_s) == ("Hello there", 3.0)
 
 
 def test_content_decides_and_the_suffix_only_breaks_ties(tmp_path: Path) -> None:

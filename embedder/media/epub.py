@@ -19,6 +19,8 @@ from embedder.media.markup import words_of
 from embedder.media.source import WHOLE_COPY, Source
 from embedder.segment import Segment
 
+_ENCRYPTION = "META-INF/encryption.xml"
+
 
 def read(source: Source) -> Iterator[Segment]:
     """Written passages; page is the number of the chapter file, char spans count within it.
@@ -29,7 +31,10 @@ def read(source: Source) -> Iterator[Segment]:
     """
     found = False
     with archive.opened(source) as book:
-        for number, name in enumerate(_chapters(source, book), start=1):
+        chapters = _chapters(source, book)
+        if not _locked(source, book).isdisjoint(chapters):
+            raise UnreadableMediaError(source.path, "it is locked with DRM", hint="get a copy without DRM")
+        for number, name in enumerate(chapters, start=1):
             if number > source.limits.pages:
                 source.note(f"chapters after {source.limits.pages} are left out")
                 break
@@ -37,7 +42,7 @@ def read(source: Source) -> Iterator[Segment]:
             if name not in book.NameToInfo:
                 source.note(f"chapter {number} is missing")
                 continue
-            text = words_of(plain.decode(archive.member(source, book, name)), alive=source.alive)
+            text = words_of(plain.decode(archive.member(source, book, name)), is_xml=True, alive=source.alive)
             for segment in plain.written_passages(source, text, page=number):
                 found = True
                 yield segment
@@ -69,6 +74,14 @@ def _chapters(source: Source, book: zipfile.ZipFile) -> list[str]:
     }
     spine = [e.get("idref") for e in package.iter() if e.tag.rpartition("}")[2] == "itemref"]
     return [files[item] for item in dict.fromkeys(spine) if item in files]
+
+
+def _locked(source: Source, book: zipfile.ZipFile) -> set[str]:
+    """Names of the parts that are encrypted; often they are fonts, which does no harm."""
+    if _ENCRYPTION not in book.NameToInfo:
+        return set()
+    references = _xml(source, book, _ENCRYPTION).iter()
+    return {unquote(e.get("URI", "")) for e in references if e.tag.rpartition("}")[2] == "CipherReference"}
 
 
 def _xml(source: Source, book: zipfile.ZipFile, name: str) -> Element:

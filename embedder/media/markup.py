@@ -14,8 +14,9 @@ from embedder.segment import Segment
 
 _UNSEEN = frozenset({"template", "noscript", "iframe", "object", "svg", "math", "select"})
 _BLOCKS = frozenset(
-    """address article aside blockquote body dd details div dl dt fieldset figcaption figure footer form h1 h2 h3
-    h4 h5 h6 head header hr li main nav ol p pre section summary table title tr ul""".split()
+    """address article aside blockquote body button caption center dd details div dl dt fieldset figcaption figure
+    footer form h1 h2 h3 h4 h5 h6 head header hr label legend li main nav ol p pre section summary table title tr
+    ul""".split()
 )
 
 # What nobody sees goes first, in one pass: on comments and declarations that never end, HTMLParser takes time that
@@ -23,6 +24,8 @@ _BLOCKS = frozenset(
 _SKIPPED = re.compile(
     r"<!--(?:-?>|.*?(?:-->|\Z))|<(script|style)\b.*?(?:</\1\b[^>]*(?:>|\Z)|\Z)|<[!?][^>]*(?:>|\Z)", re.I | re.S
 )
+_EMPTY = re.compile(r"<(script|style)\b[^<>]*/>", re.I)
+_HEAD_LETTERS = 2_000
 _PIECE = 500_000  # characters parsed between two signs of life
 
 
@@ -44,8 +47,14 @@ def still(source: Source, span: Span, max_side: int) -> bytes:
     return plain.still(source, span, max_side)
 
 
-def words_of(html: str, *, alive: Callable[[], None] = lambda: None) -> str:
-    """The visible text: blocks become paragraphs, line breaks lines, alternative texts of pictures stay."""
+def words_of(html: str, *, is_xml: bool = False, alive: Callable[[], None] = lambda: None) -> str:
+    """The visible text: blocks become paragraphs, line breaks lines, alternative texts of pictures stay.
+
+    Args:
+        is_xml: an empty script or style ends by itself, as in XHTML; a page that says it is XHTML needs no telling.
+    """
+    if is_xml or "<?xml" in html[:_HEAD_LETTERS] or "xmlns=" in html[:_HEAD_LETTERS]:
+        html = _EMPTY.sub("", html)
     page = _Page()
     for piece in _pieces(_SKIPPED.sub("", html)):
         alive()

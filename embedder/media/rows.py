@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from data.records import Span
 from embedder.media import text as plain
@@ -13,6 +17,10 @@ from embedder.media.source import Source
 from embedder.segment import Segment
 
 _MAX_DEPTH = 40
+_DELIMITERS = ",;\t|"
+_PUT_OUT = ("text", "text/plain", "evalue")
+_SAMPLE_LETTERS = 20_000
+_SEPARATOR_LINE = re.compile(r"sep=.\n", re.I)  # what Excel writes and reads, and nobody else
 
 
 def read(source: Source) -> Iterator[Segment]:
@@ -24,7 +32,7 @@ def read(source: Source) -> Iterator[Segment]:
         UnsupportedMediaError: there are no words and no numbers in it.
     """
     raw = plain.decoded(source)
-    said = _csv_records(source, raw) if source.format.mime == "text/csv" else _json_records(raw)
+    said = _csv_records(source, raw) if source.format.mime == "text/csv" else _json_records(source, raw)
     if said is None:
         source.note(f"does not parse as {source.format.name}; read as plain text")
         yield from plain.written(source, raw)
@@ -62,35 +70,80 @@ def records(rows: Iterable[list[str]]) -> Iterator[str]:
 
 
 def _csv_records(source: Source, raw: str) -> Iterator[str]:
-    try:
-        dialect: type[csv.Dialect] | str = csv.Sniffer().sniff(raw[:10_000], delimiters=",;\t|")
-    except csv.Error:
-        dialect = "excel-tab" if "\t" in raw[:10_000] else "excel"
     csv.field_size_limit(source.limits.text_bytes)
-    rows = csv.reader(io.StringIO(raw), dialect)
+    if separator := _SEPARATOR_LINE.match(raw):
+        raw = raw[separator.end() :]
+    delimiter, width = _shape(raw[:_SAMPLE_LETTERS])
+    rows = csv.reader(io.StringIO(raw), _dialect(raw, delimiter))
     try:
-        yield from records(rows)
+        for row in rows:
+            if len(row) >= width:
+                yield from records(itertools.chain([row], rows))
+            else:  # what some banks write above the table
+                yield record([""] * len(row), row)
     except csv.Error as error:
         source.note(f"rows after line {rows.line_num} are left out: {error}")
 
 
-def _json_records(raw: str) -> Iterator[str] | None:
+def _shape(sample: str) -> tuple[str, int]:
+    """The delimiter by which most rows are equally wide, and how wide."""
+    found = [(0, 1, ",")]
+    for delimiter in _DELIMITERS:
+        with suppress(csv.Error):
+            rows = csv.reader(io.StringIO(sample), _dialect(sample, delimiter))
+            widths = Counter(len(row) for row in rows)
+            found += [(count, width, delimiter) for width, count in widths.items() if width > 1]
+    _, width, delimiter = max(found)
+    return delimiter, width
+
+
+def _dialect(raw: str, delimiter: str) -> csv.Dialect:
+    dialect = csv.excel()
+    dialect.delimiter, dialect.skipinitialspace = delimiter, True
+    if delimiter == "\t" and raw.count('"') % 2:  # quotation marks that mean themselves
+        dialect.quoting = csv.QUOTE_NONE
+    return dialect
+
+
+def _json_records(source: Source, raw: str) -> Iterator[str] | None:
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError):
         value = _json_lines(raw)
         if value is None:
             return None
+    if isinstance(value, dict) and "nbformat" in value and "cells" in value:
+        return _cells(source, value["cells"])
     items = value if isinstance(value, list) else [value]
     return ("; ".join(_leaves(item, "", 0)) for item in items)
 
 
 def _json_lines(raw: str) -> list[object] | None:
-    lines = [line for line in raw.splitlines() if line.strip()]
+    lines = [line for line in raw.split("\n") if line.strip()]
     try:
         return [json.loads(line) for line in lines] or None
     except (ValueError, RecursionError):
         return None
+
+
+def _cells(source: Source, cells: object) -> Iterator[str]:
+    """The source of each cell of a Jupyter notebook, and the words that it put out."""
+    for cell in _objects(cells):
+        yield _joined(cell.get("source"))
+        for output in _objects(cell.get("outputs")):
+            for said in (output, *_objects([output.get("data")])):
+                yield "\n".join(filter(None, (_joined(said.get(name)) for name in _PUT_OUT)))
+                if any(name.startswith("image/") for name in said):
+                    source.note("pictures inside it are left out")
+
+
+def _objects(value: object) -> list[dict[str, object]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _joined(lines: object) -> str:
+    """A text that may come as a list of its lines."""
+    return "".join(line for line in lines if isinstance(line, str)) if isinstance(lines, list | str) else ""
 
 
 def _leaves(value: object, name: str, depth: int) -> Iterator[str]:

@@ -9,12 +9,15 @@ from embedder.media.formats import BY_SUFFIX
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"),
          (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # fmt: skip
+_MAIL = "message/rfc822"
 _PLAYLIST = re.compile(r"\s*(#EXTM3U|ffconcat version|\[playlist\]|<asx\b|<smil\b|(<\?xml[^>]*\?>\s*)?<(MPD|playlist|smil)\b)", re.I)  # fmt: skip  # noqa: E501
-_SUBRIP = re.compile(r"\s*\d+[ \t]*\r?\n\s*\d{1,2}:\d\d:\d\d[,.]\d{1,3}\s*-->")
+_SUBRIP = re.compile(r"\s*\d+[ \t]*\r?\n\s*\d{1,2}:\d\d:\d\d(?:[,.]\d{1,3})?\s*-->")
 # Each part is atomic or possessive: a file of unfinished comments must not be looked at in 2 ** n ways.
 _BEFORE = r"(?>\s+|<!--.*?-->|<\?.*?\?>)*+"
 _HTML = re.compile(_BEFORE + r"<(!doctype html|html|head|body)\b", re.I | re.S)
 _SVG = re.compile(_BEFORE + rf"(?><!doctype\s[^>\[]*+(?:\[.*?\]\s*+)?>{_BEFORE})?<(\w+:)?svg\b", re.I | re.S)
+_HEADERS = re.compile(r"(?:[!-9;-~]++:.*+\n(?:[ \t].*+\n)*+)++")
+_HEADER = re.compile(r"^([!-9;-~]+):", re.M)
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
@@ -40,6 +43,8 @@ def text_mime(head: bytes, suffix: str) -> str | None:
     if start.startswith("%!PS"):
         return "application/postscript"
     row = BY_SUFFIX.get(suffix.lower().lstrip("."))
+    if _is_mail(text, is_promised=row is not None and row.format.mime == _MAIL):
+        return _MAIL
     if row is not None and row.format.mime.startswith("text/"):
         return row.format.mime
     if start.startswith(("{", "[")) and row is not None and row.format.mime == "application/json":
@@ -54,11 +59,21 @@ def byte_order_mark(head: bytes) -> str | None:
     return next((encoding for mark, encoding in _BOMS if head.startswith(mark)), None)
 
 
+def wide_without_mark(head: bytes) -> str | None:
+    """UTF-16 without a mark, as some programs write it: every second byte is mostly zero."""
+    pairs = max(1, len(head) // 2)
+    if head[1::2].count(0) > 0.7 * pairs and head[0::2].count(0) < 0.05 * pairs:
+        return "utf-16-le"
+    if head[0::2].count(0) > 0.7 * pairs and head[1::2].count(0) < 0.05 * pairs:
+        return "utf-16-be"
+    return None
+
+
 def _decoded(head: bytes) -> str | None:
     """The head as text, decoded well enough to look for marks; None when it is binary."""
     encoding = byte_order_mark(head)
     if encoding is None and b"\0" in head:
-        encoding = _wide_without_mark(head)
+        encoding = wide_without_mark(head)
         if encoding is None:
             return None
     text = head.decode(encoding or "utf-8", "replace")
@@ -71,19 +86,18 @@ def _decoded(head: bytes) -> str | None:
     return text
 
 
+def _is_mail(text: str, *, is_promised: bool) -> bool:
+    """Whether it begins with the headers of a message; without its suffix, with some that only programs write."""
+    block = _HEADERS.match(text)
+    names = {name.lower() for name in _HEADER.findall(block[0])} if block else set()
+    return not names.isdisjoint(("from", "subject")) and (
+        is_promised or not names.isdisjoint(("message-id", "mime-version", "received"))
+    )
+
+
 def _is_prose(text: str) -> bool:
     """Words enough to believe them, under a suffix that promises something else."""
     return len(_WORD.findall(text)) >= 3 and text.count("\ufffd") < 0.05 * len(text)
-
-
-def _wide_without_mark(head: bytes) -> str | None:
-    """UTF-16 without a mark, as some programs write it: every second byte is mostly zero."""
-    pairs = max(1, len(head) // 2)
-    if head[1::2].count(0) > 0.7 * pairs and head[0::2].count(0) < 0.05 * pairs:
-        return "utf-16-le"
-    if head[0::2].count(0) > 0.7 * pairs and head[1::2].count(0) < 0.05 * pairs:
-        return "utf-16-be"
-    return None
 
 
 def _mostly_high(head: bytes) -> bool:

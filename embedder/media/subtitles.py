@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from embedder.media.passages import word_count
 from embedder.media.source import Source
 from embedder.segment import Segment
 
-_TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[,.](\d{1,3})"
+_TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[,.](\d{1,3}))?"
 _CUE = re.compile(rf"^[ \t]*{_TIME}[ \t]*-->[ \t]*{_TIME}[^\n]*$", re.M)
 _TAG = re.compile(r"<[^>\n]{0,200}>|\{\\[^}\n]{0,200}\}")
+_DRAWING = re.compile(r"m(?: -?\d+(?:\.\d+)?){2}(?: [mnlbspc]| -?\d+(?:\.\d+)?)+")  # of Advanced SubStation Alpha
 _ENOUGH_WORDS = 12
 _MAX_WORDS = 60
+_MAX_LINES = 10  # that stay
 _MAX_SECONDS = 15.0
 _GAP_SECONDS = 3.0
 
@@ -67,17 +70,21 @@ def shown(found: Iterator[Cue], kind: Kind) -> Iterator[Segment]:
 
 
 def cues(text: str) -> Iterator[Cue]:
-    """The cues of a SubRip or WebVTT file, in its order, without markup; repeated lines are dropped."""
+    """The cues of a SubRip or WebVTT file, in its order, without markup and the lines that stay from the cue before."""
     marks = list(_CUE.finditer(text))
-    last = ""
+    before: list[str] = []
     for mark, following in zip(marks, [*marks[1:], None], strict=True):
         body = text[mark.end() : following.start() if following else len(text)]
         body = re.split(r"\n[ \t]*\n", body.lstrip("\n"), maxsplit=1)[0] if body.strip() else ""
-        words = " ".join(_TAG.sub("", body).split())
-        if words and words != last:
+        lines = [" ".join(html.unescape(_TAG.sub("", line)).split()) for line in body.split("\n")]
+        lines = [line for line in lines if line and not _DRAWING.fullmatch(line)]
+        if not lines:
+            continue
+        stay = next((n for n in range(min(len(lines), _MAX_LINES), 0, -1) if lines[:n] == before[-n:]), 0)
+        before = lines
+        if lines[stay:]:
             start_s, end_s = _seconds(mark, 1), _seconds(mark, 5)
-            yield Cue(words, start_s, max(start_s, end_s))
-            last = words
+            yield Cue(" ".join(lines[stay:]), start_s, max(start_s, end_s))
 
 
 def _is_full(waiting: list[Cue], cue: Cue) -> bool:
