@@ -108,7 +108,10 @@ def screenshot(width: int, height: int, *, rows: range | None = None, dark: bool
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(16)
     for number in rows or range(height // 40):
         draw.text(
-            (60, 12 + 40 * number), f"lantern {number} hangs over the bridge", "#d4d4d4" if dark else "black", font
+            (60, 12 + 40 * number),
+            f"lantern {number} hangs over the bridge and the river",
+            "#d4d4d4" if dark else "black",
+            font,
         )
     return image
 

@@ -26,6 +26,16 @@ _MAX_FRAMES = 8
 _LAST_FRAME = 2_000
 _ANIMATION_PIXELS = 500_000_000  # decoded in all: 60 frames of 4K, or 1,600 of 640 x 480
 _STRIP_PIXELS = 4_000_000
+_PLAIN = 8  # grey levels at most
+
+# A long picture (a page that was scrolled through) is read in strips
+_LONG = 2.5  # times as high as wide
+_LONG_WIDTH = 1080
+_LONG_SIDE = 20_000
+_STRIP_HEIGHT = 960
+_STRIP_ASPECT = 1.5
+_OVERLAP = 0.1  # of a strip with the next
+_MAX_STRIPS = 12
 
 _ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
 _PAGED = frozenset({"TIFF"})
@@ -39,6 +49,10 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION = 0x0112
+_PHOTOMETRIC = 262  # 0 where the least value is white
+_SUBFILE = 254  # its first bit is set for a smaller copy of another page
+_SUB_IFDS = 330  # where that is in a raw picture
+_TWELVE_BITS = 4095.0
 
 
 def read(source: Source) -> Iterator[Segment]:
@@ -48,12 +62,14 @@ def read(source: Source) -> Iterator[Segment]:
         UnreadableMediaError: it is broken, or has more pixels than the limits allow.
     """
     with _opened(source) as image:
+        if _tag(image, _SUBFILE, 0) & 1 and _SUB_IFDS in getattr(image, "tag_v2", {}):
+            source.note(f"a raw picture: only its preview of {image.width} x {image.height} pixels is read")
         if source.format.decoder in _ANIMATED and _has_frame(image, 1):
-            yield _animation(source, image)
+            yield from _animation(source, image)
         elif source.format.decoder in _PAGED and _has_frame(image, 1):
             yield from _pages(source, image)
         else:
-            yield from seen(source, reduced(source, image, READ_SIDE), Span())
+            yield from seen(source, reduced(source, image, _read_side(*image.size)), Span())
 
 
 def still(source: Source, span: Span, max_side: int) -> bytes:
@@ -72,7 +88,7 @@ def seen(source: Source, image: Image.Image, span: Span, *, words: str | None = 
     yield Segment(kind=source.kind, evidence=Evidence.SEEN, span=span, pixels=pixels(image)[None])
     if words is None:
         source.alive()
-        words = ocr.words(image)
+        words = _strip_words(source, image) if _is_long(*image.size) else ocr.words(image)
     yield from written_passages(source, words, page=span.page)
 
 
@@ -135,13 +151,52 @@ def reduced(source: Source, image: Image.Image, max_side: int) -> Image.Image:
 
 
 def over_white(image: Image.Image) -> Image.Image:
-    """RGB, with whatever shines through replaced by white."""
+    """RGB, with whatever shines through replaced by white; by grey where nothing would be seen on white."""
     if image.mode not in ("RGBA", "LA", "PA", "La", "RGBa"):
         return image.convert("RGB")
     image = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    white.alpha_composite(image)
-    return white.convert("RGB")
+    white = _over(image, "white")
+    return _over(image, "grey") if _is_plain(white) and not _is_plain(image.getchannel("A")) else white
+
+
+def _over(image: Image.Image, colour: str) -> Image.Image:
+    ground = Image.new("RGBA", image.size, colour)
+    ground.alpha_composite(image)
+    return ground.convert("RGB")
+
+
+def _is_plain(image: Image.Image) -> bool:
+    return all(np.ptp(band.getextrema()) <= _PLAIN for band in image.split())
+
+
+def _is_long(width: int, height: int) -> bool:
+    return height > max(READ_SIDE, _LONG * width)
+
+
+def _read_side(width: int, height: int) -> int:
+    """The longer side of what words are looked for in."""
+    if not _is_long(width, height):
+        return READ_SIDE
+    return max(READ_SIDE, min(height, height * _LONG_WIDTH // width, _LONG_SIDE))
+
+
+def _strip_words(source: Source, image: Image.Image) -> str:
+    """The words in a long picture, from its top; a line where two strips overlap is of one of them."""
+    strip = max(_STRIP_HEIGHT, round(_STRIP_ASPECT * image.width))
+    step = round((1 - _OVERLAP) * strip)
+    tops = range(0, image.height - strip + step, step)
+    found: list[str] = []
+    read_to = 0.0
+    for top in tops[:_MAX_STRIPS]:
+        source.alive()
+        until = image.height if top == tops[-1] else top + (step + strip) / 2
+        lines = ocr.lines(image.crop((0, top, image.width, min(top + strip, image.height))))
+        kept = [line for line in lines if read_to < top + (line.top + line.bottom) / 2 <= until]
+        found += [line.text for line in kept]
+        read_to = max((top + line.bottom for line in kept), default=read_to)
+    if len(tops) > _MAX_STRIPS:
+        source.note(f"words below {100 * (tops[_MAX_STRIPS - 1] + strip) // image.height}% of its height are not read")
+    return "\n".join(found)
 
 
 def _plain(image: Image.Image, max_side: int) -> Image.Image:
@@ -173,7 +228,7 @@ def _resizable(image: Image.Image, levels: tuple[float, float]) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         low, high = levels
         values = np.nan_to_num(np.asarray(image).astype(np.float32))
-        image = Image.fromarray(np.clip((values - low) * (255.0 / max(high - low, 1e-9)), 0, 255).astype(np.uint8))
+        image = Image.fromarray(np.clip((values - low) * (255.0 / ((high - low) or 1.0)), 0, 255).astype(np.uint8))
     if image.mode in ("P", "1") or "transparency" in image.info:
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     return image
@@ -183,8 +238,6 @@ def _levels(image: Image.Image) -> tuple[float, float]:
     """Black and white of a picture of 16 or 32 bits a channel; of any other, those of 8 bits."""
     if not image.mode.startswith(("I", "F")):
         return 0.0, 255.0
-    if image.mode.startswith("I;16"):
-        return 0.0, 65_535.0
     low, high = float("inf"), float("-inf")
     for strip in _strips(image):
         values = np.asarray(strip)
@@ -193,7 +246,15 @@ def _levels(image: Image.Image) -> tuple[float, float]:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     if low > high:
         return 0.0, 255.0
-    return (0.0, 65_535.0) if low >= 0 and 255 < high <= 65_535 else (low, high)
+    if image.mode.startswith("I;16") or (low >= 0 and 255 < high <= 65_535):
+        low, high = 0.0, _TWELVE_BITS if high <= _TWELVE_BITS else 65_535.0
+    return (high, low) if _tag(image, _PHOTOMETRIC, 1) == 0 else (low, high)
+
+
+def _tag(image: Image.Image, number: int, default: int) -> int:
+    """A number that a TIFF says of the current page."""
+    value = getattr(image, "tag_v2", {}).get(number, default)
+    return value if isinstance(value, int) else default
 
 
 @contextmanager
@@ -233,8 +294,10 @@ def _has_frame(image: Image.Image, number: int) -> bool:
     return False
 
 
-def _animation(source: Source, image: Image.Image) -> Segment:
-    """Up to eight frames, evenly spread over however many there are, as one segment."""
+def _animation(source: Source, image: Image.Image) -> Iterator[Segment]:
+    """Up to eight frames, evenly spread over however many there are, as one segment; then the words of the first."""
+    _has_frame(image, 0)
+    first = reduced(source, image, READ_SIDE)
     kept: list[NDArray[np.uint8]] = []
     step = 1
     last = min(_LAST_FRAME, max(_MAX_FRAMES, _ANIMATION_PIXELS // (image.width * image.height)))
@@ -245,13 +308,16 @@ def _animation(source: Source, image: Image.Image) -> Segment:
             source.note(f"frames after {number} are left out")
             break
         if number % step == 0:
-            kept.append(pixels(reduced(source, image, _FRAME_SIDE), _FRAME_SIDE))
+            frame = reduced(source, image, _FRAME_SIDE) if number else first
+            kept.append(pixels(frame, _FRAME_SIDE))
         if len(kept) == 2 * _MAX_FRAMES:
             kept, step = kept[::2], 2 * step
         if number % 50 == 0:
             source.alive()
     picked = np.linspace(0, len(kept) - 1, min(_MAX_FRAMES, len(kept))).round().astype(int)
-    return Segment(kind=source.kind, evidence=Evidence.SEEN, pixels=np.stack([kept[i] for i in picked]))
+    yield Segment(kind=source.kind, evidence=Evidence.SEEN, pixels=np.stack([kept[i] for i in picked]))
+    source.alive()
+    yield from written_passages(source, ocr.words(first))
 
 
 def _advanced(image: Image.Image, number: int) -> bool:
@@ -270,6 +336,8 @@ def _pages(source: Source, image: Image.Image) -> Iterator[Segment]:
         if number == source.limits.pages:
             source.note(f"pages after {number} are left out")
             return
+        if number and _tag(image, _SUBFILE, 0) & 1:
+            continue
         yield from seen(source, reduced(source, image, READ_SIDE), Span(page=number + 1))
         if source.out_of_time(f"page {number + 1}"):
             return
