@@ -91,6 +91,39 @@ def remote_docx(path: Path, url: str) -> Path:
     return change(path, "word/document.xml", lambda old: old.replace(b"<w:body>", b"<w:body>" + picture.encode()))
 
 
+def add_asides(path: Path) -> Path:
+    """Add to a Word document a header, a footer, a comment, boxes, a field, and a name that looks like Markdown."""
+    box = "<w:txbxContent><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:txbxContent>"
+    new = f'<mc:Choice Requires="wps"><w:drawing>{box}</w:drawing></mc:Choice>'
+    old = f"<mc:Fallback><w:pict><v:shape><v:textbox>{box}</v:textbox></v:shape></w:pict></mc:Fallback>"
+    field = '<w:fldSimple w:instr="AUTHOR"><w:r><w:t>Ann</w:t></w:r></w:fldSimple>'
+    body = (
+        f"<w:p>{field}<w:customXml><w:r><w:t> wrote file_name*.</w:t></w:r></w:customXml></w:p><w:p><w:r>"
+        f"<mc:AlternateContent>{new.format('Framed words')}</mc:AlternateContent></w:r><w:r>"
+        f"<mc:AlternateContent>{(new + old).format(*['Old boxed words'] * 2)}</mc:AlternateContent></w:r></w:p>"
+    )
+    change(path, "word/document.xml", lambda old: old.replace(b"<w:body>", b"<w:body>" + body.encode()))
+    asides = {
+        "header1": "Harbour Office",
+        "header2": "Harbour Office",
+        "footer1": "Foot",
+        "comments": "A reviewer asks",
+    }
+    with zipfile.ZipFile(path, "a") as archive:
+        for part, words in asides.items():
+            archive.writestr(f"word/{part}.xml", f"<w:hdr {_WORD}><w:p><w:r><w:t>{words}</w:t></w:r></w:p></w:hdr>")
+    return path
+
+
+def add_diagram(path: Path, *, slide: int, words: str) -> Path:
+    """Add SmartArt to a slide of a deck."""
+    kind = f"{_OFFICE}officeDocument/2006/relationships/diagramData"
+    rel = f'<Relationship Id="dia" Type="{kind}" Target="../diagrams/data1.xml"/></Relationships>'.encode()
+    data = f'<d xmlns:a="{_OFFICE}drawingml/2006/main"><a:p><a:r><a:t>{words}</a:t></a:r></a:p></d>'.encode()
+    change(path, f"ppt/slides/_rels/slide{slide}.xml.rels", lambda old: old.replace(b"</Relationships>", rel))
+    return change(path, "ppt/diagrams/data1.xml", lambda _: data)
+
+
 def far_cell_xlsx(path: Path) -> Path:
     """An Excel workbook with a word in its first and in its very last cell."""
     rows = '<row r="1"><c r="A1" t="inlineStr"><is><t>heron</t></is></c></row>'
@@ -189,6 +222,22 @@ def half_emoji_pdf(path: Path) -> Path:
     font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 6 0 R >>"
     text = b"BT /F 24 Tf 60 700 Td (The heron reads the harbour news today ~) Tj ET"
     return pdf_of(path, [*_page_tree(b"/Font << /F 5 0 R >>"), stream(text), font, stream(halves)])
+
+
+def letterless_pdf(path: Path, words: str) -> Path:
+    """A PDF whose text layer says that each of its letters is a control character."""
+    controls = b"1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfrange <20> <7e> <0001> endbfrange"
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 6 0 R >>"
+    text = b"BT /F 24 Tf 60 700 Td (%b) Tj ET" % words.encode()
+    return pdf_of(path, [*_page_tree(b"/Font << /F 5 0 R >>"), stream(text), font, stream(controls)])
+
+
+def broken_form_pdf(path: Path, annotations: bytes) -> Path:
+    """A PDF with a form of nothing, and annotations that are none."""
+    font = b"/Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>"
+    text = b"BT /F 24 Tf 60 700 Td (The heron reads the harbour news today) Tj ET"
+    tree = _page_tree(font, more=b"/Annots " + annotations, root=b"/AcroForm << /Fields [3 0 R 99 0 R] >>")
+    return pdf_of(path, [*tree, stream(text)])
 
 
 def scripted_pdf(path: Path, url: str) -> Path:

@@ -10,7 +10,7 @@ import pytest
 
 from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence, Kind, Span
-from embedder.media import cut, open_source, read, still
+from embedder.media import cut, identify, open_source, read, still
 from embedder.segment import Segment
 from tests import make_media
 
@@ -27,6 +27,28 @@ def test_every_sound_format_is_heard(tmp_path: Path, suffix: str) -> None:
     assert abs(segment.sound.size / 16_000 - 3.0) < 0.1
     spectrum = abs(np.fft.rfft(segment.sound[:16_000]))
     assert abs(int(spectrum.argmax()) - 440) <= 2
+
+
+@pytest.mark.parametrize("suffix", ["flac", "aac", "mp3"])
+def test_a_tag_before_a_sound_does_not_make_it_an_mp3(tmp_path: Path, suffix: str) -> None:
+    path = make_media.sound_file(tmp_path / f"a.{suffix}", make_media.tone(3), "-write_id3v2", "0")
+    name = identify(path).name
+    tag = b"ID3\x03\0\0\0\0\x02\0" + b"TIT2\0\0\0\x05\0\0\0Song".ljust(256, b"\0")
+    path.write_bytes(tag + path.read_bytes())
+    assert identify(path).name == name
+    assert len(_heard(path)) == 1
+
+
+def test_a_wav_of_more_than_four_gigabytes_is_one(tmp_path: Path) -> None:
+    assert len(_heard(make_media.sound_file(tmp_path / "a.wav", make_media.tone(3), "-rf64", "always"))) == 1
+
+
+@pytest.mark.parametrize("suffix", ["3gp", "mov"])
+def test_a_film_format_with_sound_alone_is_a_sound(tmp_path: Path, suffix: str) -> None:
+    path = make_media.sound_file(tmp_path / f"a.{suffix}", make_media.tone(3), "-c:a", "aac")
+    assert identify(path).kind is Kind.AUDIO
+    assert len(_heard(path)) == 1
+    assert identify(make_media.film(tmp_path / f"film.{suffix}", colours=(1,))).kind is Kind.VIDEO
 
 
 def test_a_voice_message_of_a_telephone_is_understood(tmp_path: Path) -> None:

@@ -73,6 +73,38 @@ def test_a_scanned_page_is_read_from_its_picture(tmp_path: Path) -> None:
     assert written.span.page == 1
 
 
+def test_a_stamp_on_a_scan_does_not_stand_for_its_words(tmp_path: Path) -> None:
+    stamp = "Scanned with a harbour scanner"
+    path = make_media.stamped_scan_pdf(tmp_path / "scan.pdf", stamp, shares=(1.0, 0.3))
+    whole, part = (segment.text or "" for segment in read(path) if segment.evidence is Evidence.WRITTEN)
+    assert whole.startswith(stamp)  # as the layer has it, so that it can be highlighted
+    assert whole.count("canned with") == 1
+    assert "seven lanterns" in whole
+    assert part == stamp
+
+
+def test_what_was_typed_into_a_form_and_over_it_is_seen_and_written(tmp_path: Path) -> None:
+    path = make_media.form_pdf(tmp_path / "a.pdf", note="Moved to Friday")
+    seen, written = read(path)
+    assert [word in (written.text or "") for word in ("Kowalczyk", "Oslo", "Friday")] == [True] * 3
+    assert seen.pixels is not None
+    assert (seen.pixels[0, 110:130, 60:300] < 80).sum() > 200
+    assert still(path, Span(page=1, char_start=0, char_end=len(written.text or "")), max_side=200)
+
+
+@pytest.mark.parametrize("annotations", [b"null", b"7", b"[null 7 [] << /Subtype /FreeText >> 3 0 R 99 0 R]"])
+def test_a_broken_form_costs_itself_and_no_page(tmp_path: Path, annotations: bytes) -> None:
+    path = make_bad_documents.broken_form_pdf(tmp_path / "a.pdf", annotations)
+    assert [segment.text for segment in read(path)] == ["The heron reads the harbour news today"] * 2
+
+
+def test_words_of_a_font_without_letters_are_read_from_the_page(tmp_path: Path) -> None:
+    path = make_bad_documents.letterless_pdf(tmp_path / "a.pdf", "The heron reads the harbour news today")
+    _, written = read(path)
+    assert "harbour news" in (written.text or "")
+    assert "\x01" not in (written.text or "")
+
+
 def test_a_locked_pdf_says_so_and_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UnreadableMediaError, match="password") as caught:
         list(read(make_media.pdf(tmp_path / "a.pdf", password="x")))
@@ -99,6 +131,59 @@ def test_office_files_give_their_text(tmp_path: Path) -> None:
     ):
         text = " ".join(s.text or "" for s in read(path))
         assert all(word in text for word in words)
+
+
+def test_open_document_text_has_spaces_and_paragraphs_where_it_shows_them(tmp_path: Path) -> None:
+    note = "<text:note-citation>1</text:note-citation><text:note-body><text:p>A note.</text:p></text:note-body>"
+    by = "<creator xmlns='http://purl.org/dc/elements/1.1/'>Bob</creator>"
+    comment = f"<office:annotation>{by}<text:p>A comment.</text:p></office:annotation>"
+    path = make_media.odt(
+        tmp_path / "a.odt",
+        (
+            "Dear Ann,<text:line-break/>the weather<text:tab/>is<text:s text:c='3'/>fine.",
+            f"A word<text:note>{note}</text:note> goes on{comment}.",
+        ),
+    )
+    [written] = read(path)
+    assert (written.text or "").split("\n\n")[1:] == [
+        "Dear Ann, the weather is fine.",
+        "A word goes on.",
+        "A note.",
+        "A comment.",
+    ]
+
+
+def test_a_word_document_gives_what_stands_beside_its_text(tmp_path: Path) -> None:
+    path = make_media.docx(tmp_path / "a.docx", ("The heron waits.",))
+    make_bad_documents.add_asides(path)
+    text = " ".join(segment.text or "" for segment in read(path))
+    for words in (
+        "Harbour Office",
+        "Foot",
+        "A reviewer asks",
+        "Framed words",
+        "Old boxed words",
+        "Ann wrote file_name*.",
+    ):
+        assert text.count(words) == 1, words
+
+
+def test_a_slide_has_the_words_of_its_diagrams(tmp_path: Path) -> None:
+    path = make_bad_documents.add_diagram(make_media.pptx(tmp_path / "a.pptx"), slide=2, words="Plan the harvest")
+    first, second = read(path)
+    assert "harvest" not in (first.text or "")
+    assert (second.text or "").endswith("\n\nPlan the harvest")
+
+
+def test_formulas_without_results_are_counted(tmp_path: Path) -> None:
+    notes: list[str] = []
+    row = b'<row r="4"><c r="A4"><f>B2+B3</f></c><c r="B4"><f>1+1</f><v></v></c><c r="C4"><f>1+1</f><v>2</v></c>'
+    row += b'<c r="D4" t="str"><f>T(1)</f><v></v></c></row></sheetData>'
+    path = make_bad_documents.change(
+        make_media.xlsx(tmp_path / "a.xlsx"), "xl/worksheets/sheet1.xml", lambda old: old.replace(b"</sheetData>", row)
+    )
+    assert list(read(path, notes=notes))
+    assert notes == ["formulas that were saved without their results are left out (2)"]
 
 
 def test_slides_sheets_and_chapters_are_pages(tmp_path: Path) -> None:

@@ -64,6 +64,77 @@ def test_words_said_and_subtitles_are_found_at_their_second(tmp_path: Path, suff
     assert notes == []
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm", "mov", "flv", "mpg", "mts", "ogv"])
+def test_what_begins_later_or_has_a_gap_is_found_at_its_second(tmp_path: Path, suffix: str) -> None:
+    codecs = {"webm": "libvpx libopus", "mpg": "mpeg2video mp2", "ogv": "libvpx libvorbis", "flv": "flv mp3"}
+    picture, sound = codecs.get(suffix, "libx264 aac").split()
+    codec = ["-c:v", picture, "-c:a", sound, "-pix_fmt", "yuv420p", "-ar", "48000" if sound == "libopus" else "44100"]
+    seen = ["-f", "lavfi", "-i", "testsrc=s=160x90:r=25:d=34"]
+    heard = ["-i", str(make_media.wav(tmp_path / "a.wav", make_media.tone(24)))]
+    lost = ["-af", "aselect=lt(t\\,13)+gt(t\\,19)"]
+    path = tmp_path / f"a.{suffix}"
+    make_media.ffmpeg(*seen, "-itsoffset", "8", *heard, "-map", "0", "-map", "1", *lost, *codec, str(path))
+    segments = [s for s in _by_evidence(path)[Evidence.HEARD] if s.sound is not None]
+    loud = [
+        (s.span.start_s or 0.0) + at / 10
+        for s in segments
+        for at, level in enumerate(np.abs(np.asarray(s.sound)[: len(s.sound) // 1600 * 1600]).reshape(-1, 1600).max(1))
+        if level > 0.1
+    ]
+    assert (loud[0], loud[-1]) == pytest.approx((8.0, 32.0), abs=0.3)
+    assert [s for s in loud if 13.5 < s < 17.5] == []
+
+
+def test_a_picture_that_begins_later_than_the_sound_is_seen_at_its_second(tmp_path: Path) -> None:
+    film = make_media.film(tmp_path / "a.mkv", colours=(1, 2), shot_s=4)
+    sound = make_media.wav(tmp_path / "a.wav", make_media.tone(11))
+    path = tmp_path / "b.mts"
+    make_media.ffmpeg("-i", str(sound), "-itsoffset", "3", "-i", str(film), "-c:v", "copy", "-c:a", "aac", str(path))
+    assert _by_evidence(path)[Evidence.SEEN][-1].span.start_s == pytest.approx(7.0, abs=0.3)
+
+
+def test_a_wrong_time_makes_no_hours_of_silence(tmp_path: Path) -> None:
+    film = make_media.film(tmp_path / "a.mkv", colours=(1,), sound=make_media.tone(6), shot_s=6)
+    two_hours_late = ["-itsoffset", "7200", "-i", str(film), "-map", "0:v", "-map", "1:a", "-c", "copy"]
+    make_media.ffmpeg("-i", str(film), *two_hours_late, str(tmp_path / "late.mkv"))
+    jump = ["-bsf:a", "setts=ts=PTS+gt(PTS*TB\\,2)*7200/TB", "-max_interleave_delta", "0", "-c", "copy"]
+    make_media.ffmpeg("-i", str(film), *jump, str(tmp_path / "jump.mkv"))
+    for name in ("late.mkv", "jump.mkv"):
+        [heard] = _by_evidence(tmp_path / name)[Evidence.HEARD]
+        assert (heard.span.start_s, heard.span.end_s) == pytest.approx((0.0, 6.0), abs=0.2)
+
+
+def test_of_several_tracks_the_default_is_taken_else_the_first_sound_and_the_largest_picture(tmp_path: Path) -> None:
+    small, large = ["-f", "lavfi", "-i", "color=red:s=64x36:d=2"], ["-f", "lavfi", "-i", "color=blue:s=320x180:d=2"]
+    sounds = [arg for hz in (300, 600, 900) for arg in ("-f", "lavfi", "-i", f"sine={hz}:d=2")]
+    every = [arg for number in range(5) for arg in ("-map", f"{number}")]
+
+    def found(name: str, *dispositions: str) -> tuple[int, int, list[str]]:
+        path, notes = tmp_path / name, list[str]()
+        make_media.ffmpeg(*small, *large, *sounds, *every, "-c:v", "libx264", *dispositions, str(path))
+        tracks = _by_evidence(path, notes)
+        [seen], [heard] = tracks[Evidence.SEEN], tracks[Evidence.HEARD]
+        assert seen.pixels is not None
+        assert heard.sound is not None
+        return seen.pixels.shape[2], int(abs(np.fft.rfft(heard.sound[:16_000])).argmax()), notes
+
+    none = ["-disposition", "0"]
+    notes = ["further sound tracks are left out (2)"]
+    assert found("none.mkv", *none) == (320, 300, notes)
+    assert found("some.mkv", *none, "-disposition:v:0", "default", "-disposition:a:1", "default") == (64, 600, notes)
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+def test_a_film_in_hdr_is_seen_as_bright_and_colourful_as_it_was_filmed(tmp_path: Path, transfer: str) -> None:
+    wanted = make_media.picture(192, 108, seed=1)
+    path = make_media.hdr_film(tmp_path / "a.mp4", wanted, transfer)
+    [shot] = _by_evidence(path)[Evidence.SEEN]
+    assert shot.pixels is not None
+    shown = Image.open(io.BytesIO(still(path, Span(start_s=0.0), max_side=192)))
+    for pixels in (shot.pixels[0], np.asarray(shown)):
+        assert abs(pixels.astype(int) - np.asarray(wanted)).mean() < 12
+
+
 def test_a_film_whose_name_is_no_utf8_is_seen_heard_read_and_cut(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9.mkv")
     make_media.film(path, colours=(1,), sound=make_media.tone(2), subtitles=make_media.srt())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from embedder.media.source import SMALLER, WHOLE_COPY, Source
 _TEXT_SUFFIXES = (".xml", ".rels", ".xhtml", ".html", ".htm", ".opf", ".ncx", "mimetype")
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".emf", ".wmf")
 _MAX_MEMBERS = 50_000
+_WRAPPERS = re.compile(rb"</?w:(?:fldSimple|customXml)(?=[\s/>])[^<>]*>")  # converters leave out what is in them
 
 
 @contextmanager
@@ -65,7 +67,7 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
 
 def slimmed(source: Source) -> io.BytesIO:
-    """A copy of an office file with its text parts only; all other parts are there, but empty.
+    """A copy of an office file with its text parts only, their text unwrapped; all other parts are there, but empty.
 
     Raises:
         UnreadableMediaError: as `opened`, or a part declares entities, which no office program writes.
@@ -80,6 +82,6 @@ def slimmed(source: Source) -> io.BytesIO:
                     raise UnreadableMediaError(
                         source.path, "it defines entities, which is not safe to expand", hint="save it without them"
                     )
-            slim.writestr(entry.filename, body)
+            slim.writestr(entry.filename, _WRAPPERS.sub(b"", body) if entry.filename.startswith("word/") else body)
     copy.seek(0)
     return copy

@@ -53,7 +53,9 @@ def listened(source: Source, found: ffmpeg.Probe) -> Iterator[Segment]:
     assert found.sound is not None
     windows, listener = _Windows(source), Listener(source)
     decoded_s = 0.0
-    decoding = ffmpeg.sound(source, found.sound)
+    if found.more_sounds:
+        source.note(f"further sound tracks are left out ({found.more_sounds})")
+    decoding = ffmpeg.sound(source, found.sound, picture=found.picture)
     for block in decoding:
         decoded_s += block.size / SAMPLE_RATE_HZ
         source.alive()

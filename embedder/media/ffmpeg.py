@@ -28,6 +28,8 @@ _TEXT_SUBTITLES = frozenset({"subrip", "srt", "mov_text", "ass", "ssa", "webvtt"
 _MAX_HEADER = 64
 _MEMORY_SHARE = 0.6
 _LISTEN_S = 0.5
+_LONGEST_GAP_S = 600.0  # in a sound; what says that nothing comes for longer is taken for a wrong time
+_BEGIN_WITH_USED = frozenset({"mpegts", "mpeg", "ogg"})  # for them second 0 is where the first stream in use begins
 _LEAD_S = 10.0  # longer than any camera or broadcaster goes without a whole picture
 _INPUT, _OUTPUT = "<input>", "<output>"  # names of files, until `_command` puts in the real ones
 _CLIP = {
@@ -45,6 +47,11 @@ _CLIP = {
     "pix_fmt": "yuv420p",
     "fpsmax": 30,
 }
+_HDR = {16: "smpte2084", 18: "arib-std-b67"}  # by AVColorTransferCharacteristic
+_TONED = (
+    "format=yuv444p10le,zscale=tin={}:min=bt2020nc:pin=bt2020:t=linear:npl=203,format=gbrpf32le,"
+    "zscale=p=bt709,tonemap=clip,zscale=t=bt709:m=bt709:r=tv,format=yuv444p,"
+)
 _NO_INDEX = "the recording has no index (it was cut off before it was finished)"
 
 T = TypeVar("T")
@@ -58,20 +65,24 @@ class Probe:
         duration_s: as its header says, None where it says nothing.
         picture: stream number of the moving picture, None when there is none.
         sound: stream number of the sound, None when there is none.
+        more_sounds: how many further sound tracks there are.
         subtitles: stream numbers of the subtitles that are text.
         drawn_subtitles: how many subtitle streams are pictures.
         width: of the picture in pixels, as stored.
         squeeze: width of a stored pixel over its height.
+        transfer: function of a picture in HDR, from light to its numbers, as filters call it; "" for any other.
     """
 
     duration_s: float | None = None
     picture: int | None = None
     sound: int | None = None
+    more_sounds: int = 0
     subtitles: tuple[int, ...] = ()
     drawn_subtitles: int = 0
     width: int = 0
     height: int = 0
     squeeze: float = 1.0
+    transfer: str = ""
 
 
 def probe(source: Source) -> Probe:
@@ -96,26 +107,41 @@ def probe(source: Source) -> Probe:
         pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic and s.width]
         sounds = [s for s in container.streams.audio if s.codec_context is not None]
         texts = [s for s in container.streams.subtitles if s.codec_context.name in _TEXT_SUBTITLES]
-        squeeze = pictures[0].sample_aspect_ratio if pictures else None
+        picture = max(pictures, key=lambda s: (_is_default(s), s.width * s.height), default=None)
+        heard = max(sounds, key=_is_default, default=None)  # the first of equals
+        squeeze = picture.sample_aspect_ratio if picture else None
         return Probe(
             duration_s=container.duration / av.time_base if container.duration else None,
-            picture=pictures[0].index if pictures else None,
-            sound=sounds[0].index if sounds else None,
+            picture=picture.index if picture else None,
+            sound=heard.index if heard else None,
+            more_sounds=max(0, len(sounds) - 1),
             subtitles=tuple(s.index for s in texts),
             drawn_subtitles=len(container.streams.subtitles) - len(texts),
-            width=pictures[0].width if pictures else 0,
-            height=pictures[0].height if pictures else 0,
+            width=picture.width if picture else 0,
+            height=picture.height if picture else 0,
             squeeze=float(squeeze) if squeeze else 1.0,
+            transfer=_HDR.get(picture.codec_context.color_trc, "") if picture else "",
         )
 
 
-def sound(source: Source, stream: int) -> Decoding[NDArray[np.float32]]:
+def _is_default(stream: Any) -> bool:
+    return bool(stream.disposition & Disposition.default)
+
+
+def sound(source: Source, stream: int, *, picture: int | None = None) -> Decoding[NDArray[np.float32]]:
     """Blocks of sound, (samples,) float32 in [-1, 1], mono, at SAMPLE_RATE_HZ; one block is held at a time.
 
+    What is missing in it is silence, and so is what comes before it where `picture` is the stream that it goes with.
     Iterating raises UnreadableMediaError when not one sample can be decoded.
     """
-    output = _input(source)[str(stream)].output("pipe:", format="f32le", acodec="pcm_f32le", ac=1, ar=SAMPLE_RATE_HZ)
-    return Decoding(source, output, _samples)
+    begun = _input(source, dts_error_threshold=_LONGEST_GAP_S)
+    steps = (
+        f"aformat=fltp:{SAMPLE_RATE_HZ}:mono",  # first, for silence is made of all channels at once, in memory
+        f"asetpts=PTS-gt(STARTT\\,{_LONGEST_GAP_S:g})*STARTPTS",
+        "aresample=async=1" + (":first_pts=0" if picture is not None else ""),
+    )
+    output = begun[str(stream)].output("pipe:", format="f32le", acodec="pcm_f32le", af=",".join(steps))
+    return Decoding(source, _in_time_with(picture, source, begun, output), _samples)
 
 
 def frames(source: Source, found: Probe, *, per_second: float, max_side: int) -> Decoding[NDArray[np.uint8]]:
@@ -123,17 +149,17 @@ def frames(source: Source, found: Probe, *, per_second: float, max_side: int) ->
 
     Iterating raises UnreadableMediaError when not one frame can be decoded.
     """
-    steps = f"fps={per_second:g}:start_time=0:eof_action=pass,{_fitted(found, max_side)},format=rgb24"
-    output = _input(source)[str(found.picture)].output("pipe:", format="image2pipe", vcodec="ppm", vf=steps)
-    return Decoding(source, output, _ppm)
+    begun = _input(source)
+    steps = f"fps={per_second:g}:start_time=0:eof_action=pass,{_shown(found, max_side)}"
+    output = begun[str(found.picture)].output("pipe:", format="image2pipe", vcodec="ppm", vf=steps)
+    return Decoding(source, _in_time_with(found.sound, source, begun, output), _ppm)
 
 
 def frame_at(source: Source, found: Probe, second: float, *, max_side: int) -> NDArray[np.uint8] | None:
     """The frame shown at a second, (H, W, 3) uint8 RGB, or None when there is none."""
     begun, left_out = _sought(source, max(0.0, second))
-    scaled = f"{_fitted(found, max_side)},format=rgb24"
     output = begun[str(found.picture)].output(
-        "pipe:", format="image2pipe", vcodec="ppm", vf=scaled, vframes=1, **left_out
+        "pipe:", format="image2pipe", vcodec="ppm", vf=_shown(found, max_side), vframes=1, **left_out
     )
     with suppress(UnreadableMediaError):
         return next(iter(Decoding(source, output, _ppm)), None)
@@ -299,6 +325,13 @@ def _sought(source: Source, second: float) -> tuple[Any, dict[str, float]]:
     return _input(source, ss=second - lead), {"ss": lead} if lead else {}
 
 
+def _in_time_with(stream: int | None, source: Source, begun: Any, output: Any) -> Any:
+    """An output whose times count from the beginning of the recording, also where another stream begins it."""
+    if stream is None or source.format.decoder not in _BEGIN_WITH_USED:
+        return output
+    return ffmpeg.merge_outputs(output, begun[str(stream)].output("-", format="null", c="copy"))
+
+
 def _url(path: Path) -> str:
     return f"file:{path}"
 
@@ -308,6 +341,12 @@ def _fitted(found: Probe, max_side: int, *more: str) -> str:
     square = "" if abs(found.squeeze - 1) < 0.01 else "scale=iw*sar:ih,setsar=1,"
     box = f"w='min({max_side},iw)':h='min({max_side},ih)'"
     return square + ":".join([f"scale={box}:force_original_aspect_ratio=decrease", *more])
+
+
+def _shown(found: Probe, max_side: int) -> str:
+    """The filter that makes pictures as they are handed on; what is brighter than a screen's white becomes white."""
+    toned = _TONED.format(found.transfer) if found.transfer else ""
+    return f"{_fitted(found, max_side)},{toned}format=rgb24"
 
 
 def _samples(pipe: IO[bytes]) -> NDArray[np.float32] | None:

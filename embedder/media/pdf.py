@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,13 @@ from embedder.media.source import WHOLE_COPY, Source
 from embedder.segment import PAGE_CHARACTERS, Segment
 
 _FEW_LETTERS = 20  # a page with fewer in its text layer is read from its picture
+_STAMP_LETTERS = 200  # what scanners and archives print on a scan has fewer
+_SCAN_SHARE = 0.5  # of a page that pictures cover
+_GARBLED_SHARE = 0.05  # of control characters, where a font does not say which letters it draws
+_MOST_OBJECTS = 1_000  # of a page that are looked at
+_MOST_FIELDS = 1_000  # of a page
+_FIELD_LETTERS = 2_000
+_MOST_PARENTS = 8  # of a field
 _BLANK_RANGE = 12  # grey levels
 
 
@@ -125,21 +134,23 @@ def _page(source: Source, document: Any, layer: _TextLayer, number: int) -> list
     if _is_empty(document, number):
         return []
     words = layer.words(number)
-    has_layer = _has_layer(words)
-    side = picture.MAX_SIDE if has_layer else picture.READ_SIDE
-    image = _rendered(document, number, side)
-    if not has_layer:
+    is_read = not _has_layer(words) or (len(_letters(words)) < _STAMP_LETTERS and _is_scan(document, number))
+    image = _rendered(document, number, picture.READ_SIDE if is_read else picture.MAX_SIDE)
+    if is_read:
         if _is_blank(image) and not words:
             return []
         source.alive()
-        words = max(ocr.words(image), words, key=len)
+        words = _joined("" if _is_garbled(words) else words, ocr.words(image))
     parts = list(picture.seen(source, image, Span(page=number), words=words))
     first = " ".join(part.text for part in parts if part.text)[:PAGE_CHARACTERS]
     return [part if part.pixels is None else replace(part, text=first or None) for part in parts]
 
 
 class _TextLayer:
-    """The text layer by pypdf, which keeps the reading order better; by pdfium where pypdf cannot."""
+    """The text layer by pypdf, which keeps the reading order better; by pdfium where pypdf cannot.
+
+    What was typed into a form, or over a page, comes last.
+    """
 
     def __init__(self, source: Source, document: Any) -> None:
         self._document = document
@@ -160,7 +171,8 @@ class _TextLayer:
         """The text of a page, counted from 1; "" when it has none."""
         if self._reader is not None:
             try:
-                return _clean(self._reader.pages[number - 1].extract_text())
+                page = self._reader.pages[number - 1]
+                return _clean("\n".join([page.extract_text(), *_typed(page)]))
             except MemoryError:
                 raise
             except Exception:
@@ -172,9 +184,69 @@ class _TextLayer:
             page.close()
 
 
+def _typed(page: Any) -> list[str]:
+    """What was typed into the fields of a page, and over it, each once."""
+    from pypdf.errors import PyPdfError
+
+    found = []
+    with suppress(PyPdfError, TypeError, ValueError):  # it may be no list of annotations
+        for entry in islice(_inherited(page, "/Annots") or (), _MOST_FIELDS):
+            field = entry.get_object()
+            if _inherited(field, "/Subtype") == "/FreeText":
+                found.append(_inherited(field, "/Contents"))
+            elif _inherited(field, "/FT") in ("/Tx", "/Ch"):
+                found.append(_inherited(field, "/V"))
+    return list(dict.fromkeys(words[:_FIELD_LETTERS] for words in found if isinstance(words, str)))
+
+
+def _inherited(entry: Any, key: str) -> Any:
+    """What an object of a PDF says, or else the objects above it; None where none of them says it."""
+    for _ in range(_MOST_PARENTS):
+        if key in entry:
+            return entry[key]
+        if "/Parent" not in entry:
+            break
+        entry = entry["/Parent"]
+    return None
+
+
 def _has_layer(words: str) -> bool:
-    """Whether the words of a text layer are enough to be those of the page."""
-    return sum(c.isalnum() for c in words) >= _FEW_LETTERS
+    """Whether the words of a text layer are legible, and enough to be those of the page."""
+    return len(_letters(words)) >= _FEW_LETTERS and not _is_garbled(words)
+
+
+def _is_garbled(words: str) -> bool:
+    controls = sum(unicodedata.category(c) == "Cc" and not c.isspace() for c in words)
+    return controls > _GARBLED_SHARE * len(words)
+
+
+def _is_scan(document: Any, number: int) -> bool:
+    """Whether pictures cover most of a page."""
+    import pypdfium2 as pdfium
+
+    page = document[number - 1]
+    try:
+        left, bottom, right, top = page.get_bbox()
+        covered = 0.0
+        for thing in islice(page.get_objects(max_depth=1), _MOST_OBJECTS):
+            if thing.type == pdfium.raw.FPDF_PAGEOBJ_IMAGE:
+                x0, y0, x1, y1 = thing.get_bounds()
+                covered += max(0.0, min(x1, right) - max(x0, left)) * max(0.0, min(y1, top) - max(y0, bottom))
+        return bool(covered > _SCAN_SHARE * (right - left) * (top - bottom))
+    except pdfium.PdfiumError:
+        return False
+    finally:
+        page.close()
+
+
+def _joined(layer: str, seen: str) -> str:
+    """The words of a page's text layer, and then the lines that only its picture shows."""
+    known = _letters(layer)
+    return "\n".join(filter(None, [layer, *(line for line in seen.splitlines() if _letters(line) not in known)]))
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
 
 
 def _clean(text: str) -> str:
@@ -233,7 +305,10 @@ def _opened(source: Source) -> Iterator[Any]:
                 source.path, "it is locked with a password", hint="save a copy without the password"
             ) from error
         raise UnreadableMediaError(source.path, "broken PDF: its page table cannot be read", hint=WHOLE_COPY) from error
+    logging.getLogger("pypdfium2").setLevel(logging.CRITICAL)  # it warns of forms that it does not know
     try:
+        with suppress(pdfium.PdfiumError):  # a broken form is a page without what was typed into it
+            document.init_forms()
         yield document
     finally:
         document.close()

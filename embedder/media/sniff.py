@@ -59,7 +59,6 @@ _BRANDS = {
     b"avis": "image/avif",
     b"M4A ": "audio/mp4",
     b"M4B ": "audio/mp4",
-    b"qt  ": "video/quicktime",
 }
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_PICTURE = bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b")  # in the header, for each stream of pictures
@@ -129,7 +128,7 @@ def _row_format(path: Path, mime: str | None) -> Format:
 def _container_mime(head: bytes, file: BinaryIO) -> str | None:
     """The media type of a format that must be looked into, None when it is none of these."""
     if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12]) or _mpeg4_mime(head, file)
+        return _BRANDS.get(head[8:12]) or _mpeg4_mime(file, "video/quicktime" if head[8:12] == b"qt  " else "video/mp4")
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return _matroska_mime(head)
     if head.startswith(_ASF):
@@ -148,8 +147,22 @@ def _container_mime(head: bytes, file: BinaryIO) -> str | None:
     if b"%PDF-" in head[:1024]:
         return "application/pdf"
     if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip") and head[:2] == b"\0\0":
-        return "video/quicktime"
+        return _mpeg4_mime(file, "video/quicktime")
+    if head.startswith(b"ID3"):
+        return _tagged_mime(head, file)
+    if head[:4] in (b"RF64", b"BW64") and head[8:12] == b"WAVE":
+        return "audio/x-wav"
     return None
+
+
+def _tagged_mime(head: bytes, file: BinaryIO) -> str | None:
+    """What comes after a tag that is meant for MP3, where that is something else."""
+    size = sum((byte & 127) << 7 * place for place, byte in enumerate(reversed(head[6:10])))
+    file.seek(10 + size)
+    start = file.read(4)
+    if start == b"fLaC":
+        return "audio/x-flac"
+    return "audio/aac" if int.from_bytes(start[:2]) & 0xFFF6 == 0xFFF0 else None
 
 
 def _magic_mime(head: bytes) -> str | None:
@@ -163,12 +176,10 @@ def _magic_mime(head: bytes) -> str | None:
     return None
 
 
-def _mpeg4_mime(head: bytes, file: BinaryIO) -> str:
-    """MPEG-4 files say in their moov box whether there are pictures in them."""
-    if head[8:10] == b"3g":
-        return "video/mp4"
+def _mpeg4_mime(file: BinaryIO, film: str) -> str:
+    """MPEG-4 and QuickTime files say in their moov box whether they are films or sounds."""
     moov = _moov(file)
-    return "audio/mp4" if moov and b"vide" not in moov and b"soun" in moov else "video/mp4"
+    return "audio/mp4" if b"vide" not in moov and b"soun" in moov else film
 
 
 def _moov(file: BinaryIO) -> bytes:
