@@ -21,7 +21,7 @@ MOST_FILES = 8
 _MOST_FIELDS = 100
 _FIELD_BYTES = 100_000  # of words
 _LONGEST_NAME = 60  # characters of up to four bytes: file systems take 255 bytes
-_SILENCE_S = 1  # after a refusal: a sender that sends no more
+_SILENCE_S = 5  # after a refusal: a sender that sends no more
 _LONGEST_PARTING_S = 30  # and one that does not stop
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,8 +18,27 @@ def ingest_lock(home: Path) -> FileLock:
 
 def is_ingesting(home: Path) -> bool:
     """Whether a process holds the lock now: one that was killed does not."""
-    if not home.is_dir():
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return home.is_dir() and _is_taken(home)
+    try:
+        lock = os.open(home / "ingest.lock", os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that those who look do not see each other
+    except BlockingIOError:
+        return True
+    except OSError:  # some network drives know no such locks
+        return _is_taken(home)
+    finally:
+        os.close(lock)
+    return False
+
+
+def _is_taken(home: Path) -> bool:
+    """Where locks cannot be shared: whether the lock cannot be had."""
     lock = FileLock(home / "ingest.lock", timeout=_LOOK_S)
     try:
         with lock.acquire(poll_interval=_LOOK_S / 5):

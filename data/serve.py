@@ -43,6 +43,7 @@ from data.wire import (
 log = logging.getLogger(__name__)
 
 _START_S = 10.0
+_END_S = 30.0  # for the request that is under way: its shard is closed afterwards, before another process may open it
 _SWITCH_S = 0.0005  # a guest's question waits for the interpreter lock several times, each time as long as this or more
 
 
@@ -59,6 +60,7 @@ class Owner:
         self._home = home
         self._stores: dict[str, EdgeStore] = {}
         self._opening = threading.Lock()
+        self._former_switch_s = sys.getswitchinterval()
         self._is_published = False
         listener = _listen()
         self._address = Address(os.getpid(), listener.getsockname()[1], new_token())
@@ -133,12 +135,13 @@ class Owner:
         """Stop answering, flush and close the collections, withdraw the address."""
         self._server.should_exit = True
         if self._thread.ident is not None:
-            self._thread.join(timeout=10)
+            self._thread.join(timeout=_END_S)
         try:
             for store in self._stores.values():
                 store.close()
         finally:
             self._stores.clear()
+            sys.setswitchinterval(self._former_switch_s)
             (self._home / ADDRESS_FILE).unlink(missing_ok=True)
             log.info("no longer the owner of %s", self._home)
 

@@ -21,7 +21,7 @@ def main(home: Path, port: int) -> None:
     from tests import make_media
 
     media = home / "media"
-    media.mkdir(parents=True)
+    media.mkdir(parents=True, exist_ok=True)
     shelf = Shelf(home / "library")
     coded = ["-c:v", "mpeg4", "-c:a", "aac", "-g", "12"]
     for name, word, options in (

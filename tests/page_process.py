@@ -19,11 +19,11 @@ def main(home: Path, port: int) -> None:
     from data.records import Evidence, Kind
 
     media = home / "media"
-    media.mkdir(parents=True)
+    media.mkdir(parents=True, exist_ok=True)
     clip = media / "walk.mp4"
     source = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=12", "-f", "lavfi", "-i", "sine=440"]
     coding = ["-t", "30", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "12", "-c:a", "aac"]
-    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", *source, *coding, str(clip)]
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *source, *coding, str(clip)]
     subprocess.run(ffmpeg, check=True)
     shelf = Shelf(home / "library")
     said = text("dog dog", kind=Kind.VIDEO, evidence=Evidence.SAID, start_s=12.4, end_s=15.0)

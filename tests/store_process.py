@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,8 +81,19 @@ class StoreProcess:
 
     def finish(self):
         self.process.stdin.close()
-        self.process.wait(timeout=20)
-        self.process.stdout.close()
+        try:
+            self.process.wait(timeout=60)
+        finally:
+            self.kill()
+            self.process.stdout.close()
+
+
+def kill_those_at(home: Path) -> None:
+    """End what a failed test has left running for the library in a folder, or in one below it."""
+    for told in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if f"OMNIA_HOME={home}".encode() in told.read_bytes():
+                os.kill(int(told.parent.name), signal.SIGKILL)
 
 
 def main():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from app.api import api
+from app.uploads import _Parting
 from data.errors import BadSettingsError
 from data.settings import Settings
 from embedder.media.sandbox import ReaderPool
@@ -50,20 +54,37 @@ def head(length: int) -> bytes:
     ).encode()
 
 
+def answer_to(port: int, pieces: Iterable[bytes]) -> bytes:
+    """What a sender gets that looks for the answer when all is sent, or when it cannot send any more."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as caller:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            for piece in pieces:
+                caller.sendall(piece)
+        return caller.makefile("rb").read()
+
+
 def test_a_file_that_is_too_large_is_refused_before_the_rest_is_read(shelf):
-    with serving(shelf.library) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as caller:
-        caller.sendall(head(10_000 * MB) + b"x" * (MB + 100_000))  # of ten gigabytes that are promised
-        answer = caller.makefile("rb").read()
-    the_limit_is_told(answer)
+    with serving(shelf.library) as port:  # of ten gigabytes that are promised
+        the_limit_is_told(answer_to(port, [head(10_000 * MB), b"x" * (MB + 100_000)]))
 
 
 def test_whoever_goes_on_sending_still_gets_the_answer(shelf):
-    with serving(shelf.library) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as caller:
-        caller.sendall(head(60 * MB))
-        for _ in range(60):
-            caller.sendall(b"x" * MB)
-        answer = caller.makefile("rb").read()
-    the_limit_is_told(answer)
+    with serving(shelf.library) as port:
+        the_limit_is_told(answer_to(port, [head(60 * MB), *[b"x" * MB] * 60]))
+
+
+def test_whoever_pauses_while_sending_is_not_cut_off():
+    coming = [True, False]
+
+    async def receive():
+        await asyncio.sleep(1.2)
+        return {"type": "http.request", "body": b"x", "more_body": coming.pop(0)}
+
+    async def send(message):
+        assert message.get("more_body", True) or not coming, "closed with bytes unread"
+
+    asyncio.run(_Parting({}, 413)({"type": "http"}, receive, send))
+    assert coming == []
 
 
 def the_limit_is_told(answer: bytes) -> None:
@@ -75,7 +96,8 @@ def the_limit_is_told(answer: bytes) -> None:
     }
 
 
-def test_each_of_several_files_may_have_as_much_as_is_allowed(client):
+def test_each_of_several_files_may_have_as_much_as_is_allowed(client, monkeypatch):
+    monkeypatch.setattr("app.uploads._SILENCE_S", 0.1)
     files = [("files", (f"{n}.txt", b"dog " * (MB // 4 - 4))) for n in range(3)]
     assert client.post("/api/search", files=files).status_code == 200
     files.append(("files", ("more.txt", b"d" * (MB + 1))))

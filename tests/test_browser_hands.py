@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import HERE, MARKS, SCREENSHOTS, ask, drop, opened, serving, settle
+from browsing import HERE, MARKS, SCREENSHOTS, ask, ask_afresh, drop, opened, serving, settle
 from PIL import Image
 
 pytestmark = MARKS
@@ -64,7 +64,7 @@ def test_another_page_and_more_like_this_begin_at_the_top(page):
 
 
 def test_a_thumb_down_is_taken_back_above_the_results(page):
-    ask(page, "dog night")
+    ask_afresh(page, "dog night")
     before = page.locator(".om-name").first.inner_text()
     page.get_by_role("button", name="Wrong", exact=True).first.click()
     page.wait_for_function("name => document.querySelector('.om-name').textContent != name", arg=before)
@@ -261,7 +261,7 @@ def main(home: Path, port: int) -> None:
     from data.records import Evidence, Kind
 
     media = home / "media"
-    media.mkdir(parents=True)
+    media.mkdir(parents=True, exist_ok=True)
     shelf = Shelf(home / "library")
     for number in range(NOTES):
         (media / f"note {number}.txt").write_text("rain " * (2 + number % 3) + f"city {number}")

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from browsing import HERE, MARKS, SCREENSHOTS, ask, drop, opened, serving, settle
+from browsing import HERE, MARKS, SCREENSHOTS, ask, ask_afresh, drop, opened, serving, settle
 from PIL import Image
 
 pytestmark = MARKS
@@ -98,7 +98,7 @@ def test_filter_chips_go_by_a_click_and_the_url_brings_everything_back(page, bro
 
 
 def test_a_thumb_down_sinks_a_result_and_stays_given(page):
-    ask(page, "dog")
+    ask_afresh(page, "dog")
     first = page.locator(".om-name").first.inner_text()
     page.locator("[class*='st-key-wrong-grid-results-0'] button").first.click()
     page.wait_for_function("name => document.querySelector('.om-name').textContent != name", arg=first)

@@ -19,10 +19,11 @@ import pytest
 from data.errors import MediaError, OmniaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence, Kind, Span
 from embedder.media import read
-from embedder.media.child import Child
+from embedder.media.child import Child, Lost, cpu_s
 from embedder.media.limits import Limits
 from embedder.media.sandbox import Done, Failed, Read, ReaderPool
 from embedder.media.sniff import unreadable
+from embedder.media.source import SMALLER
 from embedder.segment import Segment
 from tests import make_bad_media, make_media
 
@@ -160,6 +161,68 @@ def test_a_worker_that_says_nothing_is_killed_and_replaced(tmp_path: Path) -> No
         assert slow_event.error.reason == "took longer than 2 s to decode"
         assert isinstance(events[-1], Done)
         assert worker not in _children(os.getpid())
+
+
+class Machine:
+    """A clock, and what a worker has computed by it."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self.spent_s = 5.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def goes_on(self, seconds: float, *, computing_s: float) -> None:
+        self.now_s += seconds
+        self.spent_s += computing_s
+
+
+@pytest.fixture
+def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Child, Machine]]:
+    """A worker at a file that has 120 s, and the machine it is on."""
+    machine = Machine()
+    monkeypatch.setattr("embedder.media.child.time", machine)
+    monkeypatch.setattr("embedder.media.child.cpu_s", lambda pid: machine.spent_s)
+    child = Child(Limits(seconds=120))
+    child.ask({"do": "read"}, make_media.csv(tmp_path / "a.csv"))
+    assert _wait_until(lambda: child.receive() is not None, seconds=120)
+    child.ask({"do": "read"}, tmp_path / "a.csv")
+    yield child, machine
+    child.kill()
+
+
+def test_time_that_a_busy_machine_gives_to_others_does_not_count(silent: tuple[Child, Machine]) -> None:
+    child, machine = silent
+    for _ in range(9):
+        machine.goes_on(100, computing_s=5)
+        assert child.overdue(100) is None
+    machine.goes_on(100, computing_s=5)
+    assert child.overdue(100) == Lost("took longer than 120 s to decode", SMALLER), "some end must be"
+
+
+def test_a_worker_has_its_seconds_to_compute_and_no_longer(silent: tuple[Child, Machine]) -> None:
+    child, machine = silent
+    machine.goes_on(40, computing_s=130)
+    assert child.overdue(40) is None, "many threads do in less time what one may do in 120 s"
+    machine.goes_on(70, computing_s=0)
+    assert child.overdue(70) is None
+    machine.goes_on(11, computing_s=1)
+    assert child.overdue(11) is not None
+
+
+def test_a_worker_that_hangs_is_given_up_in_time(silent: tuple[Child, Machine]) -> None:
+    child, machine = silent
+    machine.goes_on(30, computing_s=1)
+    assert child.overdue(30) is None
+    machine.goes_on(119, computing_s=0)
+    assert child.overdue(119) is None
+    machine.goes_on(2, computing_s=0)
+    assert child.overdue(2) is not None
+
+
+def test_what_a_process_has_computed_is_known() -> None:
+    assert cpu_s(os.getpid()) == pytest.approx(sum(os.times()[:4]), abs=1.0)
 
 
 def test_a_file_that_takes_too_long_in_all_is_given_up(tmp_path: Path) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from data.catalogue import open_catalogue
+from data import locks
+from data.catalogue import Catalogue, Progress, open_catalogue
 from data.locks import ingest_lock, is_ingesting
 from indexer import meter as meters
 from indexer.meter import Meter
@@ -93,34 +98,49 @@ def test_others_see_how_far_an_ingest_has_come_and_that_a_killed_one_is_over(tmp
     mixed_folder(tmp_path / "media", 1_500, sounds=20)
     ingest = start_ingest(tmp_path / "media", home)
     catalogue = open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}")
-    seen = []
-    for _ in range(600):
-        seen += [one.progress for one in catalogue.summary().running]
-        if seen and seen[-1].files_done and seen[-1].files:
-            break
-        assert ingest.poll() is None
-        time.sleep(0.05)
-    assert is_ingesting(home)
-    assert 0 < seen[-1].files_done < seen[-1].files == 1_500
-    assert Path(seen[-1].at).is_relative_to(tmp_path / "media")
-    ingest.kill()
-    ingest.communicate()
+    try:
+        told = seen_under_way(catalogue, ingest)
+        assert is_ingesting(home)
+        assert 0 < told.files_done < told.files == 1_500
+        assert Path(told.at).is_relative_to(tmp_path / "media")
+    finally:
+        ingest.kill()
+        ingest.communicate()
     assert catalogue.summary().running
     assert not is_ingesting(home)
     catalogue.close()
 
 
-def test_two_who_only_look_do_not_take_each_other_for_an_ingest(tmp_path: Path) -> None:
-    import threading
+def seen_under_way(catalogue: Catalogue, ingest: subprocess.Popen[str]) -> Progress:
+    """How far an ingest is, once it has counted its files and done some."""
+    told = None
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        for told in [one.progress for one in catalogue.summary().running]:
+            if told.files_done and told.files:
+                return told
+        assert ingest.poll() is None
+        time.sleep(0.05)
+    raise AssertionError(told)
 
-    answers: list[bool] = []
-    lookers = [
-        threading.Thread(target=lambda: answers.extend(is_ingesting(tmp_path) for _ in range(50))) for _ in range(4)
-    ]
-    for looker in lookers:
-        looker.start()
-    for looker in lookers:
-        looker.join()
-    assert answers == [False] * 200
+
+def test_those_who_only_look_take_nobody_but_an_ingest_for_one(tmp_path: Path) -> None:
+    assert not is_ingesting(tmp_path / "nowhere")
+    assert not is_ingesting(tmp_path)
+    with ingest_lock(tmp_path):
+        assert is_ingesting(tmp_path)
+    looking = os.open(tmp_path / "ingest.lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    assert not is_ingesting(tmp_path)
+    os.close(looking)
+
+
+def test_an_ingest_starts_though_one_looks_at_that_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "_PATIENCE_S", 60.0)
+    with ingest_lock(tmp_path):
+        pass
+    looking = os.open(tmp_path / "ingest.lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(0.2, os.close, [looking]).start()
     with ingest_lock(tmp_path):
         assert is_ingesting(tmp_path)

@@ -25,6 +25,8 @@ _ONE_THREAD = dict.fromkeys(
 _SMALL = {"CT2_USE_MKL": "0"}  # on some processors MKL reserves 0.8 GB for Whisper; oneDNN takes 1.3 times its time
 _PIPE_BYTES = 1 << 20
 _TIRED = 0.6  # of its memory limit: a worker that holds this much between files is replaced
+_START_S = 60.0  # to import what it needs
+_STARVED = 8  # times limits.seconds by the clock, at most, for one that a busy machine gives little time
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ class Child:
         self._ready = False
         self._paused = False
         self._given_up: Lost | None = None
-        self._heard_s = time.monotonic()
         self._waited_s = 0.0
+        self._hear()
         self._write(wire.from_limits(limits))
 
     def fileno(self) -> int:
@@ -83,8 +85,8 @@ class Child:
 
     def ask(self, request: wire.Header, path: Path) -> None:
         """Send a request about a file; the answers come from `receive`."""
-        self._heard_s = time.monotonic()
         self._waited_s = 0.0
+        self._hear()
         self._write({**request, "path": os.fsencode(path.absolute()).hex()})
 
     def receive(self) -> Message | Lost | None:
@@ -101,7 +103,7 @@ class Child:
                 if count == 0:
                     return self.bury()
                 self._have += count
-                self._heard_s = time.monotonic()
+                self._hear()
             elif self._lengths is None:
                 try:
                     self._lengths = wire.lengths(self._part)
@@ -119,13 +121,12 @@ class Child:
 
     def overdue(self, waited_s: float) -> Lost | None:
         """Whether it must be given up, after the parent has waited this much longer; it is killed then."""
-        now = time.monotonic()
         if self._paused:
-            self._heard_s = now
+            self._hear()
             return None
         self._waited_s += waited_s
         lost = None
-        if now - self._heard_s > self._limits.seconds:
+        if self._is_stuck():
             lost = Lost(f"took longer than {self._limits.seconds:g} s to decode", SMALLER)
         elif self._waited_s > self._limits.file_seconds:
             lost = Lost(f"took longer than {self._limits.file_seconds:g} s to decode", SMALLER)
@@ -182,6 +183,24 @@ class Child:
             return Lost(f"the decoder crashed (signal {-code})", "the file may be damaged")
         return Lost(f"the decoder stopped: {last_words or f'exit code {code}'}")
 
+    def _hear(self) -> None:
+        """It is heard of now: its silence begins anew."""
+        self._heard_s = self._moved_s = time.monotonic()
+        self._spent_s = self._moved_at_s = self._cpu_s()
+
+    def _is_stuck(self) -> bool:
+        """Whether it is silent for too long: it hangs or computes that long, and is not just starved."""
+        now, spent_s = time.monotonic(), self._cpu_s()
+        if spent_s > self._moved_at_s:
+            self._moved_s, self._moved_at_s = now, spent_s
+        most_s = self._limits.seconds if self._ready else max(self._limits.seconds, _START_S)
+        is_starved = now - self._moved_s <= most_s and spent_s - self._spent_s <= most_s
+        return now - self._heard_s > (_STARVED * most_s if is_starved else most_s)
+
+    def _cpu_s(self) -> float:
+        """Processor time of the worker and the decoders it started, as far as that can be known."""
+        return sum(cpu_s(pid) for pid in (self._process.pid, *_started_by(self._process.pid)))
+
     def _read_some(self) -> int | None:
         """Bytes read into the part that is coming in; None when there is nothing to read yet."""
         try:
@@ -211,6 +230,15 @@ def memory_bytes(pid: int) -> int:
             return 0
     told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return int(told.stdout.strip() or 0) * 1024
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process and of those it has waited for, 0 when that cannot be known."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return sum(map(int, told[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _started_by(pid: int) -> list[int]:

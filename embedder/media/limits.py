@@ -10,7 +10,9 @@ class Limits:
     """What one file may cost before it is given up with a recorded reason.
 
     Args:
-        seconds: wall time without a new segment after which its worker is killed.
+        seconds: time without a new segment after which its worker is killed: time that it computes, or does nothing
+            at all. What a busy machine gives to others counts an eighth, so that it fails no good file; in full
+            where the system does not tell.
         file_seconds: wall time for the whole file.
         memory_bytes: private memory of the worker process and the decoders it starts. A worker that has no file like
             that holds 0.3 GB; of those that take half of this or more, one works at a time.
