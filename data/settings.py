@@ -10,6 +10,7 @@ from pathlib import Path
 from data.errors import BadSettingsError
 
 DEFAULT_MODEL = "omnia-mini"
+_MOST_WORKERS = 64
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]+)?")
 
 
@@ -60,10 +61,10 @@ class Settings:
             BadSettingsError: a variable or an argument cannot be used.
         """
         env = os.environ
-        home = Path(env.get("OMNIA_HOME") or Path(__file__).parent / "store").expanduser().absolute()
+        home = at_home(env.get("OMNIA_HOME") or Path(__file__).parent / "store").absolute()
         count = workers if workers is not None else _whole("OMNIA_WORKERS", env.get("OMNIA_WORKERS") or "0")
-        if count < 0:
-            raise BadSettingsError(f"workers must be 0 (one for each core) or more, not {count}")
+        if not 0 <= count <= _MOST_WORKERS:
+            raise BadSettingsError(f"workers must be 0 (one for each core) to {_MOST_WORKERS}, not {count}")
         max_upload_mb = _whole("OMNIA_MAX_UPLOAD_MB", env.get("OMNIA_MAX_UPLOAD_MB") or "200")
         if max_upload_mb < 1:
             raise BadSettingsError(f"OMNIA_MAX_UPLOAD_MB must be 1 or more, not {max_upload_mb}; correct it")
@@ -92,6 +93,18 @@ class Settings:
     def model_for(self, active: str | None) -> str:
         """The name of the model to use with a library whose active model is `active` (None: it has none yet)."""
         return self.model or active or DEFAULT_MODEL
+
+
+def at_home(path: str | Path) -> Path:
+    """The same path, with a user's folder for the `~` or `~user` that it begins with.
+
+    Raises:
+        BadSettingsError: there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise BadSettingsError(f"{str(path)!r} lies with a user who is not known; give its whole path") from None
 
 
 def _sqlite_url(file: Path) -> str:

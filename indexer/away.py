@@ -10,6 +10,7 @@ from pathlib import Path
 
 from data.catalogue import Catalogue, holding
 from data.errors import BadSettingsError
+from data.settings import at_home
 from indexer.crawl import EMPTY, IGNORE_FILE, Crawl, absence
 
 
@@ -35,7 +36,7 @@ def roots_of(paths: Sequence[Path], catalogue: Catalogue) -> list[Path]:
         BadSettingsError: a path does not exist and was never ingested.
     """
     known = catalogue.roots()
-    roots = {Path(os.path.abspath(path.expanduser())) for path in paths}
+    roots = {absolute(path) for path in paths}
     for root in sorted(roots):
         if not os.path.lexists(root) and str(root) not in known:
             raise BadSettingsError(f"{str(root)!r} does not exist: give a folder or a file to ingest")
@@ -44,6 +45,16 @@ def roots_of(paths: Sequence[Path], catalogue: Catalogue) -> list[Path]:
         root for root in inside if absence(root) and catalogue.has_files(str(root)) and _stays(str(root), catalogue)
     }
     return sorted(roots | away)
+
+
+def absolute(path: Path) -> Path:
+    """A path from the root on, by the name that its root is known by.
+
+    Raises:
+        BadSettingsError: it begins with a user who is not known.
+    """
+    whole = os.path.abspath(at_home(path))
+    return Path(whole[1:] if whole.startswith("//") else whole)  # POSIX lets two slashes stand for something else
 
 
 def crawls(roots: Sequence[Path], *, known: Collection[str], home: Path) -> Iterator[Crawl]:
@@ -73,7 +84,8 @@ def kept(crawl: Crawl, catalogue: Catalogue, *, run: int) -> Kept:
         if holding(path, others) is None:
             missed[holding(path, away)] += 1
     unreadable = _unreadable(crawl)
-    if not crawl.found and (missed[None] or root in crawl.unreadable):
+    is_empty = not crawl.found and not crawl.left_out
+    if is_empty and (missed[None] or root in crawl.unreadable):
         why = unreadable or EMPTY
         return Kept(frozenset({root}), why, (offline(root, why),))
     empty = [folder for folder in crawl.empty if missed[folder]]

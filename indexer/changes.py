@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from itertools import islice
 from pathlib import Path
 
 from data.catalogue import Catalogue, Known
 from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import FileState
+from embedder.media.sniff import identify
 from indexer.crawl import Found
+
+log = logging.getLogger(__name__)
 
 _LOOK_UP = 2_000  # files looked up in the catalogue at once
 _CHUNK_BYTES = 1 << 20
+_LARGE_BYTES = 64 << 20  # to read all of these takes longer than to look first whether any reader takes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +81,32 @@ def _change(found: Found, known: Known | None) -> Change:
         return Unusable(found, UnsupportedMediaError(found.path, "not a regular file (a pipe, socket or device)"))
     if found.size_bytes == 0:
         return Unusable(found, UnsupportedMediaError(found.path, "empty file"))
+    if known is not None and is_same_file and known.content:
+        return Changed(found, known.content)
+    path = Path(found.path)
+    if found.size_bytes >= _LARGE_BYTES and (unsupported := _unsupported(path)):
+        return Unusable(found, unsupported)
     try:
-        return Changed(found, (known.content if known and is_same_file else None) or content_hash(Path(found.path)))
+        return Changed(found, content_hash(path))
     except UnreadableMediaError as error:
         return Unusable(found, error)
+
+
+def _unsupported(path: Path) -> UnsupportedMediaError | None:
+    """Why no reader takes a file, as far as its beginning tells; what else is wrong with it is told by its reader.
+
+    Archives are left to a process with limits, for the list of what is in one may be of any size.
+    """
+    try:
+        with _opened(path) as file:
+            is_archive = file.read(2) == b"PK"
+        if not is_archive:
+            identify(path)
+    except UnsupportedMediaError as error:
+        return error
+    except Exception as error:
+        log.debug("%r: %s", path, error)
+    return None
 
 
 def content_hash(path: Path) -> str:
@@ -89,8 +117,7 @@ def content_hash(path: Path) -> str:
     """
     digest = hashlib.sha256()
     try:
-        # Not blocking, in case the file was replaced by a pipe since it was found.
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0) as stream:
+        with _opened(path) as stream:
             while chunk := stream.read(_CHUNK_BYTES):
                 digest.update(chunk)
     except FileNotFoundError as error:
@@ -101,3 +128,8 @@ def content_hash(path: Path) -> str:
         reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
         raise UnreadableMediaError(path, reason, hint="check the disk") from error
     return digest.hexdigest()
+
+
+def _opened(path: Path) -> FileIO:
+    """Not blocking, in case the file was replaced by a pipe since it was found."""
+    return open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0)

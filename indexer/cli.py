@@ -118,7 +118,7 @@ def _add_ingest(commands: Any) -> None:
         "Bring the library up to date with folders or files.",
         "python -m indexer ingest ~/Pictures ~/Music",
     )
-    command.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="a folder or a file")
+    command.add_argument("paths", nargs="+", metavar="PATH", type=_path, help="a folder or a file")
     _add_model_flags(command)
 
 
@@ -151,7 +151,7 @@ def _add_prune(commands: Any) -> None:
     text = "Let go of roots, and of vectors that no file has any more."
     command = _add(commands, "prune", _prune, text, "python -m indexer prune /mnt/old-drive")
     command.add_argument(
-        "roots", nargs="*", metavar="ROOT", type=Path, help="ingested roots, or folders in them, to forget"
+        "roots", nargs="*", metavar="ROOT", type=_path, help="ingested roots, or folders in them, to forget"
     )
     command.add_argument("--offline", action="store_true", help="forget every root that is away")
     command.add_argument("--model", metavar="M", help="delete what a model left that does not answer any more")
@@ -197,10 +197,11 @@ def _status(args: argparse.Namespace) -> int:
 
 def _failures(args: argparse.Namespace) -> int:
     from data.catalogue import open_catalogue
+    from indexer.library import models_called
 
     catalogue = open_catalogue(Settings.load().catalogue_url)
-    under = [one.fingerprint for one in catalogue.models() if args.model == one.name] or [args.model]
-    failures = catalogue.failures(under[-1], state=FileState.SKIPPED if args.skipped else FileState.FAILED)
+    under = models_called(args.model, catalogue)[0].fingerprint if args.model else None
+    failures = catalogue.failures(under, state=FileState.SKIPPED if args.skipped else FileState.FAILED)
     if args.json:
         rows = [{"path": f.path, "reason": f.reason, "hint": f.hint, "attempts": f.attempts} for f in failures]
         print_line(json.dumps({"skipped" if args.skipped else "failures": rows}))
@@ -231,13 +232,19 @@ def _prune(args: argparse.Namespace) -> int:
     from indexer.prune import prune
 
     with open_library(Settings.load()) as library:
-        pruned = prune(library, roots=args.roots, offline=args.offline, model=args.model)
+        pruned = prune(library, roots=args.roots, offline=args.offline, model=args.model, say=_say)
     if args.json:
         print_line(json.dumps({"files": pruned.files, "contents": pruned.contents}))
     else:
         files, contents = counted(pruned.files, "file"), counted(pruned.contents, "content")
         print_line(f"{files} forgotten, vectors of {contents} deleted")
     return 0
+
+
+def _path(text: str) -> Path:
+    if not text:  # which pathlib takes for the folder that one is in
+        raise argparse.ArgumentTypeError("it is empty (a variable that is not set?); write . for this folder")
+    return Path(text)
 
 
 def _settings(args: argparse.Namespace) -> Settings:

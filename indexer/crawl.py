@@ -6,20 +6,17 @@ import errno
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from data.records import changed_ns
-
-if TYPE_CHECKING:
-    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 IGNORE_FILE = ".omniaignore"  # in any folder: what to leave out below it, in the syntax of .gitignore
 _IGNORE_BYTES = 256 * 1024  # of such a file
 _DEEP = 2  # most `**` of a pattern: each is tried at every depth
-_STAR = "[^/]*"  # what pathspec makes of a star
+_STAR, _END = "[^/]*", "ps_d"  # what pathspec makes of a star, and calls the end of a folder's name
 
 EMPTY, GONE = "is empty now (a drive that is not mounted?)", "is not there (a drive that is not mounted?)"
 
@@ -56,6 +53,7 @@ class Crawl:
         passed: those of them that the walk came through, filled while walking.
         unreadable: folders that could not be listed, or whose ignore file could not be used, each with why.
         empty: folders that nothing at all lies in.
+        left_out: how many files and folders ignore files have left out.
     """
 
     root: Path
@@ -65,6 +63,7 @@ class Crawl:
     unreadable: dict[str, str] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)
     found: int = 0
+    left_out: int = 0
 
     def __iter__(self) -> Iterator[Found]:
         """Every file under the root, folder by folder, in the order of their names."""
@@ -82,7 +81,8 @@ class Crawl:
                 if entry.name.startswith(".") or entry.name.lower() in _NOT_MEDIA:
                     continue
                 is_folder = _is_folder(entry)
-                if any(ignore.covers(entry.path, is_folder=is_folder) for ignore in ignores):
+                if _is_left_out(entry.path, ignores, is_folder=is_folder):
+                    self.left_out += 1
                     continue
                 if is_folder:
                     if excluded is None or _identity(entry.path) != excluded:
@@ -144,8 +144,14 @@ def absence(root: Path) -> str:
         return ""  # it is there, and the crawl says what is wrong with it
 
 
+def _is_left_out(path: str, ignores: Sequence[_Ignore], *, is_folder: bool) -> bool:
+    """What the innermost ignore file says that says anything of it; the folders it lies in are not left out."""
+    said = (ignore.says(path, is_folder=is_folder) for ignore in reversed(ignores))
+    return next((is_out for is_out in said if is_out is not None), False)
+
+
 class _Ignore:
-    """The patterns of one ignore file, which cover everything below its folder.
+    """The patterns of one ignore file, which are about everything below its folder.
 
     Raises:
         OSError: it cannot be read.
@@ -153,15 +159,30 @@ class _Ignore:
     """
 
     def __init__(self, folder: str) -> None:
-        from pathspec import GitIgnoreSpec
-
         self._folder = folder
         lines = enumerate(_ignore_file(os.path.join(folder, IGNORE_FILE)).splitlines(), start=1)
-        self._spec = GitIgnoreSpec([pattern for number, line in lines for pattern in _patterns(number, line)])
+        patterns = [_pattern(number, line) for number, line in lines]
+        self._patterns = [pattern for pattern in reversed(patterns) if pattern is not None]
 
-    def covers(self, path: str, *, is_folder: bool) -> bool:
-        relative = os.path.relpath(path, self._folder).replace(os.sep, "/")
-        return self._spec.match_file(relative + "/" if is_folder else relative)
+    def says(self, path: str, *, is_folder: bool) -> bool | None:
+        """Whether a path is to be left out, as the last line says that means it; None where none does."""
+        name = _composed(os.path.relpath(path, self._folder).replace(os.sep, "/")) + "/" * is_folder
+        return next((pattern.is_out for pattern in self._patterns if pattern.means(name)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """One line of an ignore file; `is_out` is False where it takes back what others leave out."""
+
+    regex: re.Pattern[str]
+    is_out: bool
+
+    def means(self, name: str) -> bool:
+        """Whether it means this itself, not only a folder around it or what lies in it."""
+        ends = (match.end() for match in self.regex.finditer(name))
+        if _END in self.regex.groupindex:
+            return any(end == len(name) for end in ends)
+        return any(end < len(name) or name[-1] != "/" for end in ends)
 
 
 def _ignore_file(path: str) -> str:
@@ -170,24 +191,30 @@ def _ignore_file(path: str) -> str:
     if not stat.S_ISREG(status.st_mode) or status.st_size > _IGNORE_BYTES:
         raise ValueError(f"not a regular file of {_IGNORE_BYTES >> 10} KiB at most; nothing beside it is looked at")
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-        return file.read(_IGNORE_BYTES).decode("utf-8", errors="replace")
+        text = file.read(_IGNORE_BYTES)
+    if b"\0" in text:
+        raise ValueError("not a text in UTF-8; nothing beside it is looked at")
+    return _composed(text.decode("utf-8-sig", errors="replace"))
 
 
-def _patterns(number: int, line: str) -> Sequence[GitIgnoreSpecPattern]:
-    """What one line of an ignore file means, in the form that takes the least time for any name."""
-    from pathspec import GitIgnoreSpec
+def _composed(text: str) -> str:
+    """One form for what looks the same: macOS takes letters and their marks apart in names, keyboards do not."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _pattern(number: int, line: str) -> _Pattern | None:
+    """What one line of an ignore file means, in the form that takes the least time for any name; None for nothing."""
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
     try:
-        patterns = GitIgnoreSpec.from_lines([line]).patterns
-    except ValueError as error:
+        regex, is_out = GitIgnoreSpecPattern.pattern_to_regex(line)
+        if regex is None or is_out is None:
+            return None
+        if regex.count(".+") > _DEEP:
+            raise ValueError(f"more than {_DEEP} times '**'")
+        return _Pattern(re.compile(_straight(regex)), is_out)
+    except (ValueError, re.error) as error:
         raise ValueError(f"line {number}: {error}; nothing beside it is looked at") from error
-    for pattern in patterns:
-        if pattern.regex is None:
-            continue
-        if pattern.regex.pattern.count(".+") > _DEEP:
-            raise ValueError(f"line {number}: more than {_DEEP} times '**'; nothing beside it is looked at")
-        pattern.regex = re.compile(_straight(pattern.regex.pattern))
-    return patterns
 
 
 def _straight(regex: str) -> str:

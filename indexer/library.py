@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from filelock import Timeout
 
 from data.catalogue import Catalogue, LibraryModel, open_catalogue
-from data.errors import ModelMismatchError, StoreLockedError, StoreUnavailableError
+from data.errors import BadSettingsError, ModelMismatchError, OmniaError, StoreLockedError, StoreUnavailableError
 from data.locks import ingest_lock
 from data.points import collection_folder
 from data.settings import Settings
@@ -86,6 +86,8 @@ def open_library(settings: Settings) -> Iterator[Library]:
         ) from error
     try:
         catalogue = open_catalogue(settings.catalogue_url)
+        if not catalogue.claim():
+            raise StoreLockedError("another ingest, with another OMNIA_HOME, fills this catalogue: wait for it to end")
         catalogue.end_runs()
         active = catalogue.active()
         name = settings.model_for(active.name if active else None)
@@ -106,6 +108,23 @@ def open_library(settings: Settings) -> Iterator[Library]:
         catalogue.close()
     finally:
         lock.release()
+
+
+def models_called(name: str, catalogue: Catalogue) -> list[LibraryModel]:
+    """The library's models of a name or fingerprint: the version that this Omnia has, the one that answers, others.
+
+    Raises:
+        BadSettingsError: there is none.
+    """
+    models, active = catalogue.models(), catalogue.active()
+    current = ""
+    with suppress(OmniaError):  # only an older version knew it, or its folder is gone
+        current = model_row(name).fingerprint
+    meant = [one for one in models if name in (one.name, one.fingerprint) or one.fingerprint == current]
+    if not meant:
+        names = ", ".join(f"{one.name} ({one.fingerprint})" for one in models) or "none"
+        raise BadSettingsError(f"the library has nothing of a model {name!r}; its models are: {names}")
+    return sorted(meant, key=lambda one: (one.fingerprint != current, one != active))
 
 
 def place_of(settings: Settings, fingerprint: str) -> str:

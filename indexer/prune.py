@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.catalogue import holding
 from data.errors import BadSettingsError
 from data.vectors import VectorStore
+from indexer.away import absolute
 from indexer.crawl import absence
-from indexer.library import Library
+from indexer.library import Library, models_called
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +22,29 @@ class Pruned:
     contents: int
 
 
-def prune(library: Library, *, roots: Sequence[Path] = (), offline: bool = False, model: str | None = None) -> Pruned:
+def prune(
+    library: Library,
+    *,
+    roots: Sequence[Path] = (),
+    offline: bool = False,
+    model: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Pruned:
     """Forget roots and a model, then every vector that no file answers for, and all previews.
 
     Args:
         roots: also folders and files in them.
         offline: every root, too, that the last ingest found away and that still is.
         model: name or fingerprint of a model that is not the active one.
+        say: is told which roots stay though they lie in what is forgotten.
 
     Raises:
         BadSettingsError: a root was never ingested, or the model is not in the library or is the active one.
     """
     catalogue = library.catalogue
     known = catalogue.summary().roots
-    doomed = {os.path.abspath(root.expanduser()) for root in roots}
     paths = {root.path for root in known}
+    doomed = {str(root) if str(root) in paths else str(absolute(root)) for root in roots}
     strangers = sorted(one for one in doomed - paths if not (holding(one, paths) and catalogue.has_files(one)))
     if strangers:
         names = ", ".join(repr(root.path) for root in known) or "none"
@@ -44,6 +52,9 @@ def prune(library: Library, *, roots: Sequence[Path] = (), offline: bool = False
     fingerprints = _left_behind(library, model) if model else []
     if offline:
         doomed |= {root.path for root in known if root.offline_reason and absence(Path(root.path))}
+    stays = sorted(path for path in paths - doomed if holding(path, doomed))
+    if stays:
+        say(f"what was ingested by itself stays until it is named, too: {', '.join(map(repr, stays))}")
     files = sum(catalogue.forget_root(root) for root in sorted(doomed))
     contents = sum(_drop(library, fingerprint) for fingerprint in fingerprints)
     for fingerprint, orphans in catalogue.orphans().items():
@@ -68,12 +79,7 @@ def _empty(cache: Path) -> None:
 def _left_behind(library: Library, model: str) -> list[str]:
     """The fingerprints of a model that may be dropped."""
     active = library.catalogue.active()
-    models = library.catalogue.models()
-    meant = [one for one in models if model in (one.name, one.fingerprint)]
-    if not meant:
-        names = ", ".join(f"{one.name} ({one.fingerprint})" for one in models) or "none"
-        raise BadSettingsError(f"the library has nothing of a model {model!r}; its models are: {names}")
-    fingerprints = [one.fingerprint for one in meant if one != active]
+    fingerprints = [one.fingerprint for one in models_called(model, library.catalogue) if one != active]
     if not fingerprints:
         raise BadSettingsError(
             f"{model!r} is the model that answers; let another one answer first: python -m indexer switch MODEL"

@@ -6,14 +6,17 @@ import json
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from data import recording
 from data.catalogue import Outcome, open_catalogue
 from data.records import FileState, Kind
 from data.settings import Settings
 from indexer.cli import main
 from indexer.report import Report
+from tests.fakes import FakeEmbedder
 
 
 @pytest.fixture
@@ -46,18 +49,31 @@ def fill(*outcomes: Outcome, root: str = "/m") -> None:
     catalogue.close()
 
 
+def test_when_a_content_was_indexed_is_noted_last_so_that_none_is_new_before_it_can_be_seen(home, monkeypatch):
+    noted: list[str] = []
+    write = recording.replace_outcomes
+    monkeypatch.setattr(recording, "replace_outcomes", lambda *rows: (noted.append("file"), write(*rows)))
+    monkeypatch.setattr(recording, "time", SimpleNamespace(time=lambda: noted.append("time") or 1.0))
+    fill(outcome("/m/a.txt"))
+    assert noted == ["file", "time"]
+
+
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert main(arguments) == 0
     return capsys.readouterr().out
 
 
 def test_status_says_first_where_the_library_lies_and_how_large_it_is(home, capsys, monkeypatch):
-    assert told(capsys, "status").startswith(f"library {str(home)!r}: 0.1 MB on disk\nthe library is empty")
+    first, second = told(capsys, "status").splitlines()[:2]
+    assert re.fullmatch(rf"library '{re.escape(str(home))}': 0\.[1-4] MB on disk", first)
+    assert second.startswith("the library is empty")
     fill(outcome("/m/a.txt"))
     (home / "vectors").mkdir()
     with (home / "vectors" / "sparse").open("wb") as file:
         file.truncate(3_000_000_000)
         file.write(os.urandom(5_000_000))
+        file.flush()
+        os.fsync(file.fileno())  # some file systems give it room only then
     first = told(capsys, "status").splitlines()[0]
     assert re.fullmatch(rf"library '{re.escape(str(home))}': 5\.\d MB on disk", first)
     answer = json.loads(told(capsys, "status", "--json"))
@@ -100,7 +116,31 @@ def test_skipped_files_are_named_with_their_reason(home, capsys):
     assert told(capsys, "failures") == "'/m/c.txt': broken\n"
     (skipped,) = json.loads(told(capsys, "failures", "--skipped", "--json"))["skipped"]
     assert (skipped["path"], skipped["reason"]) == ("/m/b.xyz", "no reader for .xyz files")
-    assert told(capsys, "failures", "--skipped", "--model", "other") == "nothing was skipped\n"
+    for model in ("a-model", "fp"):
+        assert told(capsys, "failures", "--model", model) == "'/m/c.txt': broken\n"
+    assert main(["failures", "--model", "other"]) == 2
+    assert "nothing of a model 'other'; its models are: a-model (fp)" in capsys.readouterr().err
+
+
+def test_of_two_versions_of_a_model_the_failures_are_those_of_the_one_that_is_here(home, capsys, monkeypatch):
+    catalogue = open_catalogue(Settings.load().catalogue_url)
+    for fingerprint in ("v2", "v1"):
+        run = catalogue.begin_run("/m", fingerprint, model="omnia-mini")
+        catalogue.record(run, fingerprint, [outcome("/m/c.txt", FileState.FAILED, f"broken for {fingerprint}")])
+    catalogue.close()
+    asked = ("failures", "--model", "omnia-mini")
+    assert told(capsys, *asked) == "'/m/c.txt': broken for v1\n", "that answers"
+    monkeypatch.setattr("indexer.library.model_row", lambda _: FakeEmbedder("v2").row)
+    assert told(capsys, *asked) == "'/m/c.txt': broken for v2\n"
+
+
+@pytest.mark.parametrize("command", ["ingest", "prune"])
+def test_an_empty_argument_is_not_the_folder_that_one_is_in(home, tmp_path, capsys, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as refused:
+        main([command, ""])
+    assert refused.value.code == 2
+    assert "it is empty (a variable that is not set?); write . for this folder" in capsys.readouterr().err
 
 
 def test_a_report_counts_one_thing_as_one_and_says_why_it_was_skipped():

@@ -38,3 +38,30 @@ def test_a_library_knows_whether_its_catalogue_lies_in_its_home(tmp_path, monkey
     assert Settings.load().has_own_catalogue
     monkeypatch.setenv("OMNIA_CATALOGUE_URL", "postgresql+psycopg://omnia@/postgres")
     assert not Settings.load().has_own_catalogue
+
+
+def test_a_home_with_a_user_who_is_not_known_is_refused(monkeypatch):
+    monkeypatch.setenv("OMNIA_HOME", "~no-such-user/library")
+    with pytest.raises(BadSettingsError, match="'~no-such-user/library' lies with a user who is not known"):
+        Settings.load()
+
+
+@pytest.mark.parametrize("workers", ["-1", "65", "1000000"])
+def test_a_number_of_workers_that_no_machine_has_is_refused(monkeypatch, workers):
+    monkeypatch.setenv("OMNIA_WORKERS", workers)
+    with pytest.raises(BadSettingsError, match=f"to 64, not {workers}"):
+        Settings.load()
+    assert Settings.load(workers=64).workers == 64
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///c.sqlite?foo=bar", "sqlite:///what?/c"])
+def test_a_catalogue_that_would_not_be_kept_where_it_is_said_to_be_is_refused(tmp_path, monkeypatch, url):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadSettingsError, match="SQLite takes a file and no options here"):
+        open_catalogue(url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_that_is_no_number_is_one_line():
+    with pytest.raises(BadSettingsError, match="OMNIA_CATALOGUE_URL cannot be used: its port is no number; "):
+        open_catalogue("postgresql+psycopg://host:port/x")

@@ -194,6 +194,23 @@ def test_what_no_reader_takes_is_tried_again_by_retry_too(bench: Bench) -> None:
     assert bench.run()["skipped"] == 1
 
 
+def test_a_large_file_that_no_reader_takes_is_not_read_in_full(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexer.changes._LARGE_BYTES", 40)
+    bench.write("long.txt", "a dog on the beach, and " * 4)
+    (bench.media / "cut off.png").write_bytes(bytes(50))
+    (bench.media / "packed.zip").write_bytes(b"PK\3\4" + bytes(50))
+    disk = bench.media / "disk.img"
+    disk.write_bytes(bytes(50))
+    report = bench.run()
+    assert (report["indexed"], report["skipped"], report["failed"]) == (1, 2, 1)
+    unread, packed = bench.library.catalogue.failures(state=FileState.SKIPPED)
+    assert (unread.path, unread.reason, unread.content) == (str(disk), "no reader for .img files", None)
+    assert packed.content, "only a process with limits opens an archive"
+    assert all(failed.content for failed in bench.library.catalogue.failures())
+    (known,) = bench.library.catalogue.known([str(disk)], bench.library.fingerprint).values()
+    assert known.settled
+
+
 def test_the_words_of_a_page_are_kept_once(bench: Bench) -> None:
     make_media.pdf(bench.media / "a.pdf", (make_media.STORY,))
     assert bench.run()["segments"] == 2
