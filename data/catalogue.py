@@ -11,10 +11,11 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy.engine import Engine
 
 from data.choosing import chosen_contents, chosen_files, newest_contents, some_contents
-from data.database import open_database, translated
+from data.database import Kept, open_database, translated
 from data.failing import FailureGroup, failure_groups
 from data.judging import drop_verdict, keep_verdict, kept_verdicts
 from data.looking import (
@@ -37,7 +38,7 @@ from data.recording import Outcome, chunks, record_outcomes
 from data.records import FileChoice, FileRecord, FileState, Kind, SavedSearch, Verdict
 from data.running import Progress, Running, end_runs, note_progress
 from data.saving import drop_search, indexed_after, keep_search, kept_searches, look_at
-from data.sweeping import holding, sweep_files, unseen_files
+from data.sweeping import forget_files, holding, sweep_files, unseen_files
 from data.switching import Filling, LibraryModel, Waiting, is_under, meet
 from data.tables import File, FileOutcome, Indexing, Root, Run
 
@@ -57,7 +58,13 @@ __all__ = [
     "open_catalogue",
 ]
 
-_MARK_SEEN = update(File).where(File.id.in_(bindparam("ids", expanding=True))).values(seen_run=bindparam("run"))
+_MARK_SEEN = (
+    update(File)
+    .where(File.id.in_(bindparam("ids", expanding=True)), File.seen_run < bindparam("run"))
+    .values(seen_run=bindparam("run"))
+)
+_CLAIM = 0x66696C6C  # advisory lock of PostgreSQL
+_LARGEST = 2**31 - 1  # number of a row, as PostgreSQL counts
 
 
 def open_catalogue(url: str) -> Catalogue:
@@ -72,7 +79,28 @@ def open_catalogue(url: str) -> Catalogue:
 class Catalogue(Models):
     """Every question to the tables and every change of them; safe from several threads and processes."""
 
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._summary: Kept[LibrarySummary] = Kept(engine)
+        self._claim: Connection | None = None
+
+    @translated
+    def claim(self) -> bool:
+        """Have the catalogue until `close` as the only one to fill it; False while another home has it.
+
+        Only PostgreSQL tells.
+        """
+        if self._engine.dialect.name != "postgresql":
+            return True
+        self._claim = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        return bool(self._claim.execute(select(func.pg_try_advisory_lock(_CLAIM))).scalar())
+
     def close(self) -> None:
+        self._summary.close()
+        if self._claim is not None:
+            self._claim.invalidate()  # its session, and so its lock, ends
+            self._claim.close()
+            self._claim = None
         self._engine.dispose()
 
     # ── one crawl of a root ──
@@ -156,13 +184,13 @@ class Catalogue(Models):
         Returns:
             How many files left.
         """
+        removed = sweep_files(self._engine, run, root, keep) if sweep else 0
         with self._engine.begin() as db:
-            removed = sweep_files(db, run, root, keep) if sweep else 0
             for chunk in chunks(list(passed)):
                 db.execute(update(Root).where(Root.path.in_(chunk)).values(offline_reason=""))
             db.execute(update(Root).where(Root.path == root).values(offline_reason=offline_reason))
             db.execute(update(Run).where(Run.id == run).values(finished_at=time.time()))
-            return removed
+        return removed
 
     @translated
     def end_runs(self) -> None:
@@ -193,13 +221,13 @@ class Catalogue(Models):
 
     @translated
     def forget_root(self, root: str) -> int:
-        """Drop a root and every file under it; returns how many files."""
+        """Drop a root and every file under it that is in no other root below; returns how many files."""
+        removed = forget_files(self._engine, root)
         with self._engine.begin() as db:
-            removed = db.execute(delete(File).where(is_under(root))).rowcount
             doomed = select(Root.id).where(Root.path == root)
             db.execute(delete(Run).where(Run.root_id.in_(doomed)))
             db.execute(delete(Root).where(Root.path == root))
-            return removed
+        return removed
 
     @translated
     def forget_failures(self, fingerprint: str | None = None) -> list[str]:
@@ -219,6 +247,8 @@ class Catalogue(Models):
     @translated
     def file(self, file_id: int) -> FileRecord | None:
         """A file by its number: as it is indexed under the active model, or else under any, or else as it is."""
+        if file_id > _LARGEST:
+            return None
         with self._reader.connect() as db:
             return best_record(db, file_id)
 
@@ -298,6 +328,8 @@ class Catalogue(Models):
     @translated
     def look_at(self, number: int) -> SavedSearch | None:
         """A saved search as it was before this look, which counts from now on; None where it is gone."""
+        if number > _LARGEST:
+            return None
         with self._engine.begin() as db:
             return look_at(db, number)
 
@@ -356,8 +388,8 @@ class Catalogue(Models):
 
     @translated
     def summary(self) -> LibrarySummary:
-        with self._reader.connect() as db:
-            return summarised(db)
+        """The whole library in numbers, counted again only after a change: every open page asks all the time."""
+        return self._summary(summarised)
 
 
 def _new_id(db: Connection, statement: Any) -> int:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from heapq import merge, nsmallest
 from typing import Literal
 from unicodedata import normalize
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Text, bindparam, func, literal_column, or_, select
 
 from data.recording import chunks
-from data.records import FileChoice, FileState, Kind
+from data.records import ANY_FILE, FileChoice, FileState, Kind
 from data.switching import is_under
-from data.tables import File, FileOutcome, Indexing, escape_path
+from data.tables import File, FileOutcome, Indexing, escape_path, is_indexed
 
 _FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")  # an é in one letter, or in two, as some systems have it
 
@@ -24,8 +27,9 @@ def chosen_contents(db: Connection, choice: FileChoice, fingerprint: str) -> set
 
 def chosen_files(db: Connection, files: Collection[int], choice: FileChoice, fingerprint: str) -> set[int]:
     """Those of some files, by number, that a choice means."""
-    query = _of_the_chosen(choice, fingerprint).with_only_columns(FileOutcome.file_id)
-    return {one for chunk in chunks(list(files)) for one in db.execute(query.where(File.id.in_(chunk))).scalars()}
+    number = FileOutcome.file_id
+    query = _of_the_chosen(choice, fingerprint).with_only_columns(number)
+    return {one for chunk in chunks(list(files)) for one in db.execute(query.where(number.in_(chunk))).scalars()}
 
 
 def newest_contents(
@@ -36,12 +40,39 @@ def newest_contents(
     Args:
         kinds: of file; none means any.
     """
-    changed = func.max(FileOutcome.mtime_ns)
-    query = _of_the_chosen(choice, fingerprint).group_by(FileOutcome.content)
+    if replace(choice, since_ns=None, before_ns=None) == ANY_FILE:
+        return _newest_of_all(db, _conditions(choice), fingerprint, kinds=kinds, limit=limit)
+    query = _of_the_chosen(choice, fingerprint).add_columns(FileOutcome.mtime_ns)
+    query = query.where(FileOutcome.content.is_not(None))
     if kinds:
         query = query.where(FileOutcome.kind.in_([kind.value for kind in kinds]))
-    found = db.execute(query.order_by(changed.desc(), FileOutcome.content).limit(limit)).scalars()
-    return [content for content in found if content is not None]
+    changed: dict[str, int] = {}
+    for content, mtime_ns in db.execute(query):
+        changed[content] = max(mtime_ns, changed.get(content, mtime_ns))
+    return nsmallest(limit, changed, key=lambda content: (-changed[content], content))
+
+
+def _newest_of_all(
+    db: Connection, dates: Sequence[ColumnElement[bool]], fingerprint: str, *, kinds: Collection[Kind], limit: int
+) -> list[str]:
+    """Read by an index, newest first and each kind by itself, no farther than is needed."""
+    query = (
+        select(FileOutcome.mtime_ns, FileOutcome.content)
+        .where(FileOutcome.kind == bindparam("kind"), FileOutcome.fingerprint == fingerprint, *dates)
+        .where(FileOutcome.state == literal_column(f"'{FileState.INDEXED}'"), FileOutcome.content.is_not(None))
+        .order_by(FileOutcome.mtime_ns.desc(), FileOutcome.content)
+    )
+    found: dict[str, None] = {}
+    with ExitStack() as stack:
+        read = [
+            stack.enter_context(db.execute(query, {"kind": kind.value}, execution_options={"yield_per": limit}))
+            for kind in kinds or Kind
+        ]
+        for row in merge(*read, key=lambda row: (-row.mtime_ns, row.content)):
+            found[row.content] = None
+            if len(found) == limit:
+                break
+    return list(found)
 
 
 def some_contents(db: Connection, kind: Kind, fingerprint: str, *, limit: int) -> list[str]:
@@ -57,10 +88,11 @@ def some_contents(db: Connection, kind: Kind, fingerprint: str, *, limit: int) -
 def _of_the_chosen(choice: FileChoice, fingerprint: str) -> Select[str | None]:
     query = (
         select(FileOutcome.content)
-        .join(File, File.id == FileOutcome.file_id)
-        .where(FileOutcome.fingerprint == fingerprint, FileOutcome.state == FileState.INDEXED.value)
+        .where(FileOutcome.fingerprint == fingerprint, is_indexed(FileOutcome))
         .where(*_conditions(choice))
     )
+    if choice.folders or choice.suffixes:
+        query = query.join(File, File.id == FileOutcome.file_id)
     if choice.longer_s is not None or choice.shorter_s is not None:
         same = (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == FileOutcome.fingerprint)
         query = query.join(Indexing, same).where(*_lasting(choice))
@@ -72,7 +104,7 @@ def _conditions(choice: FileChoice) -> list[ColumnElement[bool]]:
     if choice.folders:
         found.append(or_(*(_lies_in(folder) for folder in choice.folders)))
     if choice.suffixes:
-        endings = (f".{suffix.lower().lstrip('.')}" for suffix in choice.suffixes)
+        endings = (escape_path(f".{suffix.lower().lstrip('.')}") for suffix in choice.suffixes)
         path = func.lower(File.path)
         found.append(or_(*(func.substr(path, func.length(path) + 1 - len(one), len(one)) == one for one in endings)))
     if choice.since_ns is not None:

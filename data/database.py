@@ -6,14 +6,15 @@ import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from threading import Lock
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, TimeoutError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, DisconnectionError, OperationalError, TimeoutError
 
 from data.errors import BadSettingsError, StoreUnavailableError
-from data.migrations import migrate
+from data.migrations import is_newest, migrate
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,9 +29,12 @@ def translated(method: Callable[P, R]) -> Callable[P, R]:
             return method(*args, **kwargs)
         except (DBAPIError, DisconnectionError, TimeoutError) as error:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise StoreUnavailableError(
-                f"the catalogue cannot be used: {reason}; check OMNIA_HOME (or OMNIA_CATALOGUE_URL) and free space"
-            ) from error
+            if isinstance(error, DataError):
+                raise BadSettingsError(f"the catalogue cannot take this: {reason}") from error
+            advice = "check OMNIA_HOME (or OMNIA_CATALOGUE_URL) and free space"
+            if "database is locked" in reason:
+                advice = "another Omnia command is changing the library; try again in a minute"
+            raise StoreUnavailableError(f"the catalogue cannot be used: {reason}; {advice}") from error
 
     return call
 
@@ -46,8 +50,10 @@ def open_database(url: str) -> Engine:
     try:
         parsed = make_url(url)
         parsed.get_dialect().import_dbapi()
-    except (ArgumentError, ImportError) as error:
+    except (ArgumentError, ImportError, ValueError) as error:
         lacks = "it names no database that SQLAlchemy knows"
+        if isinstance(error, ValueError):
+            lacks = "its port is no number"
         if isinstance(error, ImportError):
             lacks = f"its driver is not installed ({error.name or error})"
         raise BadSettingsError(
@@ -55,6 +61,11 @@ def open_database(url: str) -> Engine:
             "pip install -e '.[server]'"
         ) from error
     is_sqlite = parsed.get_backend_name() == "sqlite"
+    if is_sqlite and (parsed.database in {None, "", ":memory:"} or "?" in url):
+        raise BadSettingsError(
+            "OMNIA_CATALOGUE_URL cannot be used: SQLite takes a file and no options here, as in sqlite:////home/me/"
+            "catalogue.sqlite, with %3F for a question mark in its path; unset it for one in OMNIA_HOME"
+        )
     if is_sqlite and parsed.database:
         folder = Path(parsed.database).parent
         try:
@@ -67,14 +78,62 @@ def open_database(url: str) -> Engine:
     engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
     if is_sqlite:
         _configure_sqlite(engine)
-    with engine.begin() as connection:
-        migrate(connection)
+    try:
+        with reading(engine).connect() as connection:
+            has_to_migrate = not is_newest(connection)
+        if has_to_migrate:
+            with engine.begin() as connection:
+                migrate(connection)
+    except OperationalError as error:
+        if is_sqlite and parsed.database and not os.access(folder, os.W_OK):
+            raise StoreUnavailableError(
+                f"the library's folder {str(folder)!r} cannot be written to, which reading the library needs, too: "
+                "allow it, or copy the folder and set OMNIA_HOME to the copy"
+            ) from error
+        raise
     return engine
 
 
 def reading(engine: Engine) -> Engine:
     """The same engine for transactions that only read: they never wait for a writer."""
     return engine.execution_options(omnia_read_only=True)
+
+
+class Kept(Generic[R]):
+    """What was read of a database, until anything in it changes; who asks meanwhile waits for one reading."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._reader = reading(engine)
+        self._lock = Lock()
+        self._watcher: Connection | None = None
+        self._kept: tuple[Any, R] | None = None
+
+    def __call__(self, read: Callable[[Connection], R]) -> R:
+        """What `read` says, which must be the same question each time."""
+        with self._lock:
+            mark = self._mark()
+            if self._kept is None or self._kept[0] != mark:
+                with self._reader.connect() as db:
+                    self._kept = (mark, read(db))
+            return self._kept[1]
+
+    def close(self) -> None:
+        if self._watcher is not None:
+            self._watcher.close()
+        self._watcher = self._kept = None
+
+    def _mark(self) -> Any:
+        """What differs after each change, told by a connection that makes none: SQLite tells it of all the others'."""
+        try:
+            self._watcher = self._watcher or self._reader.connect()
+            with self._watcher.begin():
+                return self._watcher.exec_driver_sql(_MARKS[self._reader.dialect.name]).scalar()
+        except DBAPIError:
+            self.close()  # another connection may count from anywhere
+            raise
+
+
+_MARKS = {"sqlite": "PRAGMA data_version", "postgresql": "SELECT CAST(pg_current_snapshot() AS TEXT)"}
 
 
 def _configure_sqlite(engine: Engine) -> None:

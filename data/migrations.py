@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
-from sqlalchemy import Connection, insert, inspect, select, text, update
+from sqlalchemy import Connection, func, insert, inspect, select, text, update
 
 from data.errors import StoreUnavailableError
 from data.naming import keep_names
 from data.tables import Base, File, Root, SchemaVersion
 
+log = logging.getLogger(__name__)
+
 FIRST_VERSION = 1
+_NAMED = 5_000  # files at a time whose names are cut into words
+_LOCK = 0x6F6D6E69  # advisory, of PostgreSQL: one migration at a time
 
 
 def _two_models(db: Connection) -> None:
@@ -91,7 +96,7 @@ def _searches(db: Connection) -> None:
 
 
 def _names(db: Connection) -> None:
-    """Version 6: the words of files' names."""
+    """Version 6: the words of files' names, which version 10 fills in."""
     rowid = " WITHOUT ROWID" if db.dialect.name == "sqlite" else ""
     db.execute(
         text(
@@ -101,13 +106,6 @@ def _names(db: Connection) -> None:
         )
     )
     db.execute(text("CREATE INDEX ix_name_words_file_id ON name_words (file_id)"))
-    _keep_all_names(db)
-
-
-def _keep_all_names(db: Connection) -> None:
-    for root, root_id in db.execute(select(Root.path, Root.id)).all():
-        files = db.execute(select(File.id, File.path).where(File.root_id == root_id)).all()
-        keep_names(db, ((number, path) for number, path in files), root)
 
 
 def _progress(db: Connection) -> None:
@@ -137,7 +135,28 @@ def _places(db: Connection) -> None:
 def _names_in_pairs(db: Connection) -> None:
     """Version 10: names in scripts that set no spaces between words are found by parts of them."""
     db.execute(text("DELETE FROM name_words"))
-    _keep_all_names(db)
+    for root, root_id in db.execute(select(Root.path, Root.id)).all():
+        query = select(File.id, File.path).where(File.root_id == root_id).order_by(File.id).limit(_NAMED)
+        last = 0
+        while files := db.execute(query.where(File.id > last)).all():
+            keep_names(db, ((number, path) for number, path in files), root)
+            last = files[-1].id
+
+
+def _found_by_index(db: Connection) -> None:
+    """Version 11: the newest files, the longest recordings and those below a folder, without looking at all."""
+    db.execute(
+        text("CREATE INDEX ix_outcomes_newest ON outcomes (kind, fingerprint, mtime_ns) WHERE state = 'indexed'")
+    )
+    db.execute(
+        text(
+            "CREATE INDEX ix_indexings_lasting ON indexings (fingerprint, duration_s, content) "
+            "WHERE duration_s IS NOT NULL"
+        )
+    )
+    if db.dialect.name == "postgresql":
+        for table, column in (("roots", "path"), ("files", "path"), ("progress", "at")):
+            db.execute(text(f'ALTER TABLE {table} ALTER COLUMN "{column}" TYPE TEXT COLLATE "C"'))
 
 
 # Step N takes a catalogue of version N - 1 to version N. Steps only ever are appended.
@@ -151,7 +170,15 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     8: _counted,
     9: _places,
     10: _names_in_pairs,
+    11: _found_by_index,
 }
+NEWEST_VERSION = max(STEPS)
+
+
+def is_newest(connection: Connection) -> bool:
+    """Whether `migrate` has nothing to do."""
+    has_version = inspect(connection).has_table(SchemaVersion.__tablename__)
+    return has_version and connection.execute(select(SchemaVersion.version)).scalar() == NEWEST_VERSION
 
 
 def migrate(connection: Connection) -> None:
@@ -160,18 +187,21 @@ def migrate(connection: Connection) -> None:
     Raises:
         StoreUnavailableError: the catalogue was made by a newer Omnia.
     """
-    newest = max(STEPS, default=FIRST_VERSION)
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     if not inspect(connection).has_table(SchemaVersion.__tablename__):
         Base.metadata.create_all(connection)
-        connection.execute(insert(SchemaVersion).values(version=newest))
+        connection.execute(insert(SchemaVersion).values(version=NEWEST_VERSION))
         return
     version = connection.execute(select(SchemaVersion.version)).scalar_one()
-    if version > newest:
+    if version > NEWEST_VERSION:
         raise StoreUnavailableError(
-            f"the catalogue has schema version {version}, this Omnia knows versions up to {newest}: "
+            f"the catalogue has schema version {version}, this Omnia knows versions up to {NEWEST_VERSION}: "
             "use the newer Omnia that wrote it, or another OMNIA_HOME"
         )
-    for number in range(version + 1, newest + 1):
+    if version < NEWEST_VERSION:
+        log.warning("bringing the catalogue up to date")
+    for number in range(version + 1, NEWEST_VERSION + 1):
         STEPS[number](connection)
-    if version < newest:
-        connection.execute(update(SchemaVersion).values(version=newest))
+    if version < NEWEST_VERSION:
+        connection.execute(update(SchemaVersion).values(version=NEWEST_VERSION))

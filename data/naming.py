@@ -11,8 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
-from data.records import FileState
-from data.tables import File, FileOutcome, NameWord
+from data.tables import File, FileOutcome, NameWord, is_indexed
 from data.wording import pairs, unspaced_runs
 
 _PIECE = re.compile(r"[^\W\d_]+|\d+")
@@ -31,7 +30,7 @@ _NAMED = (
     select(NameWord.word, FileOutcome.content)
     .join(FileOutcome, FileOutcome.file_id == NameWord.file_id)
     .where(NameWord.word.in_(bindparam("words", expanding=True)), FileOutcome.fingerprint == bindparam("fingerprint"))
-    .where(FileOutcome.state == FileState.INDEXED.value)
+    .where(is_indexed(FileOutcome))
 )
 
 

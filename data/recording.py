@@ -47,12 +47,12 @@ class Outcome:
 
 def record_outcomes(db: Connection, outcomes: Sequence[Outcome], *, run: int, root_id: int, fingerprint: str) -> None:
     """Write outcomes in the caller's transaction; the last one of a path (of a content) counts."""
-    indexed = {outcome.content: outcome for outcome in outcomes if outcome.segments is not None}
-    for contents in chunks([content for content in indexed if content is not None]):
-        _record_indexings(db, [indexed[content] for content in contents], fingerprint)
     latest = {outcome.path: outcome for outcome in outcomes}
     for paths in chunks(list(latest)):
         _record_files(db, [latest[path] for path in paths], run=run, root_id=root_id, fingerprint=fingerprint)
+    indexed = {outcome.content: outcome for outcome in outcomes if outcome.segments is not None}
+    for contents in chunks([content for content in indexed if content is not None]):  # last: they tell the time
+        _record_indexings(db, [indexed[content] for content in contents], fingerprint)
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -114,7 +114,8 @@ def _seen_files(db: Connection, paths: Sequence[str], *, run: int, root_id: int)
     columns = select(File.path, File.id).where(File.path.in_(paths))
     ids = {row.path: row.id for row in db.execute(columns)}
     if ids:
-        db.execute(update(File).where(File.id.in_(list(ids.values()))).values(root_id=root_id, seen_run=run))
+        is_latest = File.seen_run <= run
+        db.execute(update(File).where(File.id.in_(list(ids.values())), is_latest).values(root_id=root_id, seen_run=run))
     new = [{"path": path, "root_id": root_id, "seen_run": run} for path in paths if path not in ids]
     if new:
         known = set(ids)

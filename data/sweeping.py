@@ -2,40 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
+from sqlalchemy.engine import Engine
 from sqlalchemy.orm import aliased
 
+from data.database import reading
 from data.recording import chunks
-from data.records import FileState
 from data.switching import is_under
-from data.tables import File, FileOutcome
+from data.tables import File, FileOutcome, Root, Run, is_indexed
+
+_PORTION = 5_000  # files deleted in one transaction: seconds
+_PAUSE_S = 0.12
 
 
-def sweep_files(db: Connection, run: int, root: str, keep: Collection[str]) -> int:
-    """Drop the files at or below a root that its run has not seen, but for those in folders to keep.
+def sweep_files(engine: Engine, run: int, root: str, keep: Collection[str]) -> int:
+    """Drop the files at or below a root that no run has seen since its own began, but for those in folders to keep.
 
     Returns:
         How many were dropped.
     """
-    is_unseen = is_under(root) & (File.seen_run != run)
-    if not keep:
-        return db.execute(delete(File).where(is_unseen)).rowcount
     folders = frozenset(keep)
-    unseen = db.execute(select(File.id, File.path).where(is_unseen)).all()
-    gone = [number for number, path in unseen if holding(path, folders) is None]
-    for chunk in chunks(gone):
-        db.execute(delete(File).where(File.id.in_(chunk)))
-    return len(gone)
+    is_unseen = File.seen_run < run
+    with reading(engine).connect() as db:
+        unseen = db.execute(select(File.id, File.path).where(is_under(root), is_unseen))
+        gone = [number for number, path in unseen if holding(path, folders) is None]
+    return _delete(engine, gone, is_unseen)
+
+
+def forget_files(engine: Engine, root: str) -> int:
+    """Drop the files at or below a root, but for those in other roots below it, whose they are from now on.
+
+    Returns:
+        How many were dropped.
+    """
+    with engine.begin() as db:
+        roots = select(Root.path, Root.id).where(Root.path > root).order_by(Root.path.desc())
+        inner = {path: number for path, number in db.execute(roots) if holding(path, {root})}
+        for path, number in inner.items():  # the innermost first
+            is_theirs = is_under(path) & File.root_id.not_in(inner.values())
+            db.execute(update(File).where(is_theirs).values(root_id=number))
+        if inner:  # the numbers of runs go on growing: what they have seen is there still
+            outer = select(Root.id).where(Root.path == root)
+            db.execute(update(Run).where(Run.root_id.in_(outer)).values(root_id=max(inner.values())))
+    with reading(engine).connect() as db:
+        found = db.execute(select(File.id, File.path).where(is_under(root)))
+        gone = [number for number, path in found if holding(path, inner) is None]
+    return _delete(engine, gone)
+
+
+def _delete(engine: Engine, numbers: Sequence[int], *conditions: ColumnElement[bool]) -> int:
+    """Delete files, some at a time: others write in between, who look again each tenth of a second."""
+    removed = 0
+    for start in range(0, len(numbers), _PORTION):
+        if start:
+            time.sleep(_PAUSE_S)
+        with engine.begin() as db:
+            for chunk in chunks(numbers[start : start + _PORTION]):
+                removed += db.execute(delete(File).where(File.id.in_(chunk), *conditions)).rowcount
+    return removed
 
 
 def unseen_files(db: Connection, run: int, root: str) -> list[str]:
     """The paths of indexed files at or below a root that its run has not seen, nor their content anywhere else."""
     mine, other, elsewhere = aliased(FileOutcome), aliased(FileOutcome), aliased(File)
-    is_moved = exists().where(other.content == mine.content, other.file_id == elsewhere.id, elsewhere.seen_run == run)
-    is_lost = exists().where(mine.file_id == File.id, mine.state == FileState.INDEXED.value, ~is_moved)
-    return list(db.execute(select(File.path).where(is_under(root), File.seen_run != run, is_lost)).scalars())
+    is_moved = exists().where(other.content == mine.content, other.file_id == elsewhere.id, elsewhere.seen_run >= run)
+    is_lost = exists().where(mine.file_id == File.id, is_indexed(mine), ~is_moved)
+    return list(db.execute(select(File.path).where(is_under(root), File.seen_run < run, is_lost)).scalars())
 
 
 def holding(path: str, folders: Collection[str]) -> str | None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from data.recording import chunks, replace_outcomes
 from data.records import FileState, Kind
-from data.tables import ActiveModel, File, FileOutcome, Indexing, KnownModel, Root, escape_path
+from data.tables import ActiveModel, File, FileOutcome, Indexing, KnownModel, Root
 
 _ROW = 1  # the only one of ActiveModel
 _SAMPLED = 3  # files of a kind to time
@@ -185,9 +185,9 @@ def forget_outcomes(db: Connection, fingerprint: str) -> int:
 
 
 def is_under(root: str) -> ColumnElement[bool]:
-    """The files at or below a root; by `substr`, since LIKE ignores case in SQLite."""
-    prefix = escape_path(root.rstrip("/") + "/")
-    return (File.path == root) | (func.substr(File.path, 1, len(prefix)) == prefix)
+    """The files at or below a root, as a range of paths, which their index answers: "0" comes next after "/"."""
+    folder = root.rstrip("/")
+    return (File.path == root) | and_(File.path >= folder + "/", File.path < folder + "0")
 
 
 _mine = aliased(FileOutcome)  # the active model's outcome, beside which another's is looked for

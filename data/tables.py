@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, TypeDecorator
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, Integer, String, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeEngine
 
 from data.printing import printable
+from data.records import FileState
 
 
 class PathText(TypeDecorator[str]):
     """A file system path as text, byte for byte.
 
     Python reads an undecodable byte 0xNN of a file name as the lone surrogate U+DCNN, which no database takes as
-    text; it is kept as U+10FFNN, the end of the last private-use plane.
+    text; it is kept as U+10FFNN, the end of the last private-use plane. So is the byte 0, which is in no path, but in
+    what may be asked for. Paths are ordered by their bytes.
     """
 
     impl = Text
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        return dialect.type_descriptor(Text(collation="C" if dialect.name == "postgresql" else None))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return None if value is None else escape_path(value)
@@ -28,7 +36,7 @@ class PathText(TypeDecorator[str]):
 
 def escape_path(path: str) -> str:
     """The form in which `PathText` stores a path."""
-    return _map_range(path, 0xDC80, 0x10FF80)
+    return _map_range(path, 0xDC80, 0x10FF80).replace("\0", "\U0010ff00")
 
 
 def _map_range(text: str, start: int, to: int) -> str:
@@ -129,6 +137,17 @@ class FileOutcome(Base):
     run: Mapped[int] = mapped_column(Integer)  # that reached it: of two models' outcomes, the later one is right
 
 
+def is_indexed(outcome: Any) -> ColumnElement[bool]:
+    """Whether `outcome` is INDEXED, asked so that no index answers it.
+
+    Nearly all are, and SQLite takes whatever is compared for equality for rare: it would go through all of them rather
+    than begin with what is rare indeed.
+    """
+    others = [state.value for state in FileState if state is not FileState.INDEXED]
+    is_other: ColumnElement[bool] = outcome.state.in_(others)
+    return ~is_other
+
+
 class Indexing(Base):
     """A content whose segments are all in the vector store under a fingerprint."""
 
@@ -190,7 +209,26 @@ class SchemaVersion(Base):
 
 
 Index("ix_indexings_counted", Indexing.fingerprint, Indexing.segments)  # all that counting them needs
+_LASTS = Indexing.duration_s.is_not(None)
+Index(
+    "ix_indexings_lasting",
+    Indexing.fingerprint,
+    Indexing.duration_s,
+    Indexing.content,
+    sqlite_where=_LASTS,
+    postgresql_where=_LASTS,
+)
 # None begins with the fingerprint, which most rows share: SQLite would take such an index for a narrow one.
 Index("ix_outcomes_content", FileOutcome.content, FileOutcome.fingerprint)
 Index("ix_outcomes_counted", FileOutcome.kind, FileOutcome.state, FileOutcome.fingerprint)
 Index("ix_outcomes_state", FileOutcome.state, FileOutcome.fingerprint)
+# For `data.choosing.newest_contents` alone: SQLite uses it only where the state is written out in a question.
+_IS_INDEXED = FileOutcome.state == FileState.INDEXED.value
+Index(
+    "ix_outcomes_newest",
+    FileOutcome.kind,
+    FileOutcome.fingerprint,
+    FileOutcome.mtime_ns,
+    sqlite_where=_IS_INDEXED,
+    postgresql_where=_IS_INDEXED,
+)

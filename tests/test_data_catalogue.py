@@ -16,11 +16,14 @@ from typing import Any
 from unicodedata import normalize
 
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, event, inspect, text
 from sqlalchemy.engine import Engine
 
+from data import migrations, naming, sweeping
 from data.catalogue import Catalogue, LibraryModel, Outcome, Progress, open_catalogue
-from data.errors import StoreUnavailableError
+from data.database import open_database
+from data.errors import BadSettingsError, StoreUnavailableError
+from data.migrations import migrate
 from data.records import FileChoice, FileState, Kind
 from data.tables import Base
 
@@ -265,6 +268,125 @@ def test_forgetting_a_root_takes_its_files_along(catalogue: Catalogue) -> None:
     assert catalogue.roots() == []
 
 
+def test_forgetting_a_root_spares_the_roots_in_it(catalogue: Catalogue) -> None:
+    for root, path in (("/m", "/m/a"), ("/m/sub", "/m/sub/b"), ("/m/subway", "/m/subway/c")):
+        catalogue.record(catalogue.begin_run(root, "fp"), "fp", [indexed(path)])
+    last = catalogue.begin_run("/m", "fp")
+    catalogue.record(last, "fp", [indexed(path) for path in ("/m/a", "/m/sub/b", "/m/sub/deep/d", "/m/subway/c")])
+    assert catalogue.forget_root("/m") == 1
+    assert [(root.path, root.files) for root in catalogue.summary().roots] == [("/m/sub", 2), ("/m/subway", 1)]
+    run = catalogue.begin_run("/m/sub", "fp")
+    assert run > last, "no file counts as seen by a run that is still to come"
+    assert catalogue.finish_run(run, "/m/sub", sweep=True) == 2
+    assert catalogue.forget_root("/m/sub") + catalogue.forget_root("/m/subway") == 1
+
+
+def test_others_write_while_many_files_leave(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "_PORTION", 2)
+    run = catalogue.begin_run("/m", "fp")
+    catalogue.record(run, "fp", [indexed(f"/m/{number}") for number in range(5)])
+    left = []
+
+    def write(_: float) -> None:
+        catalogue.keep_search("dogs", "q=dog")
+        left.append(catalogue.summary().roots[0].files)
+
+    monkeypatch.setattr(sweeping.time, "sleep", write)
+    assert catalogue.forget_root("/m") == 5
+    assert left == [3, 1]
+
+
+def test_two_ingests_of_one_folder_at_once_lose_nothing(catalogue: Catalogue) -> None:
+    first, second = catalogue.begin_run("/m", "fp"), catalogue.begin_run("/m", "fp")
+    catalogue.record(second, "fp", [indexed("/m/a"), indexed("/m/b")])
+    catalogue.record(first, "fp", [indexed("/m/a")])
+    catalogue.mark_seen(first, [catalogue.files_at(["/m/b"])[0].id])
+    assert catalogue.finish_run(first, "/m", sweep=True) == 0
+    assert catalogue.finish_run(second, "/m", sweep=True) == 0
+
+
+def test_one_home_at_a_time_fills_a_catalogue_of_postgresql(catalogue: Catalogue, url: str) -> None:
+    other = open_catalogue(url)
+    assert catalogue.claim()
+    assert other.claim() == url.startswith("sqlite")
+    other.close()
+    catalogue.close()
+    other = open_catalogue(url)
+    assert other.claim()
+    other.close()
+
+
+def test_the_newest_of_each_content_come_first(catalogue: Catalogue) -> None:
+    run = catalogue.begin_run("/m", "fp")
+    changed = {"/m/a": ("a", 5), "/m/a copy": ("a", 1), "/m/b": ("b", 3), "/m/c": ("c", 3), "/m/d": ("d", 4)}
+    outcomes = [replace(indexed(path, content=one), mtime_ns=when) for path, (one, when) in changed.items()]
+    outcomes[-1] = replace(outcomes[-1], kind=Kind.VIDEO)
+    catalogue.record(run, "fp", [*outcomes, replace(failed("/m/e"), mtime_ns=9)])
+
+    def newest(*kinds: Kind, limit: int = 9, **choice: Any) -> str:
+        return "".join(catalogue.newest(FileChoice(**choice), "fp", kinds=kinds, limit=limit))
+
+    assert newest() == newest(folders=("/m",)) == "adbc"
+    assert newest(limit=3) == newest(folders=("/m",), limit=3) == "adb"
+    assert newest(Kind.IMAGE) == newest(Kind.IMAGE, folders=("/m",)) == "abc"
+    assert newest(before_ns=5) == newest(before_ns=5, folders=("/m",)) == "dbca"
+
+
+def test_filters_are_answered_by_their_indexes(tmp_path: Path) -> None:
+    catalogue = open_catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}")
+    plans: list[str] = []
+
+    @event.listens_for(catalogue._engine, "before_cursor_execute")
+    def explain(_connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("SELECT"):
+            plans.extend(row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+    def planned(ask: Any) -> str:
+        plans.clear()
+        ask()
+        return "\n".join(plans)
+
+    newest = planned(lambda: catalogue.newest(FileChoice(before_ns=9), "fp", kinds=(), limit=3))
+    assert "ix_outcomes_newest (kind=? AND fingerprint=? AND mtime_ns<?)" in newest
+    lasting = planned(lambda: catalogue.chosen(FileChoice(longer_s=9), "fp"))
+    assert "ix_indexings_lasting (fingerprint=? AND duration_s>?)" in lasting
+    assert "ix_outcomes_content (content=? AND fingerprint=?)" in lasting
+    below = planned(lambda: catalogue.chosen(FileChoice(folders=("/m",)), "fp"))
+    assert "(path>? AND path<?)" in below
+    assert "outcomes USING INDEX sqlite_autoindex_outcomes_1 (file_id=? AND fingerprint=?)" in below
+    assert not any("SCAN" in plan for plan in (newest, lasting, below))
+    catalogue.close()
+
+
+def test_what_no_database_takes_finds_nothing_or_is_refused_by_name(catalogue: Catalogue) -> None:
+    run = catalogue.begin_run("/m", "fp")
+    catalogue.record(run, "fp", [indexed("/m/a")])
+    for folder in ("/m\0", "m\0", "\0"):
+        assert catalogue.chosen(FileChoice(folders=(folder,)), "fp") == set()
+    assert catalogue.chosen(FileChoice(suffixes=("\0",)), "fp") == set()
+    assert not catalogue.has_file("/m/a\0")
+    assert catalogue.file(2**31) is None
+    assert catalogue.file(10**30) is None
+    assert catalogue.look_at(2**31) is None
+    if catalogue._engine.dialect.name == "postgresql":
+        with pytest.raises(BadSettingsError, match="value too long"):
+            catalogue.keep_search("n" * 201, "q=dog")
+
+
+def test_two_processes_may_open_a_new_catalogue_at_once(url: str) -> None:
+    if url.startswith("sqlite"):
+        pytest.skip("SQLite lets one write at a time")
+    engine = create_engine(url)
+    with ThreadPoolExecutor() as pool, engine.begin() as db:
+        migrate(db)
+        other = pool.submit(open_database, url)
+        with pytest.raises(TimeoutError):
+            other.result(timeout=1)
+        db.commit()
+        other.result(timeout=60).dispose()
+    engine.dispose()
+
+
 def test_a_reader_is_not_kept_waiting_by_a_writer(tmp_path: Path) -> None:
     catalogue = open_catalogue(f"sqlite:///{tmp_path / 'home' / 'catalogue.sqlite'}")
     run = catalogue.begin_run("/m", "fp")
@@ -498,13 +620,16 @@ def shape(engine: Engine) -> dict[str, Any]:
     }
 
 
-def test_a_catalogue_of_the_first_version_becomes_a_new_one(url: str, tmp_path: Path) -> None:
+def test_a_catalogue_of_the_first_version_becomes_a_new_one(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "home").mkdir()
     engine = create_engine(url)
     with engine.begin() as db:
         for statement in FIRST_SCHEMA:
             db.execute(text(statement))
     catalogue = open_catalogue(url)
+    assert caplog.messages == ["bringing the catalogue up to date"]
     assert catalogue.active() == LibraryModel("omnia-zero", "omnia-zero-4")
     known = catalogue.known(["/m/a", "/m/b", "/m/c"], "omnia-zero-4")
     assert [known[path].settled for path in ("/m/a", "/m/b", "/m/c")] == [True, True, False]
@@ -518,6 +643,45 @@ def test_a_catalogue_of_the_first_version_becomes_a_new_one(url: str, tmp_path: 
     open_catalogue(url).close()
     assert migrated == shape(engine)
     engine.dispose()
+
+
+def test_names_are_cut_a_few_files_at_a_time(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = catalogue.begin_run("/m", "fp")
+    catalogue.record(run, "fp", [indexed(f"/m/dog {number}.jpg", content=f"{number}") for number in range(10, 15)])
+    portions: list[int] = []
+
+    def keep_names(db: Connection, files: Iterator[tuple[int, str]], root: str) -> None:
+        some = list(files)
+        portions.append(len(some))
+        naming.keep_names(db, some, root)
+
+    monkeypatch.setattr(migrations, "_NAMED", 2)
+    monkeypatch.setattr(migrations, "keep_names", keep_names)
+    with catalogue._engine.begin() as db:
+        migrations.STEPS[10](db)
+    assert portions == [2, 2, 1]
+    assert len(catalogue.named(["dog"], "fp", limit=9)) == 5
+
+
+def test_the_library_is_counted_again_only_after_a_change(catalogue: Catalogue, url: str) -> None:
+    counted: list[str] = []
+
+    @event.listens_for(catalogue._engine, "before_cursor_execute")
+    def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "count(" in statement:
+            counted.append(statement)
+
+    run = catalogue.begin_run("/m", "fp")
+    for number in range(3):
+        catalogue.record(run, "fp", [indexed(f"/m/{number}")])
+        assert catalogue.summary().roots[0].files == number + 1
+    counted.clear()
+    assert catalogue.summary() == catalogue.summary()
+    assert counted == []
+    other = open_catalogue(url)
+    other.record(run, "fp", [indexed("/m/other")])
+    other.close()
+    assert catalogue.summary().roots[0].files == 4
 
 
 def test_a_saved_search_is_kept_looked_at_and_dropped(catalogue: Catalogue) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import stat
 
 import pytest
@@ -68,3 +70,35 @@ def test_only_its_owner_reads_a_catalogue_in_a_folder_that_was_there(tmp_path):
     tmp_path.chmod(0o755)
     open_database(f"sqlite:///{tmp_path / 'catalogue.sqlite'}").dispose()
     assert stat.S_IMODE((tmp_path / "catalogue.sqlite").stat().st_mode) == 0o600
+
+
+def test_a_catalogue_that_is_up_to_date_does_not_wait_for_a_writer(engine, tmp_path):
+    writer = sqlite3.connect(tmp_path / "catalogue.sqlite", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    open_database(f"sqlite:///{tmp_path / 'catalogue.sqlite'}").dispose()
+    writer.close()
+
+
+def test_who_waited_too_long_for_a_writer_is_told_to_try_again(engine, tmp_path):
+    @translated
+    def write():
+        with engine.begin():
+            pass
+
+    with engine.connect() as db:
+        db.exec_driver_sql("PRAGMA busy_timeout = 0")
+    writer = sqlite3.connect(tmp_path / "catalogue.sqlite", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailableError) as refused:
+        write()
+    writer.close()
+    assert str(refused.value).endswith("another Omnia command is changing the library; try again in a minute")
+    assert "free space" not in str(refused.value)
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
+    (tmp_path / "catalogue.sqlite-wal").mkdir()  # as good as a folder that refuses
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(StoreUnavailableError, match=f"folder '{tmp_path}' cannot be written to") as refused:
+        open_database(f"sqlite:///{tmp_path / 'catalogue.sqlite'}")
+    assert "free space" not in str(refused.value)

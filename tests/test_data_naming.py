@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from data.catalogue import Catalogue, Outcome, open_catalogue
 from data.naming import name_words
@@ -91,3 +92,18 @@ def test_a_word_that_nearly_every_name_holds_is_not_gone_through(catalogue):
     record(catalogue, *(f"/photos/img {number}.jpg" for number in range(1000, 3100)))
     assert found(catalogue, "img") == []
     assert found(catalogue, "img", "1234") == ["content of img 1234.jpg"]
+
+
+def test_a_rare_word_is_looked_up_and_not_all_files(catalogue):
+    plans = []
+
+    @event.listens_for(catalogue._engine, "before_cursor_execute")
+    def explain(_connection, cursor, statement, parameters, _context, _many):
+        if "name_words" in statement:
+            plans.append([row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)])
+
+    record(catalogue, "/photos/dog.jpg")
+    plans.clear()
+    assert found(catalogue, "dog") == ["content of dog.jpg"]
+    assert plans[-1][0].startswith("SEARCH name_words")
+    assert "(file_id=? AND fingerprint=?)" in plans[-1][1]
