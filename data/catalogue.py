@@ -97,6 +97,7 @@ class Catalogue(Models):
 
     def close(self) -> None:
         self._summary.close()
+        self._fillings.close()
         if self._claim is not None:
             self._claim.invalidate()  # its session, and so its lock, ends
             self._claim.close()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Engine
 
-from data.database import reading, translated
+from data.database import Kept, reading, translated
 from data.looking import lost_contents
 from data.switching import (
     Filling,
@@ -31,6 +31,7 @@ class Models:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reader = reading(engine)
+        self._fillings: Kept[list[Filling]] = Kept(engine)
 
     @translated
     def active(self) -> LibraryModel | None:
@@ -72,9 +73,8 @@ class Models:
 
     @translated
     def fillings(self) -> list[Filling]:
-        """How far every model has come."""
-        with self._reader.connect() as db:
-            return [filling(db, model) for model in known_models(db)]
+        """How far every model has come, counted again only after a change."""
+        return self._fillings(lambda db: [filling(db, model) for model in known_models(db)])
 
     @translated
     def waiting(self, fingerprint: str, roots: Sequence[str]) -> list[Waiting]:
@@ -86,16 +86,19 @@ class Models:
     def switch(self, model: LibraryModel, *, force: bool = False) -> Filling:
         """Make a model the active one, in one transaction, if it lacks nothing or with `force`.
 
+        Whoever asks has the lock of ingests, so that nothing changes after it was counted.
+
         Returns:
             How far it had come; `is_active` tells whether it answers now.
         """
-        with self._engine.begin() as db:
+        with self._reader.connect() as db:
             found = filling(db, model)
-            if not found.is_active and (force or not found.missing):
-                adopt(db, model)
-                activate(db, model)
-                found = replace(found, is_active=True)
+        if found.is_active or (found.missing and not force):
             return found
+        with self._engine.begin() as db:
+            adopt(db, model)
+            activate(db, model)
+        return replace(found, is_active=True)
 
     @translated
     def forget_model(self, fingerprint: str) -> int:
