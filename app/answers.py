@@ -36,12 +36,17 @@ def answers(library: Library, asked: Question) -> bool:
     """Draw what a question finds; False where that is nothing."""
     bench = Bench(library.catalogue(), as_question(asked.query(limit=1)))
     query = reranked(asked.query(limit=_EXPORTED), bench.verdicts)
-    with st.container(key="bar", horizontal=True, vertical_alignment="center"):
-        summary = st.empty()
+    bar = st.container(key="bar", horizontal=True, vertical_alignment="center")
+    view = st.session_state.setdefault("view", st.session_state.get(_VIEW, VIEWS[0]))
+    draw = _lanes if view == "lanes" else _best
+    told = draw(library, query, words=asked.words, bench=bench)
+    if not told:
+        return False
+    with bar:
+        st.html(f'<p class="om-took">{told}</p>')
         bench.undo()
         _export(lambda: library.service().search(query))
-        st.session_state.setdefault("view", st.session_state.get(_VIEW, VIEWS[0]))
-        view = st.segmented_control(
+        st.session_state[_VIEW] = st.segmented_control(
             "View",
             VIEWS,
             required=True,
@@ -49,31 +54,6 @@ def answers(library: Library, asked: Question) -> bool:
             key="view",
             label_visibility="collapsed",
         )
-    st.session_state[_VIEW] = view
-    if view == "lanes":
-        summary.html('<p class="om-took">The best of each kind</p>')
-        return _lanes(library, query, words=asked.words, bench=bench)
-    wanted = _wanted_page()
-    answer = service(library).search(replace(query, limit=wanted * _PAGE + 1))
-    _tell(answer.hints)
-    if not answer.results:
-        return False
-    number, shown = _page_of(answer.results, wanted)
-    likely = [result for result in shown if result.band is not Band.WEAK]
-    found = sum(result.band is not Band.WEAK for result in answer.results)
-    cut = " · only the beginning of the example was used" if answer.cut else ""
-    count = (
-        f"{counted(found, 'result')}{'+' * (found > number * _PAGE)}"
-        if found
-        else "Nothing stands out; the nearest are below"
-    )
-    summary.html(f'<p class="om-took">{count} · {answer.embed_ms + answer.search_ms:,.0f} ms{cut}</p>')
-    new = _new_among(library, shown)
-    cards(likely, asked.words, key=f"{view}-results", bench=bench, new=new)
-    if weak := shown[len(likely) :]:
-        with st.expander(counted(len(weak), "weaker result"), expanded=not likely, key=f"weak-{view}"):
-            cards(weak, asked.words, key=f"{view}-weak", bench=bench, new=new)
-    _pages(number, len(answer.results))
     return True
 
 
@@ -108,14 +88,48 @@ def cards(
     with st.container(key=f"view-{key}"):
         for number, result in enumerate(results):
             with st.container(key=f"card-{key}-{number}"):
-                st.html(card(result, words=words, new=result.content in new))
+                right = bench is not None and result.content in bench.right
+                st.html(card(result, words=words, new=result.content in new, right=right))
                 if bench is not None:
                     with st.container(key=f"acts-{key}-{number}", horizontal=True, vertical_alignment="center"):
                         bench.thumbs(result, key=f"{key}-{number}")
 
 
-def _lanes(library: Library, query: Query, *, words: str, bench: Bench) -> bool:
-    """The best of each kind beside each other: none drowns another."""
+def _best(library: Library, query: Query, *, words: str, bench: Bench) -> str:
+    """A page of results, best first, the weak ones folded away where there are others; gives what to say of them."""
+    view, wanted = st.session_state["view"], _wanted_page()
+    answer = service(library).search(replace(query, limit=wanted * _PAGE + 1))
+    _tell(answer.hints)
+    if not answer.results:
+        return ""
+    number, shown = _page_of(answer.results, wanted)
+    likely = [result for result in shown if _is_likely(result, bench)]
+    weak = [result for result in shown if result not in likely]
+    new = _new_among(library, shown)
+    cards(likely, words, key=f"{view}-results", bench=bench, new=new)
+    if weak:
+        folded = counted(len(weak), "weaker result")
+        with st.expander(folded, key=f"weak-{number}-{bench.key}") if likely else st.container():
+            cards(weak, words, key=f"{view}-weak", bench=bench, new=new)
+    _pages(number, len(answer.results))
+    found = sum(_is_likely(result, bench) for result in answer.results)
+    if found and not likely:
+        count = f"Weaker results, page {number}"
+    elif found > number * _PAGE:
+        count = f"More than {number * _PAGE} results"
+    else:
+        count = counted(found, "result") if found else "Nothing stands out; the nearest are below"
+    cut = " · only the beginning of the example was used" if answer.cut else ""
+    return f"{count} · {answer.embed_ms + answer.search_ms:,.0f} ms{cut}"
+
+
+def _is_likely(result: Result, bench: Bench) -> bool:
+    """Whether it is worth a look by estimate, or because of what was said or dropped."""
+    return result.band is not Band.WEAK or result.same or result.content in bench.right
+
+
+def _lanes(library: Library, query: Query, *, words: str, bench: Bench) -> str:
+    """The best of each kind beside each other: none drowns another; gives what to say of them."""
     kinds = [kind for kind in Kind if kind in (query.filters.kinds or Kind)]
     only = [replace(query.filters, kinds=frozenset({kind})) for kind in kinds]
     best = [service(library).search(replace(query, filters=these, limit=_IN_A_LANE)) for these in only]
@@ -124,7 +138,7 @@ def _lanes(library: Library, query: Query, *, words: str, bench: Bench) -> bool:
         if answer.results:
             st.html(f'<h3 class="om-lane"><i class="om-icon om-i-{kind.value}"></i>{kind.value}</h3>')
             cards(answer.results, words, key=f"lanes-{kind.value}", bench=bench)
-    return any(answer.results for answer in best)
+    return "The best of each kind" if any(answer.results for answer in best) else ""
 
 
 def _new_among(library: Library, shown: Sequence[Result]) -> set[str]:

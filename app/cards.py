@@ -23,12 +23,13 @@ _NEW = '<b class="om-new">new</b>'
 _BRIEF = 130  # characters that may be set larger
 
 
-def card(result: Result, *, words: str = "", new: bool = False) -> str:
+def card(result: Result, *, words: str = "", new: bool = False, right: bool = False) -> str:
     """The HTML of a result; one whose score is 0 was not asked for and shows neither a score nor moments.
 
     Args:
         words: of the query; marked where a snippet holds them.
         new: since a saved search was last looked at.
+        right: somebody said so.
     """
     name = Path(result.path).name
     return (
@@ -39,7 +40,7 @@ def card(result: Result, *, words: str = "", new: bool = False) -> str:
         '<div class="om-body">'
         f'<div class="om-title"><span class="om-icon om-i-{result.kind.value}"></span>'
         f'<span class="om-name" role="heading" aria-level="2" title="{_safe(result.path)}">{_safe(name)}</span>'
-        f"{_NEW * new}{_score(result)}{_pick(name)}</div>"
+        f"{_NEW * new}{_score(result, right=right)}{_pick(name)}</div>"
         f"{_place(result)}{_moments(result, words) * (result.score > 0)}"
         f'<button class="om-more" data-like="{result.moments[0].segment}">More like this</button></div></article>'
     )
@@ -160,7 +161,10 @@ def _picture(result: Result, source: str) -> str:
     )
 
 
-def _score(result: Result) -> str:
+def _score(result: Result, *, right: bool) -> str:
+    """Its band; what is known needs no estimate."""
+    if result.same or right:
+        return f'<b class="om-sure">{"the same file" if result.same else "right"}</b>'
     if result.score == 0:
         return ""
     percent = f"{result.score * 100:.0f}"
@@ -175,12 +179,11 @@ def _place(result: Result) -> str:
     folder, path = _safe(_folder(result)), _safe(printable(result.path))
     copies = "".join(f"<li>{_safe(path)}</li>" for path in result.other_paths)
     more = f"<details><summary>+{len(result.other_paths)} more</summary><ul>{copies}</ul></details>" if copies else ""
-    same = '<span class="om-same">the same file</span>' if result.same else ""
     return (
         f'<div class="om-place"><button class="om-copy" data-copy="{path}" title="Copy {path}">'
         f"<bdi>{folder}</bdi></button>"
         f'<a class="om-open" href="{media_url(result.id)}" target="_blank" title="Open the file">open</a>'
-        f"{same}{more}</div>"
+        f"{more}</div>"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ def dropped(most_mb: int) -> Sequence[Any]:
     """The drop zone, and what lies in it."""
     found = st.file_uploader(
         "Drop a photo, a sound, a clip or a document",
-        key=f"files-{st.session_state.setdefault('turn', 0)}",
+        key=f"files-{_turn()}",
         accept_multiple_files=True,
         max_upload_size=most_mb,
         label_visibility="collapsed",
@@ -37,7 +38,7 @@ def recorded() -> Sequence[Any]:
     with st.popover("Hum, play or say it", icon=":material/mic:", type="tertiary"):
         found = st.audio_input(
             "Find what sounds like this, or where it is said",
-            key=f"recording-{st.session_state.setdefault('turn', 0)}",
+            key=f"recording-{_turn()}",
             on_change=first_page,
         )
     return [found] if found else []
@@ -45,7 +46,13 @@ def recorded() -> Sequence[Any]:
 
 def forget_files() -> None:
     """An empty drop zone and no recording, from the next run on."""
-    st.session_state["turn"] = st.session_state.get("turn", 0) + 1
+    st.session_state["turn"] = time.time_ns()
+
+
+def _turn() -> int:
+    """Which drop zone this is; a browser goes on showing what it gave to an earlier session under the same name."""
+    turn: int = st.session_state.setdefault("turn", time.time_ns())
+    return turn
 
 
 def first_page() -> None:

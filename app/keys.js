@@ -45,6 +45,12 @@ if (!window.omnia.marked) {
     const told = [...document.querySelectorAll(TOLD)].map((one) => one.textContent).join(" ");
     if (told !== spoken.textContent) spoken.textContent = told;
   };
+  // Streamlit's own words look for the fault on the internet; the style sheet puts ours in their place.
+  const DOWN = "Omnia's server is not running. Start it again; this page goes on by itself.";
+  const explain = () => {
+    const said = document.querySelector("[role=dialog] h2 + div");
+    if (/Streamlit (server is not responding|still running)/.test(said?.textContent)) said.dataset.instead = DOWN;
+  };
   let waiting = false;
   new MutationObserver(() => {  // cards that are drawn anew keep their marks
     if (waiting) return;
@@ -53,6 +59,7 @@ if (!window.omnia.marked) {
       waiting = false;
       if (marked.size) show();
       tell();
+      explain();
     });
   }).observe(document.body, { childList: true, subtree: true });
 
@@ -124,7 +131,7 @@ if (!window.omnia.marked) {
     else if (key === "m") window.omnia.like([card.dataset.segment]);
     else if (key === " ") {
       const player = card.querySelector("video, audio");
-      if (!player) return false;
+      if (!player) return true;  // or the page would scroll
       if (player.paused) player.play().catch(() => {}); else player.pause();
     } else if (key === "Enter") (card.querySelector(".om-zoom") ?? card.querySelector(".om-open")).click();
     else return false;

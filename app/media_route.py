@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi import Path as InPath
-from starlette.responses import Response
+from fastapi.routing import APIRoute
+from starlette.responses import HTMLResponse, Response
 
 from app.clips import LEAD_S, MOST_CUT_S, MOST_PLAYED_S
+from app.escaping import safe
 from app.on_disk import OnDisk, on_disk
 from app.query import BadQueryError
 from app.refused import Refused
@@ -80,7 +82,7 @@ def router(library: Callable[[], Library]) -> APIRouter:
     Args:
         library: gives the library when the first request comes.
     """
-    routes = APIRouter(tags=["media"], default_response_class=Response)
+    routes = APIRouter(tags=["media"], default_response_class=Response, route_class=_ToldInWords)
     limiter = CapacityLimiter(_WAITING)
 
     def indexed(id: Number) -> OnDisk:
@@ -218,6 +220,25 @@ def cut_url(
 def shown_in_browser(path: str) -> bool:
     """Whether a browser is given the file itself, and not its preview or a clip."""
     return Path(path).suffix.lower() in _SHOWN
+
+
+class _ToldInWords(APIRoute):
+    """Tells a person who opens a file that is missing so on a page; programs, and pictures, get JSON."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        given = super().get_route_handler()
+
+        async def told(request: Request) -> Response:
+            try:
+                return await given(request)
+            except HTTPException as missing:
+                if "text/html" not in request.headers.get("accept", ""):
+                    raise
+                line = f"This cannot be opened: {missing.detail}. Put it back where it was, or run ingest again."
+                page = f"<!doctype html><title>Omnia</title><p>{safe(line)}</p>"
+                return HTMLResponse(page, missing.status_code, headers=missing.headers)
+
+        return told
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,7 @@ if (!window.omnia) {
     } else if (page !== undefined) {
       const image = card.querySelector(".om-zoom img");
       if (image) {
+        image.closest(".om-media").classList.remove("om-missing");
         image.src = page;
         image.parentElement.dataset.full = page.replace("side=640", "side=2048");
       }
@@ -130,6 +131,20 @@ if (!window.omnia) {
     } else {
       omnia.copy(omnia.cards().map((one) => one.dataset.path).join("\n"), button);
     }
+  });
+  // A clip is made before it is taken, so that why there is none is said on the card and not kept as a file.
+  document.addEventListener("click", async (event) => {
+    const cut = event.target.closest(".om-cut");
+    if (!cut || cut.isMade) return;
+    event.preventDefault();
+    if (cut.ariaBusy) return;
+    cut.ariaBusy = true;
+    cut.dataset.why = await refusal(cut.href);
+    cut.ariaBusy = null;
+    if (cut.dataset.why) return;
+    cut.isMade = true;
+    cut.click();
+    cut.isMade = false;
   });
   document.addEventListener("click", (event) => { if (event.target.closest(".st-key-pages button")) omnia.toTop(); });
 
@@ -166,8 +181,38 @@ if (!window.omnia) {
     if (play && begin === undefined) return exchange(event.target);
     media.classList.add("om-missing");
     if (!play) return;
-    const answer = await fetch(event.target.src).catch(() => null);
-    const told = answer && !answer.ok ? await answer.json().catch(() => ({})) : {};
-    if (told.error) media.dataset.why = told.error;
+    const told = await refusal(event.target.src);
+    if (told) media.dataset.why = told;
   }, true);
+
+  // Why the server does not give something; "" where it does.
+  const refusal = async (url) => {
+    try {
+      const answer = await fetch(url);
+      if (!answer.ok) return (await answer.json()).error;
+      await answer.body.cancel();
+      return "";
+    } catch {
+      return "the server does not answer";
+    }
+  };
+
+  // Each pause while somebody types asks, but only the last of these questions is one to go back to.
+  const push = history.pushState.bind(history);
+  let isTyped = false, isSent = false;  // the last one, in the box
+  const besides = (url) => {
+    const { searchParams } = new URL(url, location);
+    searchParams.delete("q");
+    return searchParams.toString();
+  };
+  history.pushState = (state, unused, url) => {
+    if (isTyped && besides(url) === besides(location)) history.replaceState(state, unused, url);
+    else push(state, unused, url);
+    isTyped = Boolean(document.activeElement?.closest(".st-key-q"));
+  };
+  document.addEventListener("focusout", () => { isTyped = false; });
+  document.addEventListener("keydown", (event) => { if (event.key === "Enter") isSent = true; });
+  document.addEventListener("input", () => {
+    if (isSent) isTyped = isSent = false;
+  });
 }

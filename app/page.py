@@ -12,7 +12,7 @@ from app.answers import answers, browsed, cards
 from app.box import question
 from app.escaping import literal
 from app.files import glimpse
-from app.panel import badge, failures_line, panel, roots_list
+from app.panel import badge, failures_line, may_add, panel, roots_list
 from app.wiring import first_page
 from data.errors import OmniaError
 from data.printing import counted
@@ -112,10 +112,11 @@ def _nothing(library: Library, asked: Question) -> None:
 def _welcome(library: Library) -> None:
     summary = library.catalogue().summary()
     if not sum(_indexed(summary).values()):
+        how = "Open <b>Library</b>, at the top, and add a folder; or, in a terminal:" if may_add() else "In a terminal:"
         st.html(
             '<section class="om-welcome"><h2>Nothing here yet</h2>'
             "<p>Fill the library with a folder of yours. It is read, never changed, and nothing leaves this "
-            "machine.</p></section>"
+            f"machine.</p><p>{how}</p></section>"
         )
         st.code("python -m indexer ingest ~/Pictures", language="bash")
         return

@@ -47,8 +47,15 @@ def panel(library: Library, summary: LibrarySummary) -> None:
             _work(library, run, is_busy=is_busy)
             _buttons(library, summary, is_busy=is_busy)
             if summary.roots:
-                st.html(roots_list(summary) + _counts(summary) + _models(library, library.catalogue().fillings()))
+                st.html(roots_list(summary) + _counts(summary))
             _failures(library, summary, is_busy=is_busy)
+            if summary.roots:
+                st.html(_models(library, library.catalogue().fillings()))
+
+
+def may_add() -> bool:
+    """Whether a folder is added on the page: who is elsewhere does not say what is read here."""
+    return is_loopback(config.get_option("server.address") or "")
 
 
 def failures_line(summary: LibrarySummary) -> None:
@@ -91,7 +98,11 @@ def _work(library: Library, run: Running | None, *, is_busy: bool) -> None:
             help="What is indexed by now is kept, and the next run goes on from there",
         )
     elif not is_busy and (complaint := library.ingests.complaint()):
-        st.html(f'<p class="om-wrong">The last run: {safe(complaint)}</p>')
+        wished = " om-wished" * complaint.startswith("stopped")
+        st.html(f'<p class="om-wrong{wished}">The last run: {safe(complaint)}</p>')
+    if st.session_state.get("was busy") and not is_busy:  # what was refused may start now
+        st.session_state["refused"] = ""
+    st.session_state["was busy"] = is_busy
     if refused := st.session_state.get("refused"):
         st.html(f'<p class="om-wrong">{safe(refused)}</p>')
 
@@ -105,15 +116,21 @@ def _buttons(library: Library, summary: LibrarySummary, *, is_busy: bool) -> Non
             icon=":material/sync:",
             disabled=is_busy,
             on_click=_try,
-            args=(look,),
+            args=(library, look),
             help="Read what is new or changed, and forget what is gone",
         )
-    if is_loopback(config.get_option("server.address") or ""):  # who is elsewhere does not say what is read here
+    if may_add():
         with st.form("add", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_input("Add a folder of this machine", key="folder", placeholder="~/Pictures")
             st.form_submit_button(
-                "Add", icon=":material/create_new_folder:", on_click=_try, args=(partial(_add, library),)
+                "Add",
+                icon=":material/create_new_folder:",
+                disabled=is_busy,
+                on_click=_try,
+                args=(library, partial(_add, library)),
             )
+    if summary.roots:
+        st.caption("To forget a folder: `python -m indexer prune FOLDER`")
 
 
 def _add(library: Library) -> None:
@@ -125,8 +142,10 @@ def _add(library: Library) -> None:
     st.session_state["folder"] = ""
 
 
-def _try(start: Callable[[], None]) -> None:
-    """Start something, or keep why not, until the next try."""
+def _try(library: Library, start: Callable[[], None]) -> None:
+    """Start something, or keep why not, until the next try; the second click of a double one starts nothing."""
+    if library.ingests.is_at_work:
+        return
     st.session_state["refused"] = ""
     try:
         start()
@@ -192,7 +211,7 @@ def _failures(library: Library, summary: LibrarySummary, *, is_busy: bool) -> No
             icon=":material/refresh:",
             disabled=is_busy,
             on_click=_try,
-            args=(partial(library.ingests.start, "retry"),),
+            args=(library, partial(library.ingests.start, "retry")),
             help="Read all of them once more",
         )
     pages = -(-failed // _FAILURES)

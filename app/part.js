@@ -19,21 +19,34 @@ if (!window.omnia.enlarge) {
     canvas.toBlob((blob) => window.omnia.askBy(new File([blob], name, { type: "image/png" })), "image/png");
   };
 
-  window.omnia.enlarge = (source, name) => {
-    const dialog = Object.assign(document.createElement("dialog"), { className: "om-lightbox", ariaLabel: name });
-    const image = Object.assign(document.createElement("img"), { src: source, alt: name, draggable: false });
-    const frame = Object.assign(document.createElement("div"), { className: "om-part" });
-    const search = Object.assign(document.createElement("button"), { textContent: "More like this part" });
-    const shut = Object.assign(document.createElement("button"),
-      { className: "om-shut", textContent: "×", ariaLabel: "Close" });
-    const hint = Object.assign(document.createElement("p"), { textContent: "Draw a rectangle to search by a part of it" });
+  const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
+
+  // Args: opener, what was clicked to come here.
+  window.omnia.enlarge = (source, name, opener) => {
+    const dialog = make("dialog", { className: "om-lightbox", ariaLabel: name });
+    const sheet = make("div", { className: "om-sheet" });
+    const image = make("img", { alt: name, draggable: false });
+    const frame = make("div", { className: "om-part" });
+    const search = make("button", { textContent: "More like this part" });
+    const shut = make("button", { className: "om-shut", textContent: "×", ariaLabel: "Close" });
+    const hint = make("p", { textContent: "Draw a rectangle to search by a part of it" });
+    const small = make("img", { src: source.replace("side=2048", "side=640") });
+    small.onload = () => {  // in its place until the large one is there
+      if (image.complete) return;
+      sheet.style.setProperty("--shape", small.naturalWidth / small.naturalHeight);
+      sheet.style.backgroundImage = `url("${small.src}")`;
+    };
+    image.onload = () => sheet.removeAttribute("style");
+    image.onerror = () => { sheet.removeAttribute("style"); sheet.classList.add("om-missing"); };
+    image.src = source;
     const choose = (chosen) => {
       part = chosen;
       frame.hidden = search.hidden = !part;
       hint.hidden = Boolean(part);
       for (const side of part ? ["left", "top", "width", "height"] : []) frame.style[side] = `${part[side]}px`;
     };
-    dialog.append(image, frame, hint, search, shut);
+    sheet.append(image, frame);
+    dialog.append(sheet, hint, search, shut);
     let from = null, part = null;
     dialog.addEventListener("pointerdown", (event) => {
       if (event.target.matches("button")) return;
@@ -59,6 +72,15 @@ if (!window.omnia.enlarge) {
     });
     shut.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => dialog.remove());
+    dialog.addEventListener("keydown", ({ key }) => {
+      const way = { ArrowLeft: -1, ArrowRight: 1 }[key];
+      const openers = window.omnia.cards().map((card) => card.querySelector("[data-full]")).filter(Boolean);
+      const next = way && openers[openers.indexOf(opener) + way];
+      if (!next) return;
+      dialog.close();
+      next.focus();
+      next.click();
+    });
     choose(null);
     document.body.append(dialog);
     dialog.showModal();
@@ -68,7 +90,7 @@ if (!window.omnia.enlarge) {
     const button = event.target.closest("[data-full], [data-frame]");
     if (!button) return;
     const name = button.closest(".om-card")?.querySelector(".om-name").textContent ?? "picture";
-    if (button.dataset.full !== undefined) return window.omnia.enlarge(button.dataset.full, name);
+    if (button.dataset.full !== undefined) return window.omnia.enlarge(button.dataset.full, name, button);
     const player = button.parentElement.querySelector("video");
     if (player.readyState < 2) return window.omnia.enlarge(player.poster.replace("side=640", "side=2048"), name);
     player.pause();

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import streamlit as st
 
@@ -30,6 +31,16 @@ class Bench:
     def verdicts(self) -> list[Verdict]:
         """As they are kept."""
         return self._catalogue.verdicts(self._question)
+
+    @cached_property
+    def right(self) -> frozenset[str]:
+        """The contents that were said to be right."""
+        return frozenset(verdict.content for verdict in self.verdicts if verdict.is_right)
+
+    @property
+    def key(self) -> int:
+        """What tells one question from another."""
+        return crc32(self._question.encode())
 
     def thumbs(self, result: Result, *, key: str) -> None:
         """Two buttons; the one that was chosen is filled, and another click takes it back."""

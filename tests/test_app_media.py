@@ -136,6 +136,17 @@ def test_a_file_that_is_away_is_not_found(client, shelf, clip):
     assert client.get(url).status_code == 404
 
 
+def test_who_opens_a_file_that_is_away_reads_so_on_a_page(client, shelf, clip):
+    url = media_url(shelf.id_of(clip))
+    clip.unlink()
+    page = client.get(url, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "the file is not there at the moment. Put it back where it was, or run ingest again." in page.text
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in page.headers["content-security-policy"]
+    assert client.get(url).json() == {"error": "the file is not there at the moment"}, "to programs and players"
+
+
 def test_a_browser_asks_again_before_it_shows_what_it_kept(client, shelf, clip):
     url = media_url(shelf.id_of(clip))
     first = client.get(url)

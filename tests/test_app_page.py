@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,10 +12,11 @@ from uuid import uuid4
 import pytest
 from fakes import Shelf, text
 from PIL import Image
+from streamlit import config
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.testing.v1 import AppTest
 
-from app import wiring
+from app import results, wiring
 from app.cards import card, marked
 from app.escaping import literal
 from app.results import Moment, Result
@@ -55,6 +57,12 @@ def names(page: AppTest) -> list[str]:
     return [line.split("<")[0] for line in html(page).split('class="om-name"')[1:] for line in [line.split(">", 1)[1]]]
 
 
+def took(page: AppTest) -> str:
+    """What is said of the results, without how long it took."""
+    [said] = re.findall('class="om-took">(.*?)(?: · .*)?</p>', html(page))
+    return said
+
+
 def test_what_is_drawn_anew_by_itself_has_a_place_of_its_own(page, monkeypatch):
     sent: list[Any] = []
     monkeypatch.setattr(ForwardMsgQueue, "_before_enqueue_msg", sent.append)
@@ -73,6 +81,15 @@ def test_an_empty_library_says_what_to_do_next(page):
     assert not page.exception
     assert "Nothing here yet" in html(page)
     assert page.code[0].value.startswith("python -m indexer ingest")
+    assert "Open <b>Library</b>, at the top, and add a folder" in html(page)
+
+
+def test_elsewhere_an_empty_library_is_filled_in_a_terminal(page, monkeypatch):
+    asked = config.get_option
+    monkeypatch.setattr(config, "get_option", lambda name: "0.0.0.0" if name == "server.address" else asked(name))
+    page.run()
+    assert "In a terminal:" in html(page)
+    assert "add a folder" not in html(page)
 
 
 def test_a_filled_library_shows_some_of_itself(page, shelf, tmp_path):
@@ -123,6 +140,21 @@ def test_a_thumb_is_kept_filled_and_taken_back(page, shelf, tmp_path):
     page.button(key=shown[place]).click().run()
     assert catalogue.verdicts() == []
     assert names(page)[0] == first
+
+
+def test_what_was_said_to_be_right_is_shown_as_such_among_what_is_likely(page, shelf, tmp_path):
+    fill_with_notes(shelf, tmp_path)
+    page.query_params["q"] = "dog"
+    page.run()
+    said = names(page)[5]
+    assert took(page) == "3 results"
+    page.button(key="right-grid-weak-2").click().run()
+    assert not page.exception
+    assert took(page) == "4 results"
+    assert said in names(page)[:4]
+    shown = next(one.proto.body for one in page.get("html") if f">{said}</span>" in one.proto.body)
+    assert '<b class="om-sure">right</b>' in shown
+    assert "om-score" not in shown
 
 
 def test_all_thumbs_of_a_question_are_taken_back_together(page, shelf, tmp_path):
@@ -269,6 +301,53 @@ def test_the_second_page_shows_what_the_first_does_not(page, shelf, tmp_path):
     assert len(names(page)) == 24
 
 
+def fill_with_notes(shelf: Shelf, folder: Path) -> None:
+    """Two pages of texts, three of which are about dogs."""
+    for number in range(30):
+        path = folder / f"{number}.txt"
+        path.write_text(("dog dog" if number < 3 else "city rain") + " other" * number)
+        shelf.put(path)
+
+
+def test_what_is_weak_is_folded_only_beside_what_is_likely(page, shelf, tmp_path):
+    fill_with_notes(shelf, tmp_path)
+    page.query_params["q"] = "dog"
+    page.run()
+    assert took(page) == "3 results"
+    [folded] = page.expander
+    assert (folded.label, folded.proto.expanded) == ("21 weaker results", False)
+    page.get("pagination")[0].set_value(2).run()
+    assert took(page) == "Weaker results, page 2"
+    assert len(names(page)) == 6
+    assert not page.expander
+    page.text_input(key="q").set_value("nothing").run()
+    assert took(page) == "Nothing stands out; the nearest are below"
+    assert len(names(page)) == 24
+    assert not page.expander
+
+
+def test_the_number_of_results_says_no_more_than_is_known(page, shelf, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "LIKELY", 0.0)
+    fill_with_notes(shelf, tmp_path)
+    page.query_params["q"] = "dog"
+    page.run()
+    assert took(page) == "More than 24 results"
+    page.get("pagination")[0].set_value(2).run()
+    assert took(page) == "30 results"
+
+
+def test_where_nothing_was_found_there_is_nothing_to_export_or_to_show_otherwise(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params["q"] = "dog"
+    page.run()
+    assert page.get("button_group")[-1].key == "view"
+    assert len(page.get("download_button")) == 2
+    page.text_input(key="q").set_value("dog in:nowhere/").run()
+    assert page.info
+    assert not page.get("download_button")
+    assert not [group for group in page.get("button_group") if group.key == "view"]
+
+
 def test_lanes_show_each_kind_by_itself(page, shelf, tmp_path):
     fill(shelf, tmp_path)
     page.query_params.update({"q": "dog", "view": "lanes"})
@@ -321,9 +400,18 @@ def test_a_dropped_file_finds_what_it_is_like(page, shelf, tmp_path):
     page.file_uploader[0].upload("red too.png", (tmp_path / "red.png").read_bytes(), "image/png").run()
     assert not page.exception
     assert {"red.png", "dog.txt"} == set(names(page)[:2])
+    [shown] = [one.proto.body for one in page.get("html") if ">red.png</span>" in one.proto.body]
+    assert '<b class="om-sure">the same file</b>' in shown
+    assert "om-score" not in shown
     reads = shelf.readers.reads
     page.run()
     assert shelf.readers.reads == reads
+
+
+def test_another_session_has_an_empty_drop_zone(page, shelf):
+    page.run()
+    other = AppTest.from_file(str(SCRIPT), default_timeout=90).run()
+    assert page.file_uploader[0].key != other.file_uploader[0].key
 
 
 def test_what_a_dropped_file_says_is_no_markdown(page, shelf, tmp_path):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import time
+
 import pytest
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 from test_app_page import SCRIPT, fill, html
 
 from app import wiring
+from app.ingests import Ingests
 from data.catalogue import Outcome, Progress
 from data.locks import ingest_lock
 from data.records import FileState, Kind
@@ -103,6 +107,58 @@ def test_buttons_start_the_indexer_with_every_root_and_say_when_they_may_not(pan
     with ingest_lock(shelf.library.settings.home):
         click(panel, "retry")
     assert "Not started: the library is being filled already" in html(panel)
+
+
+def at_work(shelf, monkeypatch, *, code: str) -> Ingests:
+    """Ingests that run Python code instead."""
+    ingests = Ingests(shelf.library.settings, command=(sys.executable, "-c", code))
+    monkeypatch.setattr(shelf.library, "ingests", ingests)
+    return ingests
+
+
+def ended(ingests: Ingests) -> None:
+    while ingests.is_at_work:
+        time.sleep(0.02)
+
+
+def test_a_double_click_starts_one_run_and_leaves_no_complaint(panel, shelf, monkeypatch):
+    ingests = at_work(shelf, monkeypatch, code="import time; time.sleep(60)")
+    draw(panel)
+    ingests.start()  # as the first click does, before the page is drawn again
+    click(panel, "look")
+    assert 'class="om-wrong' not in html(panel)
+    assert [button.disabled for button in panel.button if button.label == "Add"] == [True]
+    ingests.stop()
+    ended(ingests)
+    draw(panel)
+    assert '<p class="om-wrong om-wished">The last run: stopped' in html(panel), "it was wished"
+
+
+def test_why_nothing_was_started_is_told_until_it_may_start(panel, shelf):
+    shelf.library.catalogue().begin_run("/m", shelf.fingerprint)
+    draw(panel)
+    with ingest_lock(shelf.library.settings.home):
+        click(panel, "look")
+        draw(panel)
+        assert "Not started" in html(panel)
+    draw(panel)
+    assert "Not started" not in html(panel)
+
+
+def test_a_run_that_went_wrong_alarms(panel, shelf, monkeypatch):
+    ingests = at_work(shelf, monkeypatch, code="print('omnia: the disk is full'); raise SystemExit(2)")
+    draw(panel)
+    click(panel, "look")
+    ended(ingests)
+    draw(panel)
+    assert '<p class="om-wrong">The last run: the disk is full' in html(panel)
+
+
+def test_failures_come_before_models_and_a_folder_is_forgotten_in_a_terminal(panel, shelf):
+    fail(shelf, ["/gone/a.png"])
+    draw(panel)
+    assert html(panel).index("om-failures") < html(panel).index("om-model")
+    assert any("python -m indexer prune FOLDER" in caption.value for caption in panel.caption)
 
 
 def test_a_folder_is_added_on_this_machine_only(panel, tmp_path, monkeypatch):
