@@ -13,13 +13,13 @@ from app.cards import card
 from app.escaping import literal
 from app.examples import service
 from app.export import as_csv, as_json
+from app.lanes import lanes
 from app.query import Query
 from app.results import Answer, Band, Result
 from app.saved import looked_at, new_contents
 from app.thumbs import Bench
 from app.verdicts import as_question, reranked
 from data.printing import counted
-from data.records import Kind
 
 if TYPE_CHECKING:
     from app.wiring import Library
@@ -130,15 +130,13 @@ def _is_likely(result: Result, bench: Bench) -> bool:
 
 def _lanes(library: Library, query: Query, *, words: str, bench: Bench) -> str:
     """The best of each kind beside each other: none drowns another; gives what to say of them."""
-    kinds = [kind for kind in Kind if kind in (query.filters.kinds or Kind)]
-    only = [replace(query.filters, kinds=frozenset({kind})) for kind in kinds]
-    best = [service(library).search(replace(query, filters=these, limit=_IN_A_LANE)) for these in only]
-    _tell(dict.fromkeys(hint for answer in best for hint in answer.hints))
-    for kind, answer in zip(kinds, best, strict=True):
-        if answer.results:
+    answer, found = lanes(service(library).search, query, each=_IN_A_LANE)
+    _tell(answer.hints)
+    for kind, results in found.items():
+        if results:
             st.html(f'<h3 class="om-lane"><i class="om-icon om-i-{kind.value}"></i>{kind.value}</h3>')
-            cards(answer.results, words, key=f"lanes-{kind.value}", bench=bench)
-    return "The best of each kind" if any(answer.results for answer in best) else ""
+            cards(results, words, key=f"lanes-{kind.value}", bench=bench)
+    return "The best of each kind" if any(found.values()) else ""
 
 
 def _new_among(library: Library, shown: Sequence[Result]) -> set[str]:
