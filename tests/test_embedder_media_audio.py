@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence, Kind, Span
 from embedder.media import cut, identify, open_source, read, still
+from embedder.media.speech import _is_spoken
 from embedder.segment import Segment
 from tests import make_media
 
@@ -92,6 +94,14 @@ def test_music_and_noise_say_nothing(tmp_path: Path) -> None:
     noise = rng.normal(0, 0.1, 6 * 16_000).astype(np.float32)
     path = make_media.wav(tmp_path / "a.wav", np.concatenate([chord, noise]))
     assert {s.evidence for s in read(path)} == {Evidence.HEARD}
+
+
+@pytest.mark.parametrize(("said", "is_spoken"), [("M" * 80, False), ("Mmm, good.", True), ("Let it go, go, go.", True)])
+def test_a_hum_is_no_speech(said: str, is_spoken: bool) -> None:
+    part = SimpleNamespace(
+        text=said, avg_logprob=-0.2, no_speech_prob=0.1, words=[said], start=0.0, end=5.0, compression_ratio=1.0
+    )
+    assert _is_spoken(part) is is_spoken
 
 
 def test_long_speech_is_cut_at_quiet_moments_with_right_times(tmp_path: Path) -> None:

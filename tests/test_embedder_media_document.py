@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pptx import Presentation
 
 from data.errors import UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence, Kind, Span
@@ -200,6 +201,17 @@ def test_slides_sheets_and_chapters_are_pages(tmp_path: Path) -> None:
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     with pytest.raises(UnreadableMediaError, match="unpacks to 200 MB of text"):
         list(read(make_media.zip_bomb_docx(tmp_path / "a.docx")))
+
+
+def test_a_picture_on_a_slide_is_named_by_its_description_alone(tmp_path: Path) -> None:
+    deck = Presentation(make_media.pptx(tmp_path / "a.pptx"))
+    for slide, described in zip(deck.slides, ("holiday photo.PNG", "A red bus in the rain"), strict=True):
+        picture = slide.shapes.add_picture(str(make_media.image_file(tmp_path / "a.png")), 0, 0)
+        picture._element._nvXxPr.cNvPr.set("descr", described)
+    deck.save(tmp_path / "b.pptx")
+    first, second = (segment.text or "" for segment in read(tmp_path / "b.pptx"))
+    assert "PNG" not in first
+    assert "A red bus in the rain" in second
 
 
 @pytest.mark.parametrize("suffix", ["pdf", "docx", "pptx", "xlsx", "odt", "epub"])

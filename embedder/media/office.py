@@ -25,7 +25,8 @@ Page = tuple[int | None, str]  # number of the slide or sheet, its text
 
 _SLIDE = re.compile(r"<!-- Slide number: (\d+) -->")
 _TABLE_RULE = re.compile(r"^\|[ :|-]+\|$", re.M)
-_PICTURE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
+_PICTURE_NAME = r"[^\]]*\.(?:png|jpe?g|gif|bmp|tiff?|webp|svg|emf|wmf)(?=\])"  # a file's, which describes nothing
+_PICTURE = re.compile(rf"!\[(?:{_PICTURE_NAME}|([^\]]*))\]\([^)]*\)", re.I)
 _LINK = re.compile(r"\[([^\]]+)\]\([^)\s]*\)")
 _ESCAPED = re.compile(r"\\([_*])")
 _WORD_LETTERS = re.compile(r"\w+")

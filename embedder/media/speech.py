@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ _UNSURE_LOGPROB = -0.7
 _CLEAR_LOGPROB = -0.4
 _FASTEST_WORDS = 6.0  # a second
 _MOST_NO_SPEECH = 0.6
+_HUM = re.compile(r"(\w)\1{9}")  # the same letter ten times
 _MOST_REPETITION = 2.4  # compression ratio of the text
 
 _LOUDEST_SILENCE = 0.001  # of full scale
@@ -125,7 +127,7 @@ def said(source: Source, sound: NDArray[np.float32], *, start_s: float) -> Itera
 
 def _is_spoken(part: Any) -> bool:
     """False for what Whisper dreams up over music and noise, such as one word over and over."""
-    if part.avg_logprob < _LEAST_LOGPROB:
+    if part.avg_logprob < _LEAST_LOGPROB or _HUM.search(part.text):
         return False
     if part.compression_ratio > _MOST_REPETITION:
         words_per_second = len(part.words or ()) / max(part.end - part.start, 0.1)
