@@ -216,8 +216,8 @@ class Catalogue(Models):
     @translated
     def forget_contents(self, contents: Collection[str], fingerprint: str) -> None:
         """Drop the indexings of these contents under a fingerprint, before their vectors are deleted."""
-        with self._engine.begin() as db:
-            for chunk in chunks(list(contents)):
+        for chunk in chunks(list(contents)):  # each by itself: others write in between
+            with self._engine.begin() as db:
                 db.execute(delete(Indexing).where(Indexing.content.in_(chunk), Indexing.fingerprint == fingerprint))
 
     @translated
@@ -226,6 +226,10 @@ class Catalogue(Models):
         removed = forget_files(self._engine, root)
         with self._engine.begin() as db:
             doomed = select(Root.id).where(Root.path == root)
+            other = db.execute(select(func.max(Root.id)).where(Root.path != root)).scalar()
+            if other is not None:  # the latest run stays, so that no number is given twice
+                latest = select(func.max(Run.id)).scalar_subquery()
+                db.execute(update(Run).where(Run.id == latest, Run.root_id.in_(doomed)).values(root_id=other))
             db.execute(delete(Run).where(Run.root_id.in_(doomed)))
             db.execute(delete(Root).where(Root.path == root))
         return removed
@@ -248,7 +252,7 @@ class Catalogue(Models):
     @translated
     def file(self, file_id: int) -> FileRecord | None:
         """A file by its number: as it is indexed under the active model, or else under any, or else as it is."""
-        if file_id > _LARGEST:
+        if not 0 < file_id <= _LARGEST:
             return None
         with self._reader.connect() as db:
             return best_record(db, file_id)
@@ -329,7 +333,7 @@ class Catalogue(Models):
     @translated
     def look_at(self, number: int) -> SavedSearch | None:
         """A saved search as it was before this look, which counts from now on; None where it is gone."""
-        if number > _LARGEST:
+        if not 0 < number <= _LARGEST:
             return None
         with self._engine.begin() as db:
             return look_at(db, number)

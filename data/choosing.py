@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from heapq import merge, nsmallest
+from heapq import merge
 from typing import Literal
 from unicodedata import normalize
 
@@ -42,14 +42,12 @@ def newest_contents(
     """
     if replace(choice, since_ns=None, before_ns=None) == ANY_FILE:
         return _newest_of_all(db, _conditions(choice), fingerprint, kinds=kinds, limit=limit)
-    query = _of_the_chosen(choice, fingerprint).add_columns(FileOutcome.mtime_ns)
-    query = query.where(FileOutcome.content.is_not(None))
+    query = _of_the_chosen(choice, fingerprint).group_by(FileOutcome.content)
     if kinds:
         query = query.where(FileOutcome.kind.in_([kind.value for kind in kinds]))
-    changed: dict[str, int] = {}
-    for content, mtime_ns in db.execute(query):
-        changed[content] = max(mtime_ns, changed.get(content, mtime_ns))
-    return nsmallest(limit, changed, key=lambda content: (-changed[content], content))
+    changed = func.max(FileOutcome.mtime_ns)
+    found = db.execute(query.order_by(changed.desc(), FileOutcome.content).limit(limit)).scalars()
+    return [content for content in found if content is not None]
 
 
 def _newest_of_all(

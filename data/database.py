@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, create_engine, event
@@ -53,7 +53,7 @@ def open_database(url: str) -> Engine:
     except (ArgumentError, ImportError, ValueError) as error:
         lacks = "it names no database that SQLAlchemy knows"
         if isinstance(error, ValueError):
-            lacks = "its port is no number"
+            lacks = "its host or its port is none"
         if isinstance(error, ImportError):
             lacks = f"its driver is not installed ({error.name or error})"
         raise BadSettingsError(
@@ -104,7 +104,7 @@ class Kept(Generic[R]):
 
     def __init__(self, engine: Engine) -> None:
         self._reader = reading(engine)
-        self._lock = Lock()
+        self._lock = RLock()
         self._watcher: Connection | None = None
         self._kept: tuple[Any, R] | None = None
 
@@ -118,19 +118,23 @@ class Kept(Generic[R]):
             return self._kept[1]
 
     def close(self) -> None:
-        if self._watcher is not None:
-            self._watcher.close()
-        self._watcher = self._kept = None
+        with self._lock:
+            if self._watcher is not None:
+                self._watcher.close()
+            self._watcher = self._kept = None
 
     def _mark(self) -> Any:
         """What differs after each change, told by a connection that makes none: SQLite tells it of all the others'."""
         try:
-            self._watcher = self._watcher or self._reader.connect()
-            with self._watcher.begin():
-                return self._watcher.exec_driver_sql(_MARKS[self._reader.dialect.name]).scalar()
-        except DBAPIError:
+            return self._told()
+        except DBAPIError:  # the server was started anew
             self.close()  # another connection may count from anywhere
-            raise
+            return self._told()
+
+    def _told(self) -> Any:
+        self._watcher = self._watcher or self._reader.connect()
+        with self._watcher.begin():
+            return self._watcher.exec_driver_sql(_MARKS[self._reader.dialect.name]).scalar()
 
 
 _MARKS = {"sqlite": "PRAGMA data_version", "postgresql": "SELECT CAST(pg_current_snapshot() AS TEXT)"}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from data.errors import StoreUnavailableError
+
 _PATIENCE_S = 1.0  # outlasts those who only look
 _LOOK_S = 0.05  # outlasts another who looks
 
@@ -26,6 +28,8 @@ def is_ingesting(home: Path) -> bool:
         lock = os.open(home / "ingest.lock", os.O_RDONLY)
     except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise StoreUnavailableError(f"{str(home)!r} cannot be looked at: {error.strerror}; set OMNIA_HOME") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that those who look do not see each other
     except BlockingIOError:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from data.database import reading
 from data.recording import chunks
 from data.switching import is_under
-from data.tables import File, FileOutcome, Root, Run, is_indexed
+from data.tables import File, FileOutcome, Root, is_indexed
 
 _PORTION = 5_000  # files deleted in one transaction: seconds
 _PAUSE_S = 0.12
@@ -44,9 +44,6 @@ def forget_files(engine: Engine, root: str) -> int:
         for path, number in inner.items():  # the innermost first
             is_theirs = is_under(path) & File.root_id.not_in(inner.values())
             db.execute(update(File).where(is_theirs).values(root_id=number))
-        if inner:  # the numbers of runs go on growing: what they have seen is there still
-            outer = select(Root.id).where(Root.path == root)
-            db.execute(update(Run).where(Run.root_id.in_(outer)).values(root_id=max(inner.values())))
     with reading(engine).connect() as db:
         found = db.execute(select(File.id, File.path).where(is_under(root)))
         gone = [number for number, path in found if holding(path, inner) is None]

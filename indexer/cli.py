@@ -99,7 +99,7 @@ def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], tex
 def _add_model_flags(command: Any) -> None:
     command.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     command.add_argument(
-        "--model", metavar="M", help="the embedding model (default: OMNIA_MODEL, or the one that answers)"
+        "--model", metavar="M", type=_given, help="the embedding model (default: OMNIA_MODEL, or the one that answers)"
     )
     command.add_argument(
         "--trust-remote-code", action="store_true", help="let a model run Python code that comes with its weights"
@@ -137,13 +137,13 @@ def _add_failures(commands: Any) -> None:
     command.add_argument(
         "--skipped", action="store_true", help="the files that were skipped: empty, or of a kind that is not read"
     )
-    command.add_argument("--model", metavar="M", help="under this model (default: the one that answers)")
+    command.add_argument("--model", metavar="M", type=_given, help="under this model (default: the one that answers)")
 
 
 def _add_switch(commands: Any) -> None:
     text = "Let another model answer, or say what it still lacks; an ingest that fills the last gap does so by itself."
     command = _add(commands, "switch", _switch, text, "python -m indexer switch omnia-zero")
-    command.add_argument("model", metavar="MODEL", help="a model that the library was ingested with")
+    command.add_argument("model", metavar="MODEL", type=_given, help="a model that the library was ingested with")
     command.add_argument("--force", action="store_true", help="also when files would not be found any more")
 
 
@@ -154,7 +154,9 @@ def _add_prune(commands: Any) -> None:
         "roots", nargs="*", metavar="ROOT", type=_path, help="ingested roots, or folders in them, to forget"
     )
     command.add_argument("--offline", action="store_true", help="forget every root that is away")
-    command.add_argument("--model", metavar="M", help="delete what a model left that does not answer any more")
+    command.add_argument(
+        "--model", metavar="M", type=_given, help="delete what a model left that does not answer any more"
+    )
 
 
 def _ingest(args: argparse.Namespace) -> int:
@@ -241,10 +243,14 @@ def _prune(args: argparse.Namespace) -> int:
     return 0
 
 
+def _given(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty (a variable that is not set?)")
+    return text
+
+
 def _path(text: str) -> Path:
-    if not text:  # which pathlib takes for the folder that one is in
-        raise argparse.ArgumentTypeError("it is empty (a variable that is not set?); write . for this folder")
-    return Path(text)
+    return Path(_given(text))  # which would take nothing for the folder that one is in
 
 
 def _settings(args: argparse.Namespace) -> Settings:

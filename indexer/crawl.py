@@ -160,7 +160,7 @@ class _Ignore:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        lines = enumerate(_ignore_file(os.path.join(folder, IGNORE_FILE)).splitlines(), start=1)
+        lines = enumerate(re.split(r"\r?\n", _ignore_file(os.path.join(folder, IGNORE_FILE))), start=1)
         patterns = [_pattern(number, line) for number, line in lines]
         self._patterns = [pattern for pattern in reversed(patterns) if pattern is not None]
 
@@ -194,7 +194,7 @@ def _ignore_file(path: str) -> str:
         text = file.read(_IGNORE_BYTES)
     if b"\0" in text:
         raise ValueError("not a text in UTF-8; nothing beside it is looked at")
-    return _composed(text.decode("utf-8-sig", errors="replace"))
+    return _composed(text.decode("utf-8-sig", errors="surrogateescape"))  # as names are that are no UTF-8
 
 
 def _composed(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,27 +85,28 @@ def open_library(settings: Settings) -> Iterator[Library]:
             f"the library's folder {str(settings.home)!r} cannot be used: {error.strerror}; set OMNIA_HOME elsewhere"
         ) from error
     try:
-        catalogue = open_catalogue(settings.catalogue_url)
-        if not catalogue.claim():
-            raise StoreLockedError("another ingest, with another OMNIA_HOME, fills this catalogue: wait for it to end")
-        catalogue.end_runs()
-        active = catalogue.active()
-        name = settings.model_for(active.name if active else None)
-        row = model_row(name)
-        yield Library(
-            catalogue=catalogue,
-            fingerprint=row.fingerprint,
-            home=settings.home,
-            open_store=lambda: open_vectors(settings, fingerprint=row.fingerprint, dim=row.dim),
-            open_embedder=lambda: _open_embedder(name, settings, fingerprint=row.fingerprint),
-            open_pool=lambda: _open_pool(settings.workers),
-            name=str(Path(name).expanduser().absolute()) if row.hub and row.hub.folder else name,
-            workers=settings.workers,
-            place=lambda: place_of(settings, row.fingerprint),
-            open_other=lambda fingerprint: _open_other(settings, fingerprint),
-            drop_other=lambda fingerprint: drop_vectors(settings, fingerprint=fingerprint),
-        )
-        catalogue.close()
+        with closing(open_catalogue(settings.catalogue_url)) as catalogue:
+            if not catalogue.claim():
+                raise StoreLockedError(
+                    "another ingest, with another OMNIA_HOME, fills this catalogue: wait for it to end"
+                )
+            catalogue.end_runs()
+            active = catalogue.active()
+            name = settings.model_for(active.name if active else None)
+            row = model_row(name)
+            yield Library(
+                catalogue=catalogue,
+                fingerprint=row.fingerprint,
+                home=settings.home,
+                open_store=lambda: open_vectors(settings, fingerprint=row.fingerprint, dim=row.dim),
+                open_embedder=lambda: _open_embedder(name, settings, fingerprint=row.fingerprint),
+                open_pool=lambda: _open_pool(settings.workers),
+                name=str(Path(name).expanduser().absolute()) if row.hub and row.hub.folder else name,
+                workers=settings.workers,
+                place=lambda: place_of(settings, row.fingerprint),
+                open_other=lambda fingerprint: _open_other(settings, fingerprint),
+                drop_other=lambda fingerprint: drop_vectors(settings, fingerprint=fingerprint),
+            )
     finally:
         lock.release()
 

@@ -55,7 +55,7 @@ def prune(
     stays = sorted(path for path in paths - doomed if holding(path, doomed))
     if stays:
         say(f"what was ingested by itself stays until it is named, too: {', '.join(map(repr, stays))}")
-    files = sum(catalogue.forget_root(root) for root in sorted(doomed))
+    files = sum(catalogue.forget_root(root) for root in sorted(doomed, reverse=True))
     contents = sum(_drop(library, fingerprint) for fingerprint in fingerprints)
     for fingerprint, orphans in catalogue.orphans().items():
         catalogue.forget_contents(orphans, fingerprint)

@@ -92,7 +92,7 @@ def kill_those_at(home: Path) -> None:
     """End what a failed test has left running for the library in a folder, or in one below it."""
     for told in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
-            if f"OMNIA_HOME={home}".encode() in told.read_bytes():
+            if any(f"OMNIA_HOME={home}{end}".encode() in told.read_bytes() for end in "\0/"):
                 os.kill(int(told.parent.name), signal.SIGKILL)
 
 

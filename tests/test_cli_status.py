@@ -140,7 +140,7 @@ def test_an_empty_argument_is_not_the_folder_that_one_is_in(home, tmp_path, caps
     with pytest.raises(SystemExit) as refused:
         main([command, ""])
     assert refused.value.code == 2
-    assert "it is empty (a variable that is not set?); write . for this folder" in capsys.readouterr().err
+    assert "it is empty (a variable that is not set?)" in capsys.readouterr().err
 
 
 def test_a_report_counts_one_thing_as_one_and_says_why_it_was_skipped():

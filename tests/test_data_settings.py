@@ -63,5 +63,5 @@ def test_a_catalogue_that_would_not_be_kept_where_it_is_said_to_be_is_refused(tm
 
 
 def test_a_port_that_is_no_number_is_one_line():
-    with pytest.raises(BadSettingsError, match="OMNIA_CATALOGUE_URL cannot be used: its port is no number; "):
+    with pytest.raises(BadSettingsError, match="OMNIA_CATALOGUE_URL cannot be used: its host or its port is none; "):
         open_catalogue("postgresql+psycopg://host:port/x")
