@@ -104,7 +104,7 @@ def _best(library: Library, query: Query, *, words: str, bench: Bench) -> str:
         return ""
     number, shown = _page_of(answer.results, wanted)
     likely = [result for result in shown if _is_likely(result, bench)]
-    weak = [result for result in shown if result not in likely]
+    weak = [result for result in shown if not _is_likely(result, bench)]
     new = _new_among(library, shown)
     cards(likely, words, key=f"{view}-results", bench=bench, new=new)
     if weak:

@@ -77,7 +77,7 @@ class Question:
         Raises:
             BadQueryError: there are no parts, or the limit is none.
         """
-        if not self.parts and self.hints and limit > 0:
+        if not self.parts and self.hints and not self.is_unlike and limit > 0:
             raise BadQueryError(self.hints[0])
         if not self.parts and self.filters != ANYTHING and limit > 0:
             raise BadQueryError(

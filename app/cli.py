@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
@@ -207,10 +207,11 @@ def _search(options: argparse.Namespace) -> int:
     asked = typed(" ".join(options.words), options.kind)
     examples = examples_of(options.file, options.like)
     question = joined(asked, avoid=options.avoid, examples=examples, weights=options.weight)
+    if question.parts or question.is_browsed:  # else the first of them is why there is no answer
+        _hint(question.hints)
     with _library(options) as library:
         answer = answered(library, question, limit=options.limit)
-        for hint in (*question.hints, *answer.hints):
-            _say(f"hint: {hint}")
+        _hint(answer.hints)
         if not answer.results:
             _say(library.why_nothing(question.filters))
     if options.json:
@@ -224,6 +225,11 @@ def _search(options: argparse.Namespace) -> int:
         else:
             print_line(table(answer, words=asked.said, weak=options.weak, colour=colour))
     return 0
+
+
+def _hint(hints: Iterable[str]) -> None:
+    for hint in hints:
+        _say(f"hint: {hint}")
 
 
 def _judge(options: argparse.Namespace) -> int:

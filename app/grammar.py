@@ -40,6 +40,7 @@ _ALIKE = 0.7  # of a key that was mistyped
 _NOT_BEFORE_THEN = frozenset("back since until till by from".split())  # "back then" is a time, not an order
 _MANY = ","  # between values of which any will do
 _MOST = 100  # values of one kind, and words that are left out: each makes the question to the database longer
+_SURPLUS = f"no more than {_MOST} words are left out; take one away first"
 _MOST_STEPS = 20  # of a sequence
 _SAME_TYPE = (("jpg", "jpeg"), ("tif", "tiff"), ("htm", "html"), ("mpg", "mpeg"))
 _KIND_NAMES = {"photo": "image", "picture": "image", "film": "video", "movie": "video", "sound": "audio"}
@@ -135,8 +136,10 @@ def understood(text: str, filters: Filters = ANYTHING) -> Asked:
         if (minus or is_phrase) and _HAS_SIGNS.search(said):
             hints.append(f"{found.group()}: word for word only letters and digits count, + and # do not")
         if minus and len(avoided) == _MOST:
-            hints.append(f"{found.group()}: no more than {_MOST} are left out; take one away first")
-        elif minus:
+            if _SURPLUS not in hints:
+                hints.append(_SURPLUS)
+            continue
+        if minus:
             avoided.append(said)
             filters = replace(filters, without=(*filters.without, said))
         else:
@@ -207,14 +210,21 @@ def _folders(filters: Filters, values: list[str]) -> Filters:
         "".join(folders).encode("utf-8", "surrogateescape")  # bytes of a name may be no characters
     except UnicodeEncodeError:
         raise _NotUnderstoodError("half a character stands in it, as in no path; write it again") from None
-    folders = [folder.removeprefix("./") if folder != "./" else folder for folder in map(os.path.expanduser, folders)]
+    folders = [_whole(folder) for folder in folders]
     return _files(filters, folders=_together(filters.files.folders, folders))
+
+
+def _whole(folder: str) -> str:
+    """A folder as the catalogue has it: no shell has put in what `~` and `./` stand for."""
+    if folder.split("/")[0] == "~":
+        return os.path.expanduser(folder)
+    return folder.removeprefix("./") or folder
 
 
 def _types(filters: Filters, values: list[str]) -> Filters:
     wanted = [whole_characters(one).lower().lstrip(".") for one in _some(values, "pdf")]
-    also = [same for one in wanted for types in _SAME_TYPE if one in types for same in types]
-    return _files(filters, suffixes=_together(filters.files.suffixes, [*wanted, *also]))
+    meant = [same for one in wanted for same in next((types for types in _SAME_TYPE if one in types), (one,))]
+    return _files(filters, suffixes=_together(filters.files.suffixes, meant))
 
 
 def _after(filters: Filters, values: list[str]) -> Filters:

@@ -9,7 +9,7 @@ from app.query import Query
 from app.results import Answer, Result
 from data.records import Kind
 
-_BLENDED = 200  # results of all kinds that are looked through
+_BLENDED = 100  # results of all kinds that are looked through
 
 
 def lanes(search: Callable[[Query], Answer], query: Query, *, each: int) -> tuple[Answer, dict[Kind, list[Result]]]:

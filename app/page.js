@@ -135,7 +135,7 @@ if (!window.omnia) {
   // A clip is made before it is taken, so that why there is none is said on the card and not kept as a file.
   document.addEventListener("click", async (event) => {
     const cut = event.target.closest(".om-cut");
-    if (!cut || cut.isMade) return;
+    if (!cut || cut.isMade || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     if (cut.ariaBusy) return;
     cut.ariaBusy = true;
@@ -211,7 +211,10 @@ if (!window.omnia) {
     isTyped = Boolean(document.activeElement?.closest(".st-key-q"));
   };
   document.addEventListener("focusout", () => { isTyped = false; });
-  document.addEventListener("keydown", (event) => { if (event.key === "Enter") isSent = true; });
+  window.addEventListener("popstate", () => { isTyped = isSent = false; });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.isComposing && event.target.closest(".st-key-q")) isSent = true;
+  });
   document.addEventListener("input", () => {
     if (isSent) isTyped = isSent = false;
   });

@@ -104,7 +104,7 @@ def _header(counts: str) -> str:
 def _nothing(library: Library, asked: Question) -> None:
     if sum(_indexed(library.catalogue().summary()).values()):
         why = library.why_nothing(asked.filters)
-        st.info(why[0].upper() + why[1:] + ".", icon=":material/search_off:")
+        st.info(literal(f"{why[0].upper()}{why[1:]}."), icon=":material/search_off:")
     else:
         _welcome(library)
 

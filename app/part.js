@@ -75,7 +75,8 @@ if (!window.omnia.enlarge) {
     dialog.addEventListener("keydown", ({ key }) => {
       const way = { ArrowLeft: -1, ArrowRight: 1 }[key];
       const openers = window.omnia.cards().map((card) => card.querySelector("[data-full]")).filter(Boolean);
-      const next = way && openers[openers.indexOf(opener) + way];
+      const at = openers.indexOf(opener);
+      const next = way && at >= 0 && openers[at + way];
       if (!next) return;
       dialog.close();
       next.focus();

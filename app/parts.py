@@ -133,7 +133,7 @@ class PartReader:
             raise BadQueryError(f"the words cannot be embedded: {error.reason}; write them in another way") from error
 
     def _embedded(self, text: str) -> Vectors:
-        vector = self._embedder.embed([words(text)], Role.QUERY)  # (1, D)
+        vector = self._embedder.embed([words(text)], Role.QUERY)  # (1, D); first, for it says what is wrong with a text
         return vector if self._embedder.reads(text) else vector[:0]
 
     def _stored(self, part: SegmentPart) -> Example:

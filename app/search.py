@@ -30,10 +30,8 @@ if TYPE_CHECKING:
     from embedder.media.sandbox import ReaderPool
 
 _HITS_PER_RESULT = 2  # asked for each evidence at first: a file answers with several segments
-_FEWEST_HITS = 40
-_BAR_HITS = _FEWEST_HITS  # by words, among which is what a question reaches by chance, however many are asked for
-_MOST_HITS = 6_400  # asked of the store at last, when most hits belong to few files
-_MORE = 4
+_DEPTHS = (50, 200, 800, 3_200, 6_400)  # of hits, few of them: at one depth a list is the same however long it is
+_BAR_HITS = 40  # by words, among which is what a question reaches by chance, however many are asked for
 _SURE = 0.999  # the chance of the very file that was asked with
 _WRONG = 0.01  # of its chance is left to what was said to be wrong
 _LASTING = frozenset({Kind.VIDEO, Kind.AUDIO})
@@ -99,14 +97,16 @@ class SearchService:
             left_out={example.content for part, example in asked if isinstance(part, SegmentPart)},
         )
         if saying is not None and told is not None:
-            results = _better_of(results, self._results(saying, [told]), limit=query.limit)
+            results = _better_of(results, self._results(saying, [told]), query)
         return Answer(
             results=results,
             embed_ms=(embedded - began) * 1000,
             search_ms=(time.perf_counter() - embedded) * 1000,
             cut=any(example.cut for _, example in asked),
             unread=tuple(
-                part.text for part, one in (*asked, *later) if isinstance(part, TextPart) and not len(one.vectors)
+                part.text
+                for part, one in (*asked, *later)
+                if isinstance(part, TextPart) and part.weight > 0 and not len(one.vectors)
             ),
         )
 
@@ -119,7 +119,8 @@ class SearchService:
         where = _where(query.filters, chosen)
         if query.then:
             where = replace(where, kinds=_LASTING & (where.kinds or _LASTING))
-        asked = max(_FEWEST_HITS, query.limit * _HITS_PER_RESULT)
+        needed = query.limit * _HITS_PER_RESULT
+        asked = next((depth for depth in _DEPTHS if depth >= needed), needed)
         while True:
             lists, drained = zip(*(self._hits(step, where, asked) for step in steps), strict=True)
             hits = in_sequence(lists) if len(lists) > 1 else lists[0]
@@ -130,7 +131,7 @@ class SearchService:
                 if hit.segment.content not in left_out and (chosen is None or hit.segment.content in chosen):
                     by_content.setdefault(hit.segment.content, []).append(hit)
             if query.is_one_file:
-                by_content |= self._own(same, by_content, where, chosen)
+                by_content |= self._own(same - query.wrong, by_content, where, chosen)
             ranked = sorted(by_content, key=lambda one: (one in query.wrong, query.is_one_file and one not in same))
             files = first_files(
                 self._catalogue,
@@ -139,9 +140,10 @@ class SearchService:
                 count=query.limit,
                 choice=query.filters.files,
             )
-            if len(files) >= query.limit or all(drained) or asked >= _MOST_HITS:
+            deeper = next((depth for depth in _DEPTHS if depth > asked), None)
+            if len(files) >= query.limit or all(drained) or deeper is None:
                 break
-            asked = min(asked * _MORE, _MOST_HITS)
+            asked = deeper
         return tuple(
             result_of(by_content[content], files[content], same=content in same, apart=len(steps) > 1)
             for content in files
@@ -261,13 +263,14 @@ def _words_bar(hits: Iterable[Hit]) -> float:
     return first[-1].score if len(first) == _BAR_HITS else 0.0  # few contents hold them, or these are of more
 
 
-def _better_of(some: Sequence[Result], others: Sequence[Result], *, limit: int) -> tuple[Result, ...]:
+def _better_of(some: Sequence[Result], others: Sequence[Result], query: Query) -> tuple[Result, ...]:
     """Each content once, as the list has it that is surer of it."""
     found: dict[str, Result] = {}
     for result in (*some, *others):
         if result.content not in found or result.score > found[result.content].score:
             found[result.content] = result
-    return tuple(sorted(found.values(), key=lambda result: -result.score)[:limit])
+    ranked = sorted(found.values(), key=lambda result: (result.content in query.wrong, -result.score))
+    return tuple(ranked[: query.limit])
 
 
 def _where(filters: Filters, chosen: set[str] | None) -> Where:

@@ -26,7 +26,7 @@ def table(answer: Answer, *, words: str = "", weak: bool = False, colour: bool =
     if not answer.results:
         return "nothing found"
     width = max(60, shutil.get_terminal_size((100, 24)).columns)
-    better = [result for result in answer.results if result.band is not Band.WEAK]
+    better = [result for result in answer.results if result.same or result.band is not Band.WEAK]
     shown = better if better and not weak else answer.results
     lines = [line for result in shown for line in _lines(result, words, width=width, colour=colour)]
     if not better:

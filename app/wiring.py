@@ -69,6 +69,8 @@ class Library:
                     f"no folder {printable(folder)!r} holds files of the library; a name with spaces goes in "
                     """quotation marks: in:"my trips/" (in a shell 'in:"my trips/"')"""
                 )
+        if filters == ANYTHING:
+            return "nothing in the library says or writes this; try other words"
         return "no file in the library fits what was asked for; leave out a kind, a filter or a phrase"
 
     def close(self) -> None:

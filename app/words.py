@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from data.catalogue import Catalogue
     from data.vectors import VectorStore
 
-_MOST_PASSAGES = 1_000  # that say one phrase, in the files found
+_MOST_PASSAGES = 1_000  # that say one phrase, asked for at once
+_MOST_CONTENTS = 500  # named to the store at once
 _NO_LETTERS = frozenset({7, 8, 9, 107, 122})  # combining classes of marks that part words, as accents do
 _ACCENTS = 200  # from this combining class on
 
@@ -47,13 +48,28 @@ def pages_saying(store: VectorStore, segments: Iterable[SegmentRecord], phrases:
     pages = [one for one in segments if one.kind is Kind.DOCUMENT and one.evidence is Evidence.SEEN]
     if not pages or not phrases:
         return set()
-    contents = frozenset(page.content for page in pages)
+    contents = sorted({page.content for page in pages})
+    portions = [contents[start : start + _MOST_CONTENTS] for start in range(0, len(contents), _MOST_CONTENTS)]
     saying = {
         (hit.segment.content, hit.segment.span.page)
         for phrase in phrases
-        for hit in store.search_words(phrase, limit=_MOST_PASSAGES, where=Where(contents=contents, phrases=(phrase,)))
+        for portion in portions
+        for hit in _passages_saying(store, portion, phrase)
     }
     return {page.id for page in pages if (page.content, page.span.page) in saying}
+
+
+def _passages_saying(store: VectorStore, contents: Sequence[str], phrase: str) -> Sequence[Hit]:
+    """All passages of some contents that say a phrase; of one content with very many, the first of them."""
+    where = Where(contents=frozenset(contents), phrases=(phrase,))
+    found = store.search_words(phrase, limit=_MOST_PASSAGES, where=where)
+    if len(found) < _MOST_PASSAGES or len(contents) == 1:
+        return found
+    half = len(contents) // 2
+    return [
+        *_passages_saying(store, contents[:half], phrase),
+        *_passages_saying(store, contents[half:], phrase),
+    ]
 
 
 def names_found(catalogue: Catalogue, parts: Sequence[Part], *, fingerprint: str, limit: int) -> dict[str, float]:

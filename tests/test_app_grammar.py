@@ -291,9 +291,10 @@ def test_a_token_is_taken_away_where_it_stands():
     [
         ('in:"my trips/","zz, backup/",x', Filters(files=FileChoice(folders=("my trips/", "zz, backup/", "x")))),
         ("in:a,“b c”", Filters(files=FileChoice(folders=("a", "b c")))),
+        ("in:~a\0b", Filters(files=FileChoice(folders=("~a\0b",)))),
         ("in:./copy", Filters(files=FileChoice(folders=("copy",)))),
         ("in:~/media", Filters(files=FileChoice(folders=(str(Path.home() / "media"),)))),
-        ("type:JPEG,.pdf", Filters(files=FileChoice(suffixes=("jpeg", "pdf", "jpg")))),
+        ("type:JPEG,.pdf", Filters(files=FileChoice(suffixes=("jpg", "jpeg", "pdf")))),
         ("kind:photos,Movie", Filters(kinds=frozenset({Kind.IMAGE, Kind.VIDEO}))),
         ("kind：audio", Filters(kinds=frozenset({Kind.AUDIO}))),
     ],
@@ -309,7 +310,8 @@ def test_very_many_values_are_too_many():
         assert (asked.words, asked.filters) == ("dog", ANYTHING)
         assert "no more than 100 values" in asked.hints[0]
     asked = understood("dog " + " ".join(f"-w{number}" for number in range(102)))
-    assert (len(asked.avoided), len(asked.hints)) == (100, 2)
+    assert (len(asked.avoided), len(asked.tokens), len(asked.hints)) == (100, 100, 1)
+    assert asked.words == "dog"
     assert len(understood(" then ".join(["dog"] * 40)).then) == 20
 
 

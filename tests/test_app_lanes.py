@@ -47,7 +47,7 @@ def test_a_kind_that_others_drown_is_asked_for_by_itself_and_stays_below_them():
     assert [one.score for one in found[Kind.IMAGE]] == [0.08, 0.04]
     likely = replace(rare, score=0.28)
     (told,) = lanes(blended(*many, likely), _DOG, each=4)[1][Kind.IMAGE]
-    assert told.score == 0.5 - 199 / 1000, "no likelier than the last of the blended list"
+    assert told.score == 0.5 - 99 / 1000, "no likelier than the last of the blended list"
     assert len(found[Kind.TEXT]) == 4
 
 

@@ -188,6 +188,15 @@ def test_what_is_like_no_moment_empties_the_box_for_a_file_to_come(page, shelf, 
     assert page.query_params == {}
 
 
+def test_what_a_link_asks_for_is_no_markdown(page, shelf, tmp_path):
+    fill(shelf, tmp_path)
+    page.query_params["q"] = 'dog in:"![x](http://127.0.0.1:9/a.png)"'
+    page.run()
+    (told,) = page.info
+    assert "no folder" in told.value.lower()
+    assert "![x](" not in told.value
+
+
 def test_filters_by_file_alone_show_the_newest(page, shelf, tmp_path):
     fill(shelf, tmp_path)
     os.utime(tmp_path / "wet.txt", ns=(2_000_000_000_000_000_000,) * 2)

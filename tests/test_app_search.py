@@ -266,6 +266,19 @@ def test_what_is_left_out_is_looked_for_on_pages_that_are_pictures_too(shelf, me
     assert [moment.page for moment in result.moments] == [2]
 
 
+def test_of_very_many_pages_all_that_say_what_is_left_out_are_left_out(shelf, media, monkeypatch):
+    monkeypatch.setattr("app.words._MOST_PASSAGES", 3)
+    monkeypatch.setattr("app.words._MOST_CONTENTS", 4)
+    seen = np.zeros((1, 4, 4, 3), np.uint8)
+    seen[..., 0] = 255  # a dog
+    page = Segment(kind=Kind.DOCUMENT, evidence=Evidence.SEEN, span=Span(page=1), pixels=seen)
+    for number in range(12):
+        words = text("rain" if number == 7 else "city", kind=Kind.DOCUMENT, page=1)
+        shelf.put(written(media, f"{number}.pdf", f"{number}"), [page, words])
+    found = ask(shelf, TextPart("dog"), evidence=frozenset({Evidence.SEEN}), without=("city",))
+    assert names(found) == ["7.pdf"]
+
+
 def test_letters_of_full_width_are_the_same_letters(shelf, media):
     shelf.put(written(media, "dog.txt", "dog"))
     shelf.put(written(media, "city.txt", "city"))
@@ -293,9 +306,10 @@ def test_words_that_the_model_does_not_know_leave_the_rest_of_the_question_as_it
         shelf.put(written(media, f"{name}.txt", name))
     alone = ask(shelf, TextPart("dog"))
     for also in (TextPart(UNREAD), TextPart(UNREAD, -1)):
-        mixed = ask(shelf, TextPart("dog"), also)
-        assert names(mixed) == names(alone)
-        assert mixed[0].score == pytest.approx(alone[0].score, abs=0.2)
+        mixed = shelf.library.service().search(Query(parts=(TextPart("dog"), also)))
+        assert names(mixed.results) == names(alone)
+        assert [one.band for one in mixed.results] == [one.band for one in alone]
+        assert mixed.unread == ((UNREAD,) if also.weight > 0 else ())
     assert ask(shelf, TextPart(UNREAD), TextPart("dog", -1)) == ()
 
 
@@ -362,6 +376,9 @@ def test_what_was_said_to_be_wrong_comes_last(shelf, media):
         shelf.put(written(media, f"{number}.txt", f"{words} {number}"))
     query = Query(parts=(TextPart("dog"),), wrong=frozenset({wrong}), limit=100)
     assert names(shelf.library.service().search(query).results)[-1] == "wrong.txt"
+    asked = FilePart(media / "wrong.txt")
+    found = shelf.library.service().search(replace(query, parts=(asked,))).results[-1]
+    assert (Path(found.path).name, found.same, found.band) == ("wrong.txt", True, Band.WEAK)
 
 
 def test_a_query_is_embedded_once(shelf, media):
