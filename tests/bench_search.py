@@ -195,6 +195,9 @@ class _Random:
         unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return unit
 
+    def reads(self, text: str) -> bool:
+        return True
+
 
 def _fill(store: Any, catalogue: Any, *, segments: int, model: str = "bench", fingerprint: str = "bench") -> None:
     """Files of all kinds in 40 folders; a third of their segments says or writes a hundred words."""

@@ -330,6 +330,24 @@ def stamped_scan_pdf(path: Path, stamp: str, *, shares: Sequence[float] = (1.0,)
     return path
 
 
+def slides_pdf(path: Path, slides: Sequence[str]) -> Path:
+    """A PDF of lines of text over the same picture on each page; one without a text is a picture of writing."""
+    from reportlab.lib.utils import ImageReader
+    from reportlab.pdfgen import canvas
+
+    ground = ImageReader(Image.new("RGB", (64, 48), "#cfe3f5"))
+    scan = ImageReader(lettered(("Invoice for seven lanterns", "Total amount 84 euros")))
+    sheet = canvas.Canvas(str(path), pagesize=(800, 600))
+    for text in slides:
+        sheet.drawImage(ground if text else scan, 0, 0, 800, 600)
+        sheet.setFont("Helvetica", 32)
+        for number, line in enumerate(text.splitlines()):
+            sheet.drawString(60, 500 - 60 * number, line)
+        sheet.showPage()
+    sheet.save()
+    return path
+
+
 def form_pdf(path: Path, *, note: str = "") -> Path:
     """A form of three fields that is filled in, and a note typed over it."""
     from pypdf import PdfWriter

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from pptx import Presentation
+from pypdf import PdfWriter
 
 from data.errors import UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence, Kind, Span
-from embedder.media import read, still
+from embedder.media import ocr, read, still
 from embedder.media.limits import Limits
 from embedder.segment import PAGE_CHARACTERS, Modality
 from embedder.training import views
@@ -82,6 +84,47 @@ def test_a_stamp_on_a_scan_does_not_stand_for_its_words(tmp_path: Path) -> None:
     assert whole.count("canned with") == 1
     assert "seven lanterns" in whole
     assert part == stamp
+
+
+@pytest.fixture
+def pages_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The words of each picture that was read, as they are found."""
+    read_words, found = ocr.words, list[str]()
+
+    def words(image: Image.Image) -> str:
+        found.append(read_words(image))
+        return found[-1]
+
+    monkeypatch.setattr(ocr, "words", words)
+    return found
+
+
+def test_slides_over_a_picture_are_read_from_it_only_until_their_text_is_proven(
+    tmp_path: Path, pages_read: list[str]
+) -> None:
+    slides = [f"Plan for the harbour, part {n}\nThree goals for the year" for n in range(1, 7)]
+    path = make_media.slides_pdf(tmp_path / "a.pdf", [*slides, ""])
+    *written, scan = (segment.text or "" for segment in read(path) if segment.evidence is Evidence.WRITTEN)
+    assert [text.split() for text in written] == [slide.split() for slide in slides]
+    assert "seven lanterns" in scan
+    assert ["harbour" in words for words in pages_read] == [True, True, True, False]
+
+
+def test_a_stamp_on_empty_pages_or_a_page_that_shows_more_proves_no_text(tmp_path: Path, pages_read: list[str]) -> None:
+    stamp = "Scanned with a harbour scanner"
+    make_media.slides_pdf(tmp_path / "empty.pdf", [stamp] * 4)
+    make_media.stamped_scan_pdf(tmp_path / "scan.pdf", stamp)
+    make_media.slides_pdf(tmp_path / "more.pdf", [f"{stamp}, sheet {n}" for n in range(1, 5)])
+    with PdfWriter(tmp_path / "a.pdf") as joined, PdfWriter(tmp_path / "b.pdf") as other:
+        for name in ("empty", "scan"):
+            joined.append(tmp_path / f"{name}.pdf")
+        for name in ("scan", "more"):
+            other.append(tmp_path / f"{name}.pdf")
+    for name, page in (("a", 5), ("b", 1)):
+        pages_read.clear()
+        texts = [segment.text or "" for segment in read(tmp_path / f"{name}.pdf") if segment.span.page == page]
+        assert "seven lanterns" in texts[-1]
+        assert len(pages_read) == 5
 
 
 def test_what_was_typed_into_a_form_and_over_it_is_seen_and_written(tmp_path: Path) -> None:

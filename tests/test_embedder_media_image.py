@@ -107,6 +107,14 @@ def test_an_animation_is_one_segment_of_eight_frames(tmp_path: Path, suffix: str
     assert brightness[-1] > 200
 
 
+def test_the_frames_of_a_large_animation_are_of_one_size(tmp_path: Path) -> None:
+    frames = [Image.new("L", (2000, 333), level) for level in (0, 255)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=100)
+    [segment] = _seen(tmp_path / "a.gif")
+    assert segment.pixels is not None
+    assert len(segment.pixels) == 2
+
+
 def test_a_tiff_is_seen_page_by_page(tmp_path: Path) -> None:
     path = make_media.tiff_pages(tmp_path / "scan.tiff", 3)
     assert [segment.span.page for segment in _seen(path)] == [1, 2, 3]

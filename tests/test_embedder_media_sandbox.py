@@ -188,6 +188,7 @@ def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Ch
     child.ask({"do": "read"}, make_media.csv(tmp_path / "a.csv"))
     assert _wait_until(lambda: child.receive() is not None, seconds=120)
     child.ask({"do": "read"}, tmp_path / "a.csv")
+    assert child.overdue(0) is None
     yield child, machine
     child.kill()
 

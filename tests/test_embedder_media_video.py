@@ -124,6 +124,40 @@ def test_of_several_tracks_the_default_is_taken_else_the_first_sound_and_the_lar
     assert found("some.mkv", *none, "-disposition:v:0", "default", "-disposition:a:1", "default") == (64, 600, notes)
 
 
+@pytest.mark.parametrize(("begins_s", "heard_until"), [(25, [29.0]), (60, [])])
+def test_a_picture_is_seen_where_the_sound_is_announced_and_comes_late_or_never(
+    tmp_path: Path, begins_s: int, heard_until: list[float]
+) -> None:
+    film = make_media.film(tmp_path / "a.mkv", colours=(1, 2), shot_s=15)
+    sound = make_media.wav(tmp_path / "a.wav", make_media.tone(4))
+    path, notes = tmp_path / "b.mts", list[str]()
+    late = ["-itsoffset", f"{begins_s}", "-i", str(sound), "-max_interleave_delta", "0"]
+    make_media.ffmpeg("-i", str(film), *late, "-c:v", "copy", "-c:a", "aac", "-t", "30", str(path))
+    found = _by_evidence(path, notes)
+    assert 15.0 in [pytest.approx(shot.span.start_s, abs=0.3) for shot in found[Evidence.SEEN]]
+    assert found[Evidence.SEEN][-1].span.end_s == pytest.approx(30.0, abs=0.3)
+    assert [heard.span.end_s for heard in found[Evidence.HEARD]][-1:] == pytest.approx(heard_until, abs=0.3)
+    assert bool(notes) is not bool(heard_until)
+
+
+@pytest.mark.parametrize("sizes", [(64, 320), (320, 64)])
+def test_of_several_programs_of_a_transport_stream_the_first_is_seen_and_heard(
+    tmp_path: Path, sizes: tuple[int, int]
+) -> None:
+    path, inputs = tmp_path / "a.mts", list[str]()
+    for side, hz in zip(sizes, (300, 600), strict=True):
+        inputs += ["-f", "lavfi", "-i", f"testsrc=s={side}x{side}:d=2", "-f", "lavfi", "-i", f"sine={hz}:d=2"]
+    every = [arg for number in range(4) for arg in ("-map", f"{number}")]
+    make_media.ffmpeg(
+        *inputs, *every, "-program", "st=0:st=1", "-program", "st=2:st=3", "-c:v", "mpeg2video", str(path)
+    )
+    tracks = _by_evidence(path)
+    seen, heard = tracks[Evidence.SEEN][0].pixels, tracks[Evidence.HEARD][0].sound
+    assert seen is not None
+    assert heard is not None
+    assert (seen.shape[2], int(abs(np.fft.rfft(heard[:16_000])).argmax())) == (sizes[0], 300)
+
+
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 def test_a_film_in_hdr_is_seen_as_bright_and_colourful_as_it_was_filmed(tmp_path: Path, transfer: str) -> None:
     wanted = make_media.picture(192, 108, seed=1)

@@ -56,6 +56,7 @@ def test_pictographs_are_read_by_their_names(minilm: WordsTower) -> None:
     shown = minilm.encode(["🎸", "a 👩🏽\u200d🚒", "I ❤\ufe0f it", "♥", "5 °C"])
     named = minilm.encode(["guitar", "a woman fire engine", "I heart it", "♥", "5 °C"])
     np.testing.assert_allclose(shown, named, atol=1e-5)
+    assert minilm.reads("├──") is False, "what draws boxes has no name that anybody means"
     assert float(minilm.encode(["♥"])[0] @ minilm.encode(["[UNK]"])[0]) < 0.99
 
 

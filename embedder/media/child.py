@@ -185,12 +185,14 @@ class Child:
 
     def _hear(self) -> None:
         """It is heard of now: its silence begins anew."""
-        self._heard_s = self._moved_s = time.monotonic()
-        self._spent_s = self._moved_at_s = self._cpu_s()
+        self._heard_s = time.monotonic()
+        self._is_heard = True
 
     def _is_stuck(self) -> bool:
         """Whether it is silent for too long: it hangs or computes that long, and is not just starved."""
         now, spent_s = time.monotonic(), self._cpu_s()
+        if self._is_heard:  # here and not when it was heard, which may be thousands of times a second
+            self._moved_s, self._spent_s, self._moved_at_s, self._is_heard = self._heard_s, spent_s, spent_s, False
         if spent_s > self._moved_at_s:
             self._moved_s, self._moved_at_s = now, spent_s
         most_s = self._limits.seconds if self._ready else max(self._limits.seconds, _START_S)

@@ -65,6 +65,7 @@ class Probe:
         duration_s: as its header says, None where it says nothing.
         picture: stream number of the moving picture, None when there is none.
         sound: stream number of the sound, None when there is none.
+        sound_rate_hz: 0 where a sound is only announced, and begins long after the picture or never.
         more_sounds: how many further sound tracks there are.
         subtitles: stream numbers of the subtitles that are text.
         drawn_subtitles: how many subtitle streams are pictures.
@@ -76,6 +77,7 @@ class Probe:
     duration_s: float | None = None
     picture: int | None = None
     sound: int | None = None
+    sound_rate_hz: int = 0
     more_sounds: int = 0
     subtitles: tuple[int, ...] = ()
     drawn_subtitles: int = 0
@@ -107,13 +109,15 @@ def probe(source: Source) -> Probe:
         pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic and s.width]
         sounds = [s for s in container.streams.audio if s.codec_context is not None]
         texts = [s for s in container.streams.subtitles if s.codec_context.name in _TEXT_SUBTITLES]
-        picture = max(pictures, key=lambda s: (_is_default(s), s.width * s.height), default=None)
+        sized = source.format.decoder != "mpegts"  # there, the largest may be of another program than the sound
+        picture = max(pictures, key=lambda s: (_is_default(s), sized * s.width * s.height), default=None)
         heard = max(sounds, key=_is_default, default=None)  # the first of equals
         squeeze = picture.sample_aspect_ratio if picture else None
         return Probe(
             duration_s=container.duration / av.time_base if container.duration else None,
             picture=picture.index if picture else None,
             sound=heard.index if heard else None,
+            sound_rate_hz=heard.codec_context.sample_rate if heard else 0,
             more_sounds=max(0, len(sounds) - 1),
             subtitles=tuple(s.index for s in texts),
             drawn_subtitles=len(container.streams.subtitles) - len(texts),
@@ -152,7 +156,8 @@ def frames(source: Source, found: Probe, *, per_second: float, max_side: int) ->
     begun = _input(source)
     steps = f"fps={per_second:g}:start_time=0:eof_action=pass,{_shown(found, max_side)}"
     output = begun[str(found.picture)].output("pipe:", format="image2pipe", vcodec="ppm", vf=steps)
-    return Decoding(source, _in_time_with(found.sound, source, begun, output), _ppm)
+    heard = found.sound if found.sound_rate_hz else None  # ffmpeg copies no stream of which it knows nothing
+    return Decoding(source, _in_time_with(heard, source, begun, output), _ppm)
 
 
 def frame_at(source: Source, found: Probe, second: float, *, max_side: int) -> NDArray[np.uint8] | None:

@@ -308,8 +308,7 @@ def _animation(source: Source, image: Image.Image) -> Iterator[Segment]:
             source.note(f"frames after {number} are left out")
             break
         if number % step == 0:
-            frame = reduced(source, image, _FRAME_SIDE) if number else first
-            kept.append(pixels(frame, _FRAME_SIDE))
+            kept.append(pixels(reduced(source, image, _FRAME_SIDE), _FRAME_SIDE))
         if len(kept) == 2 * _MAX_FRAMES:
             kept, step = kept[::2], 2 * step
         if number % 50 == 0:

@@ -11,8 +11,8 @@ class Limits:
 
     Args:
         seconds: time without a new segment after which its worker is killed: time that it computes, or does nothing
-            at all. What a busy machine gives to others counts an eighth, so that it fails no good file; in full
-            where the system does not tell.
+            at all. Time in which it computes now and then counts an eighth, for a busy machine, too, gives it no more;
+            in full where the system does not tell.
         file_seconds: wall time for the whole file.
         memory_bytes: private memory of the worker process and the decoders it starts. A worker that has no file like
             that holds 0.3 GB; of those that take half of this or more, one works at a time.

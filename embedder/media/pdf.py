@@ -24,6 +24,7 @@ from embedder.segment import PAGE_CHARACTERS, Segment
 
 _FEW_LETTERS = 20  # a page with fewer in its text layer is read from its picture
 _STAMP_LETTERS = 200  # what scanners and archives print on a scan has fewer
+_TRIALS = 3  # pages of pictures under text; where these show no more than it, all such pages of the document do
 _SCAN_SHARE = 0.5  # of a page that pictures cover
 _GARBLED_SHARE = 0.05  # of control characters, where a font does not say which letters it draws
 _MOST_OBJECTS = 1_000  # of a page that are looked at
@@ -134,13 +135,20 @@ def _page(source: Source, document: Any, layer: _TextLayer, number: int) -> list
     if _is_empty(document, number):
         return []
     words = layer.words(number)
-    is_read = not _has_layer(words) or (len(_letters(words)) < _STAMP_LETTERS and _is_scan(document, number))
+    has_layer = _has_layer(words)
+    is_doubted = (
+        has_layer and not layer.is_proven and len(_letters(words)) < _STAMP_LETTERS and _is_scan(document, number)
+    )
+    is_read = is_doubted or not has_layer
     image = _rendered(document, number, picture.READ_SIDE if is_read else picture.MAX_SIDE)
     if is_read:
         if _is_blank(image) and not words:
             return []
         source.alive()
-        words = _joined("" if _is_garbled(words) else words, ocr.words(image))
+        shown = _joined("" if _is_garbled(words) else words, ocr.words(image))
+        if is_doubted:
+            layer.tried(words, shown)
+        words = shown
     parts = list(picture.seen(source, image, Span(page=number), words=words))
     first = " ".join(part.text for part in parts if part.text)[:PAGE_CHARACTERS]
     return [part if part.pixels is None else replace(part, text=first or None) for part in parts]
@@ -155,6 +163,8 @@ class _TextLayer:
     def __init__(self, source: Source, document: Any) -> None:
         self._document = document
         self._reader: Any = None
+        self._whole: set[str] = set()
+        self._lacks = False
         logging.getLogger("pypdf").setLevel(logging.CRITICAL)
         from pypdf import PdfReader
 
@@ -166,6 +176,16 @@ class _TextLayer:
             raise
         except Exception:  # pypdf raises whatever a broken file leads it to; pdfium is the fallback
             self._reader = None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether pages that are pictures under text have shown no more than it, often enough to trust the rest."""
+        return not self._lacks and len(self._whole) >= _TRIALS
+
+    def tried(self, words: str, shown: str) -> None:
+        """Learn what a page shows beyond its text; a stamp on empty pages proves nothing by being repeated."""
+        self._whole.add(words)
+        self._lacks |= shown != words
 
     def words(self, number: int) -> str:
         """The text of a page, counted from 1; "" when it has none."""

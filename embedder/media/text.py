@@ -36,7 +36,9 @@ _GARBLED = re.compile(
 )
 _RARE = 50  # one in so many: a foreign word, a slip
 _BASE64 = re.compile(
-    r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{200,}={0,2}|^(?:[A-Za-z0-9+/]{60,76}\n){3,}(?:[A-Za-z0-9+/=]{4}){0,19}$", re.M
+    r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{200,}={0,2}"
+    r"|^(?:[A-Za-z0-9+/]{60,76}\n){3,}+(?:(?:[A-Za-z0-9+/=]{4}){1,19}$)?",
+    re.M,
 )
 _BASE64_LETTERS = 32  # more different ones than digests, genes and words without spaces have
 _BETWEEN = "\n\n"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -21,7 +22,10 @@ _TOKENIZER = (
     "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 )
 _UNKNOWN = "[UNK]"
-_HOW_DRAWN = frozenset("\u200d\ufe0e\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
+# A pictograph, with what says how to draw it and what joins it to the next.
+_PICTOGRAPH = re.compile(
+    "([\u231a\u231b\u23f0-\u23f3\u2600-\u27bf\u2b50\U0001f000-\U0001faff])[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*"
+)
 _NOT_SAID = frozenset({"black", "white", "heavy", "sign", "symbol"})
 _DINGBATS_END = 0x1F000  # before it, names say by black and white whether a symbol is filled
 _BATCH_TOKENS_CPU, _BATCH_TOKENS_GPU = 2_048, 65_536  # more are no faster on a CPU and take more memory
@@ -51,13 +55,23 @@ class WordsTower:
         return vectors
 
     def reads(self, text: str) -> bool:
-        """Whether any of its words has a token; all others are one token, so such texts have one vector."""
+        """Whether any of its words has a token; all others are one and the same, so such texts have hardly a vector."""
         tokens = self._tokenizer.encode(self._spelt(text), add_special_tokens=False).tokens
         return any(token != _UNKNOWN and unicodedata.category(token[-1])[0] != "P" for token in tokens)
 
     def _spelt(self, text: str) -> str:
         """The text with the names of pictographs in their place, where the vocabulary lacks them: it has hardly any."""
-        return text if text.isascii() else "".join(_named(char, self._vocabulary) for char in text)
+        return text if text.isascii() else _PICTOGRAPH.sub(self._named, text)
+
+    def _named(self, found: re.Match[str]) -> str:
+        """The name that the Unicode standard gives to a pictograph without a token (dog face)."""
+        char = found[1]
+        if char in self._vocabulary or unicodedata.category(char) != "So":
+            return found[0]
+        words = unicodedata.name(char, "").lower().split()
+        if ord(char) < _DINGBATS_END:
+            words = [word for word in words if word not in _NOT_SAID]
+        return found[0] if not words or words[0] == "regional" else f" {' '.join(words)} "  # a flag is two letters
 
     def _batches(self, lengths: list[int]) -> Iterator[list[int]]:
         """The places of texts of these lengths, like lengths together: little padding."""
@@ -85,18 +99,6 @@ def read_tokenizer() -> Tokenizer:
     tokenizer.enable_truncation(MAX_TOKENS)
     tokenizer.no_padding()
     return tokenizer
-
-
-def _named(char: str, vocabulary: Container[str]) -> str:
-    """A character, or the name that the Unicode standard gives to a pictograph without a token (dog face)."""
-    if char in _HOW_DRAWN:
-        return " "
-    if unicodedata.category(char) != "So" or char in vocabulary:
-        return char
-    words = unicodedata.name(char, "").lower().split()
-    if ord(char) < _DINGBATS_END:
-        words = [word for word in words if word not in _NOT_SAID]
-    return char if not words or words[0] == "regional" else f" {' '.join(words)} "  # a flag is two letters
 
 
 def padded(texts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
