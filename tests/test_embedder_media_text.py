@@ -169,9 +169,36 @@ def test_mail_of_old_programs_and_without_a_charset_is_read(tmp_path: Path) -> N
     assert _texts(path) == ["Subject: Fête\nFrom: Zoë\n\nL'élève est déçu."]
 
 
+def test_a_forwarded_message_says_who_wrote_it_and_a_cut_header_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "forwarded.eml"
+    path.write_bytes(
+        b"Subject: Fwd\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\nSee below.\n--x\n"
+        b"Content-Type: message/rfc822\n\nSubject: =?utf-8?q?F=C3=AAte?=\nFrom: Zoe\n\nCome at noon.\n--x--\n"
+    )
+    notes: list[str] = []
+    [segment] = read(path, notes=notes)
+    assert (segment.text, notes) == ("Subject: Fwd\n\nSee below.\n\nSubject: Fête\nFrom: Zoe\n\nCome at noon.", [])
+    path.write_bytes(b"From: a\nTo: " + b"bob, " * 5_000 + b"\n\nwords")
+    list(read(path, notes=notes))
+    assert notes == ["headers are cut after 10,000 characters"]
+
+
+def test_mail_is_mail_however_far_down_its_main_headers_stand(tmp_path: Path) -> None:
+    path = tmp_path / "long.eml"
+    path.write_bytes(b"Received: by a\n" + b"ARC-Seal: i=1;\n b=abcd\n" * 2_000 + b"Subject: Tides\n\nAt noon.")
+    assert identify(path).name == "E-mail"
+    assert _texts(path) == ["Subject: Tides\n\nAt noon."]
+
+
 HOSTILE_MAIL = {
     "parameters": b"From: a\nContent-Type: text/plain" + b";" * 1_000_000 + b"\n\nwords",
     "charset": b"From: a\nContent-Type: text/plain; charset=hex\n\nwords",
+    "punycode": b"From: words\nContent-Type: text/plain; charset=-punycode\n\n"
+    + b"a" * 1_000_000
+    + b"-"
+    + b"b" * 500_000,
+    "forwarded": b"From: words\nContent-Type: multipart/mixed; boundary=x\n\n"
+    + (b"--x\nContent-Type: message/rfc822\n\nTo: " + b"=?a?q?" * 1_700 + b"\n\nwords\n") * 200,
     "no boundary": b"From: words\nContent-Type: multipart/mixed\n\nwords",
     "encoded words": b"From: words " + b"=?a?q?" * 200_000 + b"\n\nwords",
 }
@@ -229,6 +256,12 @@ def test_long_words_that_encode_nothing_stay(tmp_path: Path) -> None:
     assert text == path.read_text()
 
 
+def test_lines_that_are_not_quite_encoded_data_are_read_in_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "genome.txt"
+    path.write_text(("ACGT" * 17 + "AC\n") * 20_000)  # time by their square would be hours
+    assert sum(text.count("\n") + 1 for text in _texts(path)) >= 20_000
+
+
 def test_rows_of_a_table_say_their_columns(tmp_path: Path) -> None:
     [text] = _texts(make_media.csv(tmp_path / "birds.csv"))
     assert "name: wren; wingspan_cm: 15; home: hedge" in text
@@ -241,6 +274,15 @@ TABLES = [
     ('id,what\n1,"plain"\n' + '2,"a plain text"\n' * 900 + '3,"He said ""hi, you"" to me"\n', 'said "hi, you" to'),
     ('name, note\nAnn, "a, b"\nBob, "c, d"\n', "name: Ann; note: a, b"),
     ('name\tquote\nAnn\t"half a quote\nBob\tfine\n', "name: Bob; quote: fine"),
+    ("id,name,city\n0,Ann0,Oslo,\n1,Ann1,Rome,\n", "id: 0; name: Ann0; city: Oslo\n\nid: 1"),
+    ("name,likes\nAnn,tea,milk,honey\nBob,tea,milk,honey\n", "name: Ann; likes: tea; milk; honey\n\nname: Bob"),
+    ("quote\nHello, world\nYes, sir\n", "quote\n\nHello; world\n\nYes; sir"),
+    ("Umsätze\nTag,Zweck\nmorgen,Miete\n", "Umsätze\n\nTag: morgen; Zweck: Miete"),
+    ("a,b\n" * 60 + "x,y,z\n" * 70, "a: a; b: b\n\na: x; b: y; z"),
+    (
+        "'name', 'note'\n'Ann', 'a, b'\n'Bob', 'It''s \"c\"'\n" * 800,
+        'name: Ann; note: a, b\n\nname: Bob; note: It\'s "c"',
+    ),
 ]
 
 

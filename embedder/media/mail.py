@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import email
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,6 +23,7 @@ _HEADER_LETTERS = 10_000
 _TEXTS = ("text/plain", "text/html")
 _NAMED = 5  # attachments that the note names
 _NAME_LETTERS = 80
+_SLOW = ("idna", "punycode")  # take time by the square of the length, and are for names of hosts
 
 
 class _Headers(Compat32):
@@ -42,13 +44,12 @@ def read(source: Source) -> Iterator[Segment]:
         UnsupportedMediaError: there are no words in it.
     """
     message = email.message_from_bytes(plain.contents(source), policy=_Headers())
-    words = _words(source, message)
+    said = _said(source, message)
     left_out = [_name(part) for part in message.walk() if not part.is_multipart() and not _is_text(part)]
     if left_out:
         names = ", ".join(list(dict.fromkeys(left_out))[:_NAMED])
         source.note(f"attachments are left out ({len(left_out)}): {names}")
-    heads = "\n".join(f"{name}: {_decoded(message[name])}" for name in _HEADERS if message[name])
-    yield from plain.written(source, f"{heads}\n\n{words}")
+    yield from plain.written(source, said)
 
 
 def still(source: Source, span: Span, max_side: int) -> bytes:
@@ -60,10 +61,20 @@ def still(source: Source, span: Span, max_side: int) -> bytes:
     return plain.still(source, span, max_side)
 
 
+def _said(source: Source, message: Message) -> str:
+    """Its main headers, then its words."""
+    if any(len(value) == _HEADER_LETTERS and name.title() in _HEADERS for name, value in message.raw_items()):
+        source.note(f"headers are cut after {_HEADER_LETTERS:,} characters")
+    heads = "\n".join(f"{name}: {_decoded(message[name])}" for name in _HEADERS if message[name])
+    return "\n\n".join(filter(None, (heads, _words(source, message))))
+
+
 def _words(source: Source, part: Message) -> str:
     """The words of a part and of those in it; of alternatives, of the first that has some, plain text before HTML."""
     if part.is_multipart():
         inners = cast(list[Message], part.get_payload())
+        if part.get_content_type() == "message/rfc822":
+            return "\n\n".join(_said(source, inner) for inner in inners)
         if part.get_content_type() != "multipart/alternative":
             return "\n\n".join(filter(None, (_words(source, inner) for inner in inners)))
         plain_first = sorted(inners, key=lambda inner: inner.get_content_type() != "text/plain")
@@ -83,7 +94,9 @@ def _is_text(part: Message) -> bool:
 def _text(part: Message) -> str:
     raw = cast(bytes, part.get_payload(decode=True))
     with suppress(LookupError, ValueError):  # a charset that nobody knows, or that it is not
-        return raw.decode(part.get_content_charset(""))
+        charset = codecs.lookup(part.get_content_charset(""))
+        if charset.name not in _SLOW:
+            return raw.decode(charset.name)
     return plain.decode(raw)
 
 

@@ -10,16 +10,21 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from data.records import Span
 from embedder.media import text as plain
 from embedder.media.source import Source
 from embedder.segment import Segment
 
+if TYPE_CHECKING:
+    from _csv import Reader
+
 _MAX_DEPTH = 40
 _DELIMITERS = ",;\t|"
 _PUT_OUT = ("text", "text/plain", "evalue")
 _SAMPLE_LETTERS = 20_000
+_TOP_ROWS = 50  # a table begins in one of them
 _SEPARATOR_LINE = re.compile(r"sep=.\n", re.I)  # what Excel writes and reads, and nobody else
 
 
@@ -62,9 +67,8 @@ def records(rows: Iterable[list[str]]) -> Iterator[str]:
         if not any(cell.strip() for cell in row):
             continue
         if names is None:
-            is_header = len(row) > 1 and all(cell.strip() and not _is_number(cell) for cell in row)
-            names = row if is_header else []
-            if is_header:
+            names = row if _are_names(row) else []
+            if names:
                 continue
         yield record(names + [""] * (len(row) - len(names)), row)
 
@@ -73,16 +77,39 @@ def _csv_records(source: Source, raw: str) -> Iterator[str]:
     csv.field_size_limit(source.limits.text_bytes)
     if separator := _SEPARATOR_LINE.match(raw):
         raw = raw[separator.end() :]
-    delimiter, width = _shape(raw[:_SAMPLE_LETTERS])
-    rows = csv.reader(io.StringIO(raw), _dialect(raw, delimiter))
+    delimiter, width = _shape(raw if len(raw) <= _SAMPLE_LETTERS else raw[: raw.rfind("\n", 0, _SAMPLE_LETTERS)])
+    reader = csv.reader(io.StringIO(raw), _dialect(raw, delimiter))
+    rows = _whole(source, reader)
+    above: list[list[str]] = []
+    for row in rows:
+        if len(row) >= width and any(cell.strip() for cell in row):
+            line = raw.split("\n", reader.line_num)[reader.line_num - 1]
+            if _are_names(row) and _is_preamble(above, is_prose=f"{delimiter} " in line):
+                yield from (record([""] * len(cells), cells) for cells in above)
+                above = []
+        elif len(above) < _TOP_ROWS:
+            above += [row] if row or above else []
+            continue
+        yield from records(itertools.chain(above, [row], rows))
+        return
+    yield from records(above)
+
+
+def _whole(source: Source, reader: Reader) -> Iterator[list[str]]:
+    """The rows down to the first that breaks the rules, with a note when there is one."""
     try:
-        for row in rows:
-            if len(row) >= width:
-                yield from records(itertools.chain([row], rows))
-            else:  # what some banks write above the table
-                yield record([""] * len(row), row)
+        yield from reader
     except csv.Error as error:
-        source.note(f"rows after line {rows.line_num} are left out: {error}")
+        source.note(f"rows after line {reader.line_num} are left out: {error}")
+
+
+def _is_preamble(above: list[list[str]], *, is_prose: bool) -> bool:
+    """Whether the short rows over a row of names are what some banks write there: a title or a blank line is in it.
+
+    One cell over prose that has commas is no title but the name of the one column.
+    """
+    blank = any(not any(cell.strip() for cell in row) for row in above)
+    return blank or (not is_prose and any(len(row) == 1 for row in above))
 
 
 def _shape(sample: str) -> tuple[str, int]:
@@ -102,7 +129,18 @@ def _dialect(raw: str, delimiter: str) -> csv.Dialect:
     dialect.delimiter, dialect.skipinitialspace = delimiter, True
     if delimiter == "\t" and raw.count('"') % 2:  # quotation marks that mean themselves
         dialect.quoting = csv.QUOTE_NONE
+    if _has_single_quotes(raw, delimiter):
+        dialect.quotechar = "'"
     return dialect
+
+
+def _has_single_quotes(raw: str, delimiter: str) -> bool:
+    """Whether most rows hold a 'quoted, cell', and no cell begins with a quotation mark that does not close it."""
+    start = rf"(?:^|{re.escape(delimiter)}) *+"
+    if "'" not in raw:
+        return False
+    quoted = len(re.findall(rf"{start}'(?:[^'\n]|'')*+' *+(?={re.escape(delimiter)}|$)", raw, re.M))
+    return 2 * quoted > raw.count("\n") and quoted == len(re.findall(rf"{start}['\"]", raw, re.M))
 
 
 def _json_records(source: Source, raw: str) -> Iterator[str] | None:
@@ -162,6 +200,10 @@ def _leaves(value: object, name: str, depth: int) -> Iterator[str]:
                 yield from _leaves(inner, name, depth + 1)
     elif value is not None and str(value).strip():
         yield f"{name}: {value}" if name else str(value)
+
+
+def _are_names(row: list[str]) -> bool:
+    return len(row) > 1 and all(cell.strip() and not _is_number(cell) for cell in row)
 
 
 def _is_number(cell: str) -> bool:

@@ -10,6 +10,7 @@ from embedder.media.formats import BY_SUFFIX
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"),
          (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # fmt: skip
 _MAIL = "message/rfc822"
+_OF_PROGRAMS = ("message-id", "mime-version", "received", "return-path")  # headers that nobody types
 _PLAYLIST = re.compile(r"\s*(#EXTM3U|ffconcat version|\[playlist\]|<asx\b|<smil\b|(<\?xml[^>]*\?>\s*)?<(MPD|playlist|smil)\b)", re.I)  # fmt: skip  # noqa: E501
 _SUBRIP = re.compile(r"\s*\d+[ \t]*\r?\n\s*\d{1,2}:\d\d:\d\d(?:[,.]\d{1,3})?\s*-->")
 # Each part is atomic or possessive: a file of unfinished comments must not be looked at in 2 ** n ways.
@@ -87,12 +88,14 @@ def _decoded(head: bytes) -> str | None:
 
 
 def _is_mail(text: str, *, is_promised: bool) -> bool:
-    """Whether it begins with the headers of a message; without its suffix, with some that only programs write."""
+    """Whether it begins with the headers of a message: its main ones, and some that only programs write.
+
+    Under its suffix either are enough: programs may write more above the main ones than the head of the file holds.
+    """
     block = _HEADERS.match(text)
     names = {name.lower() for name in _HEADER.findall(block[0])} if block else set()
-    return not names.isdisjoint(("from", "subject")) and (
-        is_promised or not names.isdisjoint(("message-id", "mime-version", "received"))
-    )
+    found = [not names.isdisjoint(some) for some in (("from", "subject"), _OF_PROGRAMS)]
+    return any(found) if is_promised else all(found)
 
 
 def _is_prose(text: str) -> bool:
