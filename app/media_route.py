@@ -232,9 +232,10 @@ class _ToldInWords(APIRoute):
             try:
                 return await given(request)
             except HTTPException as missing:
+                missing.headers = {**(missing.headers or {}), "Vary": "Accept"}
                 if "text/html" not in request.headers.get("accept", ""):
                     raise
-                line = f"This cannot be opened: {missing.detail}. Put it back where it was, or run ingest again."
+                line = f"This cannot be opened: {missing.detail}. If it was moved, run ingest again; then search anew."
                 page = f"<!doctype html><title>Omnia</title><p>{safe(line)}</p>"
                 return HTMLResponse(page, missing.status_code, headers=missing.headers)
 

@@ -141,7 +141,8 @@ def test_who_opens_a_file_that_is_away_reads_so_on_a_page(client, shelf, clip):
     clip.unlink()
     page = client.get(url, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    assert "the file is not there at the moment. Put it back where it was, or run ingest again." in page.text
+    assert "the file is not there at the moment. If it was moved, run ingest again; then search anew." in page.text
+    assert page.headers["vary"] == "Accept"
     assert page.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in page.headers["content-security-policy"]
     assert client.get(url).json() == {"error": "the file is not there at the moment"}, "to programs and players"
