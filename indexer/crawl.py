@@ -18,6 +18,8 @@ _IGNORE_BYTES = 256 * 1024  # of such a file
 _DEEP = 2  # most `**` of a pattern: each is tried at every depth
 _STAR, _END = "[^/]*", "ps_d"  # what pathspec makes of a star, and calls the end of a folder's name
 
+_KEPT_FOR_BYTES = re.compile("[\U0010ff00\U0010ff80-\U0010ffff]")  # by `data.tables.PathText`
+
 EMPTY, GONE = "is empty now (a drive that is not mounted?)", "is not there (a drive that is not mounted?)"
 
 # Left by operating systems and sync tools beside people's files; names that begin with a dot are left out too.
@@ -51,7 +53,8 @@ class Crawl:
         exclude: a folder to leave out (the library's own), whatever path leads to it.
         among: other roots.
         passed: those of them that the walk came through, filled while walking.
-        unreadable: folders that could not be listed, or whose ignore file could not be used, each with why.
+        unreadable: folders that could not be listed, or whose ignore file could not be used, and what has a name that
+            cannot be kept, each with why.
         empty: folders that nothing at all lies in.
         left_out: how many files and folders ignore files have left out.
     """
@@ -83,6 +86,9 @@ class Crawl:
                 is_folder = _is_folder(entry)
                 if _is_left_out(entry.path, ignores, is_folder=is_folder):
                     self.left_out += 1
+                    continue
+                if _KEPT_FOR_BYTES.search(entry.name):
+                    self.unreadable[entry.path] = f"{entry.path!r}: a character of its name means nothing; rename it"
                     continue
                 if is_folder:
                     if excluded is None or _identity(entry.path) != excluded:

@@ -1,4 +1,4 @@
-"""What ignore files leave out of a crawl, as git would of what lies beside a .gitignore."""
+"""What a crawl leaves out: what ignore files say, as git would beside a .gitignore, and names that mean nothing."""
 
 from __future__ import annotations
 
@@ -76,3 +76,10 @@ def test_a_file_of_patterns_in_another_encoding_is_refused(tmp_path: Path) -> No
 def test_letters_with_marks_are_the_same_put_together_or_apart(tmp_path: Path, named: str, meant: str) -> None:
     folder, pattern = unicodedata.normalize(named, "Entwürfe"), unicodedata.normalize(meant, "Entwürfe/")
     assert seen(shelve(tmp_path, "a.txt", f"{folder}/b.txt", root=pattern)) == {"a.txt"}
+
+
+@pytest.mark.parametrize("name", ["a\U0010fffd.jpg", "\U0010ff80"])
+def test_a_name_that_the_catalogue_cannot_keep_is_told_and_stops_nothing_else(tmp_path: Path, name: str) -> None:
+    crawl = shelve(tmp_path, f"{name}/inner.txt" if "." not in name else name, "b.txt")
+    assert [Path(found.path).name for found in crawl] == ["b.txt"]
+    assert "rename it" in crawl.unreadable[str(tmp_path / name)]
