@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -36,6 +36,7 @@ MARKS = [
     pytest.mark.flaky(reruns=2),  # on a busy machine a click may fall between two drawings of what it is meant for
     pytest.mark.skipif(BROWSER is None, reason="no chromium here; apt-get install chromium"),
 ]
+PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
 @contextmanager

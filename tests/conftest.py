@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browsing import BROWSER, FLAGS
+from browsing import BROWSER, FLAGS, opened
 from fakes import Shelf
 
 
@@ -22,6 +22,13 @@ def browser():
         browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    """The page in a tab of its own, at the address that the test file serves it at."""
+    with opened(browser, address) as page:
+        yield page
 
 
 @pytest.fixture

@@ -58,12 +58,6 @@ def address(tmp_path_factory):
         yield url
 
 
-@pytest.fixture
-def page(browser, address):
-    with opened(browser, address) as page:
-        yield page
-
-
 def names(page) -> list[str]:
     return page.locator(".om-name").all_inner_texts()
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from browsing import HERE, MARKS, SCREENSHOTS, ask, ask_afresh, drop, opened, serving, settle
+from browsing import HERE, MARKS, PHONE, SCREENSHOTS, ask, ask_afresh, drop, serving, settle
 from PIL import Image
 
 pytestmark = MARKS
 
 NOTES = 30
-PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +20,6 @@ def address(tmp_path_factory):
     home = tmp_path_factory.mktemp("hands")
     with serving([Path(__file__), home], log=home / "log") as url:
         yield url
-
-
-@pytest.fixture
-def page(browser, address):
-    with opened(browser, address) as page:
-        yield page
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import HERE, MARKS, SCREENSHOTS, ask, opened, serving, settle
+from browsing import HERE, MARKS, PHONE, SCREENSHOTS, ask, serving, settle
 from PIL import Image
 
 pytestmark = MARKS
@@ -15,7 +15,6 @@ pytestmark = MARKS
 NOTES = 30
 LONG = "city " + "rain falls on the roofs and runs down the street " * 8
 ARABIC = "هذا نص عن كلب كبير city"
-PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 AWAY = {"status": 404, "content_type": "application/json", "body": '{"error": "the file is not there"}'}
 
 
@@ -24,12 +23,6 @@ def address(tmp_path_factory):
     home = tmp_path_factory.mktemp("looks")
     with serving([Path(__file__), home], log=home / "log") as url:
         yield url
-
-
-@pytest.fixture
-def page(browser, address):
-    with opened(browser, address) as page:
-        yield page
 
 
 def shot(page, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browsing import HERE, MARKS, ask, opened, serving
+from browsing import HERE, MARKS, ask, serving
 
 pytestmark = MARKS
 
@@ -13,12 +13,6 @@ def address(tmp_path_factory):
     home = tmp_path_factory.mktemp("page")
     with serving([HERE / "page_media_process.py", home], log=home / "log") as url:
         yield url
-
-
-@pytest.fixture
-def page(browser, address):
-    with opened(browser, address) as page:
-        yield page
 
 
 def plays_at(page, second: float, tag: str = "video") -> None:

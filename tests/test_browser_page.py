@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from browsing import HERE, MARKS, SCREENSHOTS, ask, ask_afresh, drop, opened, serving, settle
+from browsing import HERE, MARKS, SCREENSHOTS, ask, ask_afresh, drop, serving, settle
 from PIL import Image
 
 pytestmark = MARKS
@@ -18,12 +18,6 @@ def address(tmp_path_factory):
     home = tmp_path_factory.mktemp("page")
     with serving([HERE / "page_process.py", home], log=home / "log") as url:
         yield url
-
-
-@pytest.fixture
-def page(browser, address):
-    with opened(browser, address) as page:
-        yield page
 
 
 def test_another_name_for_this_machine_is_refused(address):
