@@ -29,8 +29,14 @@ if TYPE_CHECKING:
     from embedder.embed import Embedder
     from embedder.media.sandbox import ReaderPool
 
-_HITS_PER_RESULT = 2  # asked for each evidence at first: a file answers with several segments
-_DEPTHS = (50, 200, 800, 3_200, 6_400)  # of hits, few of them: at one depth a list is the same however long it is
+_HITS_PER_RESULT = 2  # asked for each evidence: a file answers with several segments
+_DEPTHS = (
+    50,
+    200,
+    800,
+    3_200,
+    6_400,
+)  # of hits: a longer list begins as a shorter one does, so that pages do not overlap
 _BAR_HITS = 40  # by words, among which is what a question reaches by chance, however many are asked for
 _SURE = 0.999  # the chance of the very file that was asked with
 _WRONG = 0.01  # of its chance is left to what was said to be wrong
@@ -119,35 +125,32 @@ class SearchService:
         where = _where(query.filters, chosen)
         if query.then:
             where = replace(where, kinds=_LASTING & (where.kinds or _LASTING))
-        needed = query.limit * _HITS_PER_RESULT
-        asked = next((depth for depth in _DEPTHS if depth >= needed), needed)
-        while True:
+        results: dict[str, Result] = {}
+        for asked in _depths(query.limit):
             lists, drained = zip(*(self._hits(step, where, asked) for step in steps), strict=True)
-            hits = in_sequence(lists) if len(lists) > 1 else lists[0]
-            if query.wrong:
-                hits = sorted((_sunk(hit, query.wrong) for hit in hits), key=lambda hit: -hit.score)
             by_content: dict[str, list[Hit]] = {}
-            for hit in hits:
+            for hit in in_sequence(lists) if len(lists) > 1 else lists[0]:
                 if hit.segment.content not in left_out and (chosen is None or hit.segment.content in chosen):
                     by_content.setdefault(hit.segment.content, []).append(hit)
             if query.is_one_file:
                 by_content |= self._own(same - query.wrong, by_content, where, chosen)
-            ranked = sorted(by_content, key=lambda one: (one in query.wrong, query.is_one_file and one not in same))
+            is_last = all(drained) or asked == _depths(query.limit)[-1]
+            wanted = query.limit if is_last else min(query.limit, asked // _HITS_PER_RESULT)
+            new = [one for one in by_content if one not in results and (is_last or one not in query.wrong)]
             files = first_files(
                 self._catalogue,
-                ranked,
+                sorted(new, key=lambda one: (one in query.wrong, query.is_one_file and one not in same)),
                 fingerprint=self._fingerprint,
-                count=query.limit,
+                count=wanted - len(results),
                 choice=query.filters.files,
             )
-            deeper = next((depth for depth in _DEPTHS if depth > asked), None)
-            if len(files) >= query.limit or all(drained) or deeper is None:
+            for content in files:
+                least = next((result.score for result in reversed(results.values())), 1.0)
+                hits = [_sunk(hit, least, wrong=content in query.wrong) for hit in by_content[content]]
+                results[content] = result_of(hits, files[content], same=content in same, apart=len(steps) > 1)
+            if is_last or len(results) >= query.limit:
                 break
-            asked = deeper
-        return tuple(
-            result_of(by_content[content], files[content], same=content in same, apart=len(steps) > 1)
-            for content in files
-        )
+        return tuple(results.values())
 
     def _own(
         self, same: Set[str], found: Mapping[str, list[Hit]], where: Where, chosen: Set[str] | None
@@ -285,8 +288,14 @@ def _where(filters: Filters, chosen: set[str] | None) -> Where:
     )
 
 
-def _sunk(hit: Hit, wrong: frozenset[str]) -> Hit:
-    return Hit(hit.segment, hit.score * _WRONG) if hit.segment.content in wrong else hit
+def _depths(limit: int) -> list[int]:
+    """How many hits are asked for, more and more until there are enough results; all lists begin with the same."""
+    return [*_DEPTHS, *[needed for needed in (limit * _HITS_PER_RESULT,) if needed > _DEPTHS[-1]]]
+
+
+def _sunk(hit: Hit, least: float, *, wrong: bool) -> Hit:
+    """A hit that is no surer than the results before it, and hardly sure at all where its file was said to be wrong."""
+    return Hit(hit.segment, min(hit.score * (_WRONG if wrong else 1.0), least))
 
 
 def _both(sense: Where, where: Where) -> Where | None:

@@ -544,3 +544,19 @@ def test_how_many_results_are_wanted_changes_no_score(shelf, tmp_path):
         many = shelf.library.service().search(replace(query, limit=100)).results
         assert [one.path for one in few] == [one.path for one in many[:3]]
         assert [one.score for one in few] == pytest.approx([one.score for one in many[:3]], abs=1e-3)
+
+
+def test_a_longer_list_begins_as_a_shorter_one_does(shelf, media):
+    beside = ("cat", "rain", "city", "night", "snow", "sea")
+    for number in range(130):
+        words = " ".join(word for place, word in enumerate(beside) if number >> place & 1)
+        shelf.put(written(media, f"{number}.txt", f"dog {words} {number}", f"{words} {number}"))
+    wrong = _sha256(media / "0.txt")
+    for parts in ((TextPart("dog city"),), (TextPart("dog"), TextPart("night", weight=-0.5))):
+        query = Query(parts=parts, wrong=frozenset({wrong}), limit=25)
+        lists = [shelf.library.service().search(replace(query, limit=limit)).results for limit in (25, 49, 100, 200)]
+        for few, many in zip(lists, lists[1:], strict=False):
+            assert many[: len(few)] == few
+        assert len({one.content for one in lists[-1]}) == len(lists[-1]) == 130
+        assert [one.score for one in lists[-1]] == sorted((one.score for one in lists[-1]), reverse=True)
+        assert [one.content for one in lists[-1]].index(wrong) == 129
