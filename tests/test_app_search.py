@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -555,7 +556,7 @@ def test_a_longer_list_begins_as_a_shorter_one_does(shelf, media):
     for parts in ((TextPart("dog city"),), (TextPart("dog"), TextPart("night", weight=-0.5))):
         query = Query(parts=parts, wrong=frozenset({wrong}), limit=25)
         lists = [shelf.library.service().search(replace(query, limit=limit)).results for limit in (25, 49, 100, 200)]
-        for few, many in zip(lists, lists[1:], strict=False):
+        for few, many in pairwise(lists):
             assert many[: len(few)] == few
         assert len({one.content for one in lists[-1]}) == len(lists[-1]) == 130
         assert [one.score for one in lists[-1]] == sorted((one.score for one in lists[-1]), reverse=True)
