@@ -21,7 +21,7 @@ from app.asking import Example, answered, joined
 from app.cards import has_picture
 from app.escaping import readable
 from app.grammar import understood
-from app.media_route import media_url, preview_url
+from app.media_urls import media_url, preview_url
 from app.query import DEFAULT_LIMIT, BadQueryError, FilePart, Filters, SegmentPart
 from app.refused import Refused
 from app.results import Band

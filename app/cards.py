@@ -9,7 +9,7 @@ from pathlib import Path
 from app.clips import LEAD_S
 from app.escaping import safe as _safe
 from app.excerpt import excerpt, word_spans
-from app.media_route import clips_url, cut_url, media_url, play_url, preview_url, shown_in_browser
+from app.media_urls import clips_url, cut_url, media_url, play_url, preview_url, shown_in_browser
 from app.results import Moment, Result
 from app.table import clock
 from data.printing import printable

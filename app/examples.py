@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app.escaping import literal
+from app.escaping import harmless_name, literal
 from app.query import FilePart
-from app.uploads import harmless_name
 from data.errors import MediaError
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
@@ -15,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from app.clips import LEAD_S, MOST_CUT_S, MOST_PLAYED_S
 from app.escaping import safe
+from app.media_urls import SHOWN
 from app.on_disk import OnDisk, on_disk
 from app.query import BadQueryError
 from app.refused import Refused
@@ -25,45 +25,13 @@ from data.records import FileState, Kind, Span
 if TYPE_CHECKING:
     from app.wiring import Library
 
-# What a browser may show in place. Anything else (SVG and HTML can carry scripts) is offered as a download.
-_SHOWN = {
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".gif": "image/gif",
-    ".bmp": "image/bmp",
-    ".avif": "image/avif",
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/mp4",  # the same boxes; browsers refuse video/quicktime and play this
-    ".webm": "video/webm",
-    ".mkv": "video/webm",  # as above
-    ".ogv": "video/ogg",
-    ".wav": "audio/wav",
-    ".mp3": "audio/mpeg",
-    ".flac": "audio/flac",
-    ".ogg": "audio/ogg",
-    ".oga": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".m4a": "audio/mp4",
-    ".aac": "audio/aac",
-    ".pdf": "application/pdf",
-    ".txt": "text/plain; charset=utf-8",
-    ".md": "text/plain; charset=utf-8",
-    ".rst": "text/plain; charset=utf-8",
-    ".csv": "text/plain; charset=utf-8",
-    ".json": "text/plain; charset=utf-8",
-    ".srt": "text/plain; charset=utf-8",
-    ".vtt": "text/plain; charset=utf-8",
-}
 _UNSHOWN = "application/octet-stream"
 _SIDES = (320, 640, 1280, 2048)  # of previews: few, so that nobody can fill the cache with every size
 _WAITING = 16  # requests that hold a thread while their clip is made; more wait without one
 _DIGITS = 18  # of a file's number: no database takes larger ones
 _CLIP_TYPES = {Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mp4"}
 
-_TYPES = sorted({*_SHOWN.values(), _UNSHOWN})
+_TYPES = sorted({*SHOWN.values(), _UNSHOWN})
 _MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Refused, "description": "no such file, or it is away"}}
 _PLAYED = (
     "A small MP4 (H.264 and AAC) of a moment, for players that cannot play the file itself. It begins "
@@ -99,7 +67,7 @@ def router(library: Callable[[], Library]) -> APIRouter:
     ) -> Response:
         """A file's bytes, also in part (Range), so that players seek; what could carry scripts is always a download."""
         suffix = file.path.suffix.lower()
-        shown = _SHOWN.get(suffix)
+        shown = SHOWN.get(suffix)
         return sent(
             request,
             file.path,
@@ -161,65 +129,6 @@ def router(library: Callable[[], Library]) -> APIRouter:
         return sent(request, made, made.stat(), media_type=piece.type, headers=GUARDED, name=name, download=True)
 
     return routes
-
-
-def media_url(file_id: int, *, start_s: float | None = None, end_s: float | None = None) -> str:
-    """Where a file's bytes are, as a player wants them: with the moment as a media fragment."""
-    url = f"/api/media/{file_id}"
-    if start_s is None:
-        return url
-    return f"{url}#t={start_s:.2f}" + (f",{end_s:.2f}" if end_s is not None else "")
-
-
-def preview_url(
-    file_id: int,
-    *,
-    version: str,
-    start_s: float | None = None,
-    page: int | None = None,
-    side: int = 640,
-    passage: tuple[int, int] | None = None,
-) -> str:
-    """Where the picture of a moment is, its passage highlighted where it is known.
-
-    Args:
-        version: of the file's bytes; browsers keep the picture, and another file may get the number.
-    """
-    asked = [f"side={side}", f"v={version}"]
-    if start_s is not None:
-        asked.append(f"t={start_s:.2f}")
-    if page is not None:
-        asked.append(f"page={page}")
-    if page is not None and passage is not None:
-        asked.append(f"char_start={passage[0]}&char_end={passage[1]}")
-    return f"/api/thumb/{file_id}?" + "&".join(asked)
-
-
-def clips_url(file_id: int, *, version: str) -> str:
-    """Where clips of a file are that every browser plays; `&t=` and `&end=` say which. For the version see above."""
-    return f"/api/play/{file_id}?v={version}"
-
-
-def play_url(file_id: int, *, version: str, start_s: float, end_s: float | None = None) -> str:
-    """One of those clips; the fragment makes it start at its moment."""
-    end = f"&end={end_s:.2f}" if end_s is not None and end_s > start_s else ""
-    return f"{clips_url(file_id, version=version)}&t={start_s:.2f}{end}#t={min(start_s, LEAD_S):.2f}"
-
-
-def cut_url(
-    file_id: int, *, start_s: float | None = None, end_s: float | None = None, page: int | None = None
-) -> str | None:
-    """Where a moment is as a file of its own; None where it cannot be one. A long one is cut off."""
-    if page is not None:
-        return f"/api/cut/{file_id}?page={page}"
-    if start_s is None or end_s is None or end_s <= start_s:
-        return None
-    return f"/api/cut/{file_id}?t={start_s:.2f}&end={min(end_s, start_s + MOST_CUT_S):.2f}"
-
-
-def shown_in_browser(path: str) -> bool:
-    """Whether a browser is given the file itself, and not its preview or a clip."""
-    return Path(path).suffix.lower() in _SHOWN
 
 
 class _ToldInWords(APIRoute):

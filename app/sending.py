@@ -11,6 +11,8 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from app.escaping import harmless
+
 GUARDED = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; media-src 'self'; sandbox",
@@ -71,8 +73,3 @@ def _disposition(name: str, *, download: bool) -> str:
     plain = "".join(letter if letter.isascii() and letter not in '";%' else "_" for letter in name)
     told = f'{"attachment" if download else "inline"}; filename="{plain}"'
     return told if plain == name else f"{told}; filename*=UTF-8''{quote(name, safe='')}"
-
-
-def harmless(name: str) -> str:
-    """A file's name without what turns lines or the direction of reading, and without a folder in it."""
-    return "".join(letter if letter.isprintable() and letter not in "/\\" else "_" for letter in name)

@@ -15,12 +15,11 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from app.sending import harmless
+from app.escaping import harmless_name
 
 MOST_FILES = 8
 _MOST_FIELDS = 100
 _FIELD_BYTES = 100_000  # of words
-_LONGEST_NAME = 60  # characters of up to four bytes: file systems take 255 bytes
 _SILENCE_S = 5  # after a refusal: a sender that sends no more
 _LONGEST_PARTING_S = 30  # and one that does not stop
 
@@ -57,15 +56,6 @@ def kept(files: Sequence[UploadFile], folder: Path) -> list[Path]:
             copyfileobj(file.file, copy, 1 << 20)
         paths.append(path)
     return paths
-
-
-def harmless_name(given: str) -> str:
-    """The last part of a name that anybody may have made up, as a file may be called; its suffix stays."""
-    name = harmless(given.replace("\\", "/").rsplit("/", 1)[-1])
-    stem, dot, suffix = name.rpartition(".")
-    if len(name) > _LONGEST_NAME:
-        name = f"{stem[: _LONGEST_NAME // 2]}{dot}{suffix[: _LONGEST_NAME // 2]}"
-    return name if name.strip(". ") else "example"
 
 
 class _TooLargeError(HTTPException):

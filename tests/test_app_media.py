@@ -12,7 +12,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from app.api import api
-from app.media_route import cut_url, media_url, play_url, preview_url
+from app.media_urls import cut_url, media_url, play_url, preview_url
 from app.on_disk import on_disk
 from app.previews import PreviewCache
 from data.records import Evidence, Kind, Span
