@@ -7,7 +7,7 @@ from starlette.routing import Mount
 from streamlit import config
 from streamlit.starlette import App
 
-from app import api, guard, page, wiring
+from app import guard, page, wiring
 from data.settings import Settings
 
 if __name__ == "__main__":
@@ -18,7 +18,7 @@ else:
     hosts = config.get_option("server.allowedHosts") or ["*"]  # another name for this machine is a trap
     server = App(
         __file__,
-        routes=[Mount("/api", api.api(wiring.shared))],
+        routes=[Mount("/api", wiring.late_api)],
         middleware=guard.middleware(address or "", port=port, hosts=hosts, token=lambda: Settings.load().token),
         lifespan=wiring.while_serving,
     )

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+from anyio import to_thread
+
 from app.ingests import Ingests
 from app.once import Once
 from app.query import ANYTHING, Filters
@@ -18,6 +20,8 @@ from data.records import FileChoice, FileState
 from data.settings import Settings
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
     from app.clips import ClipCache
     from app.previews import PreviewCache
     from app.search import SearchService
@@ -63,6 +67,11 @@ class Library:
         summary = self.catalogue().summary()
         if not any(state is FileState.INDEXED for _, state in summary.counts):
             return "the library is empty; fill it with: python -m indexer ingest FOLDER"
+        if not self.store().count():
+            return (
+                "the library's files have no vectors in the store (deleted, another server?); "
+                "embed them again with: python -m indexer ingest FOLDER"
+            )
         for folder in filters.files.folders:
             if not self.catalogue().chosen(FileChoice(folders=(folder,)), self.space().model.fingerprint):
                 return (
@@ -113,7 +122,8 @@ class Library:
     def _open_store(self, model: LibraryModel) -> VectorStore:
         from data.vectors import open_vectors
 
-        return open_vectors(self.settings, fingerprint=model.fingerprint, dim=self.row_of(model.name).dim)
+        library, dim = self.catalogue().library_id(), self.row_of(model.name).dim
+        return open_vectors(self.settings, library=library, fingerprint=model.fingerprint, dim=dim)
 
     def _start_readers(self) -> ReaderPool:
         from embedder.media.limits import Limits
@@ -155,9 +165,24 @@ shared: Once[Library] = Once(lambda: Library(Settings.load()))
 """The library of this process, told by OMNIA_* where it lies."""
 
 
+def _make_api() -> ASGIApp:
+    from app.api import api
+
+    return api(shared)
+
+
+_api = Once(_make_api)
+
+
+async def late_api(scope: Scope, receive: Receive, send: Send) -> None:
+    """The API of this process's library; it is made beside the first page, which its imports would keep waiting."""
+    made = _api.made if _api.made is not None else await to_thread.run_sync(_api)
+    await made(scope, receive, send)
+
+
 @asynccontextmanager
 async def while_serving(_server: object) -> AsyncIterator[None]:
-    """Open model and store after the first page rather than before it, and let go of everything at the end."""
+    """Open what the first page needs at once, model and store after it, and let go of everything at the end."""
     Thread(target=_warm_up, name="warm-up", daemon=True).start()
     try:
         yield
@@ -168,6 +193,8 @@ async def while_serving(_server: object) -> AsyncIterator[None]:
 
 def _warm_up() -> None:
     try:
+        shared().catalogue()
+        _api()
         first_page.wait(_HEAD_START_S)
         shared().service()
     except OmniaError as error:

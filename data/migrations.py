@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable
 
 from sqlalchemy import Connection, func, insert, inspect, select, text, update
 
 from data.errors import StoreUnavailableError
 from data.naming import keep_names
-from data.tables import Base, File, Root, SchemaVersion
+from data.tables import Base, File, LibraryId, Root, SchemaVersion
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +160,12 @@ def _found_by_index(db: Connection) -> None:
             db.execute(text(f'ALTER TABLE {table} ALTER COLUMN "{column}" TYPE TEXT COLLATE "C"'))
 
 
+def _own_collections(db: Connection) -> None:
+    """Version 12: libraries on one Qdrant server are told apart; what they shared before stays, and is not used."""
+    db.execute(text("CREATE TABLE library (id VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    db.execute(text("INSERT INTO library (id) VALUES (:id)"), {"id": _new_id()})
+
+
 # Step N takes a catalogue of version N - 1 to version N. Steps only ever are appended.
 STEPS: dict[int, Callable[[Connection], None]] = {
     2: _two_models,
@@ -171,6 +178,7 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     9: _places,
     10: _names_in_pairs,
     11: _found_by_index,
+    12: _own_collections,
 }
 NEWEST_VERSION = max(STEPS)
 
@@ -192,6 +200,7 @@ def migrate(connection: Connection) -> None:
     if not inspect(connection).has_table(SchemaVersion.__tablename__):
         Base.metadata.create_all(connection)
         connection.execute(insert(SchemaVersion).values(version=NEWEST_VERSION))
+        connection.execute(insert(LibraryId).values(id=_new_id()))
         return
     version = connection.execute(select(SchemaVersion.version)).scalar_one()
     if version > NEWEST_VERSION:
@@ -205,3 +214,8 @@ def migrate(connection: Connection) -> None:
         STEPS[number](connection)
     if version < NEWEST_VERSION:
         connection.execute(update(SchemaVersion).values(version=NEWEST_VERSION))
+
+
+def _new_id() -> str:
+    """Of a library: short enough for a collection's name that people read."""
+    return secrets.token_hex(6)

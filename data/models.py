@@ -22,7 +22,7 @@ from data.switching import (
     known_models,
     waiting,
 )
-from data.tables import Indexing, KnownModel
+from data.tables import Indexing, KnownModel, LibraryId
 
 
 class Models:
@@ -32,6 +32,12 @@ class Models:
         self._engine = engine
         self._reader = reading(engine)
         self._fillings: Kept[list[Filling]] = Kept(engine)
+
+    @translated
+    def library_id(self) -> str:
+        """What tells the library's collections on a Qdrant server from others'; it lasts as long as the catalogue."""
+        with self._reader.connect() as db:
+            return db.execute(select(LibraryId.id)).scalar_one()
 
     @translated
     def active(self) -> LibraryModel | None:

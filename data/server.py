@@ -39,8 +39,8 @@ _UPSERT_STEP = 256  # keeps a request well under the server's 32 MB
 _READ_STEP = 1_000
 
 
-def open_server(url: str, api_key: str | None, *, fingerprint: str, dim: int) -> ServerStore:
-    """Open the collection of `fingerprint` on the server at `url`, making it when it is missing.
+def open_server(url: str, api_key: str | None, *, library: str, fingerprint: str, dim: int) -> ServerStore:
+    """Open a library's collection of `fingerprint` on the server at `url`, making it when it is missing.
 
     Raises:
         StoreUnavailableError: nothing answers there, or the key is refused.
@@ -48,35 +48,36 @@ def open_server(url: str, api_key: str | None, *, fingerprint: str, dim: int) ->
     """
     with _reaching(url):
         client = _client(url, api_key)
-    return ServerStore(client, url, fingerprint=fingerprint, dim=dim)
+    return ServerStore(client, url, library=library, fingerprint=fingerprint, dim=dim)
 
 
-def server_dim(url: str, api_key: str | None, *, fingerprint: str) -> int | None:
+def server_dim(url: str, api_key: str | None, *, library: str, fingerprint: str) -> int | None:
     """The width of a stored collection, None when there is none."""
     with _reaching(url), closing(_client(url, api_key)) as client:
-        name = _collection_name(fingerprint)
+        name = _collection_name(library, fingerprint)
         return _width(client, name) if client.collection_exists(name) else None
 
 
-def drop_from_server(url: str, api_key: str | None, *, fingerprint: str) -> None:
+def drop_from_server(url: str, api_key: str | None, *, library: str, fingerprint: str) -> None:
     """Delete a collection; nothing happens when there is none."""
     with _reaching(url), closing(_client(url, api_key)) as client:
-        client.delete_collection(_collection_name(fingerprint))
+        client.delete_collection(_collection_name(library, fingerprint))
 
 
 class ServerStore(VectorStore):
-    """One collection, `omnia-<fingerprint>`, on a Qdrant server.
+    """One collection, `omnia-<library>-<fingerprint>`, on a Qdrant server; libraries do not see each other's.
 
     Args:
         client: owned by this store from now on.
         url: for messages only.
+        library: its id (`Catalogue.library_id`).
     """
 
-    def __init__(self, client: QdrantClient, url: str, *, fingerprint: str, dim: int) -> None:
+    def __init__(self, client: QdrantClient, url: str, *, library: str, fingerprint: str, dim: int) -> None:
         self.dim = dim
         self._client = client
         self._url = url
-        self._name = _collection_name(fingerprint)
+        self._name = _collection_name(library, fingerprint)
         self._closed = False
         with _reaching(url):
             if not client.collection_exists(self._name):
@@ -239,8 +240,8 @@ def _client(url: str, api_key: str | None) -> QdrantClient:
     return QdrantClient(url=url, api_key=api_key, timeout=_TIMEOUT_S, check_compatibility=False)
 
 
-def _collection_name(fingerprint: str) -> str:
-    return f"omnia-{safe_name(fingerprint)}"
+def _collection_name(library: str, fingerprint: str) -> str:
+    return f"omnia-{library}-{safe_name(fingerprint)}"
 
 
 def _width(client: QdrantClient, name: str) -> int | None:

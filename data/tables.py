@@ -161,6 +161,13 @@ class Indexing(Base):
     indexed_at: Mapped[float]  # seconds since the epoch
 
 
+class LibraryId(Base):
+    """One row: what tells the library's collections on a Qdrant server from those of other libraries."""
+
+    __tablename__ = "library"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+
+
 class KnownModel(Base):
     """A model that an ingest has begun to fill a collection with."""
 

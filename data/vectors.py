@@ -105,8 +105,11 @@ class VectorStore(ABC):
         """Flush and let go of the store; further calls are an error."""
 
 
-def open_vectors(settings: Settings, *, fingerprint: str, dim: int) -> VectorStore:
+def open_vectors(settings: Settings, *, library: str, fingerprint: str, dim: int) -> VectorStore:
     """Open the collection of `fingerprint`: on the Qdrant server the settings name, else embedded in `home`.
+
+    Args:
+        library: its id (`Catalogue.library_id`), which tells its collections on a server from those of others.
 
     Raises:
         StoreUnavailableError: the server does not answer, or the folder cannot be used.
@@ -115,13 +118,15 @@ def open_vectors(settings: Settings, *, fingerprint: str, dim: int) -> VectorSto
     if settings.qdrant_url:
         from data.server import open_server
 
-        return open_server(settings.qdrant_url, settings.qdrant_api_key, fingerprint=fingerprint, dim=dim)
+        return open_server(
+            settings.qdrant_url, settings.qdrant_api_key, library=library, fingerprint=fingerprint, dim=dim
+        )
     from data.owner import open_shared
 
     return open_shared(settings.home, fingerprint=fingerprint, dim=dim)
 
 
-def stored_dim(settings: Settings, *, fingerprint: str) -> int | None:
+def stored_dim(settings: Settings, *, library: str, fingerprint: str) -> int | None:
     """The width of the stored collection of `fingerprint`, None when there is none.
 
     Raises:
@@ -130,13 +135,13 @@ def stored_dim(settings: Settings, *, fingerprint: str) -> int | None:
     if settings.qdrant_url:
         from data.server import server_dim
 
-        return server_dim(settings.qdrant_url, settings.qdrant_api_key, fingerprint=fingerprint)
+        return server_dim(settings.qdrant_url, settings.qdrant_api_key, library=library, fingerprint=fingerprint)
     from data.owner import shared_dim
 
     return shared_dim(settings.home, fingerprint=fingerprint)
 
 
-def drop_vectors(settings: Settings, *, fingerprint: str) -> None:
+def drop_vectors(settings: Settings, *, library: str, fingerprint: str) -> None:
     """Delete the collection of `fingerprint` with all its vectors; nothing happens when there is none.
 
     Raises:
@@ -145,7 +150,7 @@ def drop_vectors(settings: Settings, *, fingerprint: str) -> None:
     if settings.qdrant_url:
         from data.server import drop_from_server
 
-        drop_from_server(settings.qdrant_url, settings.qdrant_api_key, fingerprint=fingerprint)
+        drop_from_server(settings.qdrant_url, settings.qdrant_api_key, library=library, fingerprint=fingerprint)
         return
     from data.owner import drop_shared
 

@@ -189,7 +189,7 @@ def _status(args: argparse.Namespace) -> int:
     settings = Settings.load()
     catalogue = open_catalogue(settings.catalogue_url)
     summary, notes, models = catalogue.summary(), catalogue.notes(), catalogue.fillings()
-    now, place = is_ingesting(settings.home), place_of_library(settings)
+    now, place = is_ingesting(settings.home), place_of_library(settings, catalogue.library_id())
     if args.json:
         print_line(json.dumps(status_as_json(summary, notes, place=place, models=models, is_ingesting=now)))
     else:

@@ -94,18 +94,19 @@ def open_library(settings: Settings) -> Iterator[Library]:
             active = catalogue.active()
             name = settings.model_for(active.name if active else None)
             row = model_row(name)
+            library = catalogue.library_id()
             yield Library(
                 catalogue=catalogue,
                 fingerprint=row.fingerprint,
                 home=settings.home,
-                open_store=lambda: open_vectors(settings, fingerprint=row.fingerprint, dim=row.dim),
+                open_store=lambda: open_vectors(settings, library=library, fingerprint=row.fingerprint, dim=row.dim),
                 open_embedder=lambda: _open_embedder(name, settings, fingerprint=row.fingerprint),
                 open_pool=lambda: _open_pool(settings.workers),
                 name=str(Path(name).expanduser().absolute()) if row.hub and row.hub.folder else name,
                 workers=settings.workers,
                 place=lambda: place_of(settings, row.fingerprint),
-                open_other=lambda fingerprint: _open_other(settings, fingerprint),
-                drop_other=lambda fingerprint: drop_vectors(settings, fingerprint=fingerprint),
+                open_other=lambda fingerprint: _open_other(settings, library, fingerprint),
+                drop_other=lambda fingerprint: drop_vectors(settings, library=library, fingerprint=fingerprint),
             )
     finally:
         lock.release()
@@ -143,9 +144,9 @@ def place_of(settings: Settings, fingerprint: str) -> str:
         return ""
 
 
-def _open_other(settings: Settings, fingerprint: str) -> VectorStore | None:
-    dim = stored_dim(settings, fingerprint=fingerprint)
-    return None if dim is None else open_vectors(settings, fingerprint=fingerprint, dim=dim)
+def _open_other(settings: Settings, library: str, fingerprint: str) -> VectorStore | None:
+    dim = stored_dim(settings, library=library, fingerprint=fingerprint)
+    return None if dim is None else open_vectors(settings, library=library, fingerprint=fingerprint, dim=dim)
 
 
 def _open_embedder(model: str, settings: Settings, *, fingerprint: str) -> Embedder:

@@ -23,26 +23,30 @@ class Place:
 
     Args:
         size_bytes: what its folder takes on the disk, which for sparse files is less than their lengths.
+        id: in the names of its collections on a Qdrant server, "" where the vectors lie in the folder.
         elsewhere: what of it does not lie in the folder.
     """
 
     home: Path
     size_bytes: int
+    id: str = ""
     elsewhere: tuple[str, ...] = ()
 
     def as_text(self) -> str:
         size = f"{self.size_bytes / 1e9:,.1f} GB" if self.size_bytes >= 1e9 else f"{self.size_bytes / 1e6:,.1f} MB"
-        return "; ".join([f"library {str(self.home)!r}: {size} on disk", *self.elsewhere])
+        name = f"library {str(self.home)!r}" + f" (ID {self.id})" * bool(self.id)
+        return "; ".join([f"{name}: {size} on disk", *self.elsewhere])
 
 
-def place_of_library(settings: Settings) -> Place:
+def place_of_library(settings: Settings, library_id: str) -> Place:
     """Where the library of the settings lies, measured now."""
     elsewhere = []
     if not settings.has_own_catalogue:
         elsewhere.append("the catalogue at OMNIA_CATALOGUE_URL")
     if settings.qdrant_url:
         elsewhere.append("the vectors at OMNIA_QDRANT_URL")
-    return Place(home=settings.home, size_bytes=_on_disk(settings.home), elsewhere=tuple(elsewhere))
+    shown = library_id if settings.qdrant_url else ""
+    return Place(home=settings.home, size_bytes=_on_disk(settings.home), id=shown, elsewhere=tuple(elsewhere))
 
 
 def status_as_json(
@@ -60,6 +64,7 @@ def status_as_json(
         kinds.setdefault(kind or "unknown", {})[state] = number
     return {
         "library": str(place.home),
+        "id": place.id,
         "size_bytes": place.size_bytes,
         "roots": [
             {"path": r.path, "files": r.files, "inside": _around(r, summary.roots), "offline": r.offline_reason}

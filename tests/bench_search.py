@@ -69,7 +69,7 @@ def bench_page(folder: Path, size: Size) -> Iterator[Line]:
     row = model_row(MODEL)
     settings = Settings(home=folder, catalogue_url=f"sqlite:///{folder / 'catalogue.sqlite'}")
     catalogue = open_catalogue(settings.catalogue_url)
-    store = open_vectors(settings, fingerprint=row.fingerprint, dim=row.dim)
+    store = open_vectors(settings, library=catalogue.library_id(), fingerprint=row.fingerprint, dim=row.dim)
     _fill(store, catalogue, segments=size.segments, model=MODEL, fingerprint=row.fingerprint)
     catalogue.close()
     where = f"at {size.segments:,} segments"

@@ -81,11 +81,9 @@ def test_status_says_first_where_the_library_lies_and_how_large_it_is(home, caps
     assert 5_000_000 < answer["size_bytes"] < 6_000_000
     monkeypatch.setenv("OMNIA_CATALOGUE_URL", f"sqlite:///{home / 'other.sqlite'}")
     monkeypatch.setenv("OMNIA_QDRANT_URL", "http://127.0.0.1:6333")
-    assert (
-        told(capsys, "status")
-        .splitlines()[0]
-        .endswith(" on disk; the catalogue at OMNIA_CATALOGUE_URL; the vectors at OMNIA_QDRANT_URL")
-    )
+    first = told(capsys, "status").splitlines()[0]
+    assert first.endswith(" on disk; the catalogue at OMNIA_CATALOGUE_URL; the vectors at OMNIA_QDRANT_URL")
+    assert f"(ID {json.loads(told(capsys, 'status', '--json'))['id']}): " in first
 
 
 def test_a_root_inside_another_says_so_and_counts_for_it(home, capsys):

@@ -649,6 +649,25 @@ def test_a_catalogue_of_the_first_version_becomes_a_new_one(
     engine.dispose()
 
 
+def test_a_catalogue_of_version_11_gets_an_id_that_lasts(url: str) -> None:
+    older = open_catalogue(url)
+    filled_with_old(older)
+    fresh = shape(older._engine)
+    former = older.library_id()
+    with older._engine.begin() as db:
+        db.execute(text("DROP TABLE library"))
+        db.execute(text("UPDATE schema_version SET version = 11"))
+    older.close()
+    catalogue = open_catalogue(url)
+    assert shape(catalogue._engine) == fresh
+    library = catalogue.library_id()
+    assert library not in ("", former)
+    catalogue.close()
+    again = open_catalogue(url)
+    assert again.library_id() == library
+    again.close()
+
+
 def test_names_are_cut_a_few_files_at_a_time(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     run = catalogue.begin_run("/m", "fp")
     catalogue.record(run, "fp", [indexed(f"/m/dog {number}.jpg", content=f"{number}") for number in range(10, 15)])

@@ -15,14 +15,18 @@ from qdrant_client import QdrantClient
 from store_process import DIM, FINGERPRINT, StoreProcess, content_name, made
 
 import data.edge
+from data.catalogue import Outcome
 from data.edge import EdgeStore
 from data.errors import ModelMismatchError, StoreLockedError, StoreUnavailableError
 from data.owner import open_shared
 from data.points import safe_name
-from data.records import Evidence, Kind, Span
+from data.records import Evidence, FileState, Kind, Span
 from data.server import ServerStore, open_server
 from data.settings import Settings
 from data.vectors import ANYWHERE, Where, drop_vectors, open_vectors, stored_dim
+from embedder import embed
+from indexer.library import open_library
+from indexer.prune import prune
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
@@ -30,6 +34,7 @@ pytestmark = [
 ]
 HOMES = ("edge", "server", "owner", "guest")
 KEPT = ("edge", "owner", "guest")
+LIBRARY = "0123456789ab"
 
 
 @contextmanager
@@ -42,7 +47,7 @@ def new_home(name, folder, other_process):
         if name == "edge":
             stores.append(EdgeStore(folder / safe_name(fingerprint), fingerprint=fingerprint, dim=dim))
         elif name == "server":
-            stores.append(ServerStore(client, "memory", fingerprint=fingerprint, dim=dim))
+            stores.append(ServerStore(client, "memory", library=LIBRARY, fingerprint=fingerprint, dim=dim))
         else:
             if name == "guest" and not stores:
                 assert other_process.ask("open", home=str(folder))["owner"]
@@ -264,7 +269,7 @@ def test_the_segments_of_a_content_come_by_number(store):
 def test_scan_moves_everything_to_another_home_with_equal_answers(store):
     records, vectors = made(0, 130)
     store.upsert(records, vectors)
-    other = ServerStore(QdrantClient(":memory:"), "memory", fingerprint=FINGERPRINT, dim=DIM)
+    other = ServerStore(QdrantClient(":memory:"), "memory", library=LIBRARY, fingerprint=FINGERPRINT, dim=DIM)
     sizes = []
     for some, rows in store.scan(batch_size=50):
         other.upsert(some, rows)
@@ -384,18 +389,18 @@ def test_threads_may_write_and_search_at_once(store):
 
 def test_a_server_that_does_not_answer_is_named_with_the_next_step():
     with pytest.raises(StoreUnavailableError, match=r"http://127\.0\.0\.1:9.*OMNIA_QDRANT_URL"):
-        open_server("http://127.0.0.1:9", None, fingerprint=FINGERPRINT, dim=DIM)
+        open_server("http://127.0.0.1:9", None, library=LIBRARY, fingerprint=FINGERPRINT, dim=DIM)
     with pytest.raises(StoreUnavailableError, match="OMNIA_QDRANT_URL"):
-        open_server("nonsense://", None, fingerprint=FINGERPRINT, dim=DIM)
+        open_server("nonsense://", None, library=LIBRARY, fingerprint=FINGERPRINT, dim=DIM)
 
 
 def test_settings_choose_the_home(tmp_path):
     embedded = Settings(home=tmp_path, catalogue_url="")
     with_server = Settings(home=tmp_path, catalogue_url="", qdrant_url="http://127.0.0.1:9")
-    store = open_vectors(embedded, fingerprint=FINGERPRINT, dim=DIM)
+    store = open_vectors(embedded, library=LIBRARY, fingerprint=FINGERPRINT, dim=DIM)
     store.close()
     with pytest.raises(StoreUnavailableError, match="no Qdrant server"):
-        open_vectors(with_server, fingerprint=FINGERPRINT, dim=DIM)
+        open_vectors(with_server, library=LIBRARY, fingerprint=FINGERPRINT, dim=DIM)
 
 
 def test_a_collection_of_an_older_version_gets_its_text_index_when_it_is_opened(tmp_path, monkeypatch):
@@ -432,15 +437,73 @@ def test_a_damaged_or_unfinished_collection_is_told_from_a_good_one(tmp_path):
         EdgeStore(folder, fingerprint=FINGERPRINT, dim=DIM)
 
 
-def test_the_width_of_a_servers_collection_is_known_until_it_is_dropped(monkeypatch):
-    import data.server
+# ── one server ──
 
+
+@pytest.fixture
+def server(monkeypatch):
+    """The client of a server that all stores reach, whatever its address."""
     client = QdrantClient(":memory:")
     monkeypatch.setattr(client, "close", lambda: None)
-    monkeypatch.setattr(data.server, "_client", lambda url, api_key: client)
+    monkeypatch.setattr("data.server._client", lambda url, api_key: client)
+    return client
+
+
+def on_server(home):
+    url = f"sqlite:///{home / 'catalogue.sqlite'}"
+    return Settings(home=home, catalogue_url=url, qdrant_url="http://127.0.0.1:9", model="tiny")
+
+
+def promise(catalogue, contents):
+    """Rows that say of these contents (by number) that their vectors are stored."""
+    run = catalogue.begin_run("/m", FINGERPRINT, model="tiny")
+    outcomes = [
+        Outcome(
+            path=f"/m/{number}",
+            size_bytes=1,
+            mtime_ns=1,
+            state=FileState.INDEXED,
+            kind=Kind.TEXT,
+            content=content_name(number),
+            segments=4,
+        )
+        for number in contents
+    ]
+    catalogue.record(run, FINGERPRINT, outcomes)
+
+
+def names(*numbers):
+    return {content_name(number) for number in numbers}
+
+
+def test_two_libraries_on_one_server_prune_and_drop_only_their_own(server, tmp_path, monkeypatch):
+    row = embed.ModelRow(name="tiny", fingerprint=FINGERPRINT, dim=DIM, licence="", loader="", batch_size=8)
+    monkeypatch.setitem(embed.MODELS, "tiny", row)
+    one, two = on_server(tmp_path / "one"), on_server(tmp_path / "two")
+    for settings, numbers, start in ((one, (0, 1, 2), 0), (two, (2, 3), 8)):
+        with open_library(settings) as library:
+            library.open_store().upsert(*made(start, 4 * len(numbers)))
+            promise(library.catalogue, numbers)
+            assert prune(library).contents == 0, "nobody else's vectors are strays"
+    with open_library(one) as library:
+        assert prune(library, roots=[Path("/m")]).contents == 3
+        assert library.open_store().contents() == set()
+    with open_library(two) as library:
+        assert library.open_store().contents() == names(2, 3)
+    with open_library(one) as library:
+        library.open_store().upsert(*made(0, 4))
+        library.drop_other(FINGERPRINT)
+        assert library.open_other(FINGERPRINT) is None
+    with open_library(two) as library:
+        store = library.open_other(FINGERPRINT)
+        assert store is not None
+        assert store.contents() == names(2, 3)
+
+
+def test_the_width_of_a_servers_collection_is_known_until_it_is_dropped(server):
     settings = Settings(home=Path("unused"), catalogue_url="", qdrant_url="http://127.0.0.1:9")
-    assert stored_dim(settings, fingerprint=FINGERPRINT) is None
-    open_vectors(settings, fingerprint=FINGERPRINT, dim=DIM)
-    assert stored_dim(settings, fingerprint=FINGERPRINT) == DIM
-    drop_vectors(settings, fingerprint=FINGERPRINT)
-    assert stored_dim(settings, fingerprint=FINGERPRINT) is None
+    assert stored_dim(settings, library=LIBRARY, fingerprint=FINGERPRINT) is None
+    open_vectors(settings, library=LIBRARY, fingerprint=FINGERPRINT, dim=DIM)
+    assert stored_dim(settings, library=LIBRARY, fingerprint=FINGERPRINT) == DIM
+    drop_vectors(settings, library=LIBRARY, fingerprint=FINGERPRINT)
+    assert stored_dim(settings, library=LIBRARY, fingerprint=FINGERPRINT) is None

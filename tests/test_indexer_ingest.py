@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -455,24 +456,36 @@ def test_a_store_that_is_known_is_not_opened_where_nothing_changed(bench: Bench)
     assert len(opened) == 1
 
 
-def test_each_server_is_filled_and_so_is_the_home_after_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> QdrantClient:
     client = QdrantClient(":memory:")
     monkeypatch.setattr(client, "close", lambda: None)
     monkeypatch.setattr("data.server._client", lambda url, api_key: client)
-    settings = Settings(home=bench.library.home, catalogue_url="", qdrant_url="http://127.0.0.1:9")
-    embedded = bench.library
-    on_server = replace(
-        embedded,
-        open_store=lambda: open_vectors(settings, fingerprint="fake-1", dim=8),
+    return client
+
+
+def on_server(library: Library) -> Library:
+    """The same library with its vectors on the server."""
+    settings = Settings(home=library.home, catalogue_url="", qdrant_url="http://127.0.0.1:9")
+    its = library.catalogue.library_id()
+    return replace(
+        library,
+        open_store=lambda: open_vectors(settings, library=its, fingerprint="fake-1", dim=8),
+        drop_other=lambda fingerprint: drop_vectors(settings, library=its, fingerprint=fingerprint),
         place=lambda: place_of(settings, "fake-1"),
     )
+
+
+@pytest.mark.usefixtures("server")
+def test_each_server_is_filled_and_so_is_the_home_after_it(bench: Bench) -> None:
+    embedded = bench.library
     bench.write("a.txt", "a dog")
     bench.run()
-    bench.library = on_server
+    bench.library = on_server(embedded)
     assert bench.run()["indexed"] == 1
     bench.write("b.txt", "a beach")
     assert bench.run()["indexed"] == 1
-    drop_vectors(settings, fingerprint="fake-1")
+    bench.library.drop_other("fake-1")
     assert bench.run()["indexed"] == 2
     assert bench.run()["unchanged"] == 2
     assert len(bench.stored()) == 2
@@ -480,3 +493,27 @@ def test_each_server_is_filled_and_so_is_the_home_after_it(bench: Bench, monkeyp
     report = bench.run()
     assert (report["indexed"], report["unchanged"]) == (1, 1), "the home has the one that it had before"
     assert len(bench.stored()) == 2
+
+
+def test_a_library_that_shared_a_servers_collection_is_filled_again_by_one_ingest(
+    bench: Bench, server: QdrantClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.write("a.txt", "a dog")
+    bench.write("b.txt", "a beach")
+    with monkeypatch.context() as older_version:
+        older_version.setattr("data.server._collection_name", lambda _, fingerprint: f"omnia-{fingerprint}")
+        bench.library = on_server(bench.library)
+        bench.run()
+        before = bench.stored()
+    with bench.library.catalogue._engine.begin() as db:
+        db.exec_driver_sql("DROP TABLE library")
+        db.exec_driver_sql("UPDATE schema_version SET version = 11")
+    with closing(open_catalogue(f"sqlite:///{bench.library.home / 'catalogue.sqlite'}")) as upgraded:
+        bench.library = on_server(replace(bench.library, catalogue=upgraded))
+        assert bench.stored() == set()
+        report = bench.run()
+        assert (report["indexed"], report["seen_by_model"], report["problems"]) == (2, 2, [])
+        assert bench.said[0].startswith("2 indexed contents have no vectors in the store")
+        assert bench.stored() == before
+        assert (bench.run()["unchanged"], bench.said) == (2, [])
+    assert server.count("omnia-fake-1").count == 2, "what others may need stays"

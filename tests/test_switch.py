@@ -106,7 +106,7 @@ class Town:
             open_pool=lambda: self.readers,
             name=name,
             open_other=self.store_if_there,
-            drop_other=lambda fingerprint: drop_vectors(self.settings, fingerprint=fingerprint),
+            drop_other=self.drop,
         )
 
     def ingest(self, name: str, *folders: str) -> Report:
@@ -115,10 +115,16 @@ class Town:
 
     def store(self, fingerprint: str) -> Any:
         dim = next(one.row.dim for one in self.models.values() if one.row.fingerprint == fingerprint)
-        return open_vectors(self.settings, fingerprint=fingerprint, dim=dim)
+        return open_vectors(self.settings, library=self.catalogue.library_id(), fingerprint=fingerprint, dim=dim)
 
     def store_if_there(self, fingerprint: str) -> Any:
-        return self.store(fingerprint) if stored_dim(self.settings, fingerprint=fingerprint) else None
+        return self.store(fingerprint) if self.width(fingerprint) else None
+
+    def width(self, fingerprint: str) -> int | None:
+        return stored_dim(self.settings, library=self.catalogue.library_id(), fingerprint=fingerprint)
+
+    def drop(self, fingerprint: str) -> None:
+        drop_vectors(self.settings, library=self.catalogue.library_id(), fingerprint=fingerprint)
 
     def stored(self, fingerprint: str) -> int:
         store = self.store(fingerprint)
@@ -327,7 +333,7 @@ def test_a_drive_that_is_away_is_missed_unless_its_contents_are_known(filled: To
 
 def test_a_model_whose_vectors_were_lost_does_not_answer_before_it_has_them_again(filled: Town) -> None:
     filled.ingest("new", "a", "b")
-    drop_vectors(filled.settings, fingerprint="new-1")
+    filled.drop("new-1")
     assert not filled.ingest("new", "c").switched
     assert filled.said[0].startswith("2 indexed contents have no vectors")
     assert filled.said[1].startswith("filling in new: 1 contents")
@@ -335,6 +341,17 @@ def test_a_model_whose_vectors_were_lost_does_not_answer_before_it_has_them_agai
     report = filled.ingest("new", "a", "b")
     assert (report.indexed, report.switched) == (2, True)
     assert filled.stored("new-1") == 3
+
+
+def test_who_asks_a_library_whose_vectors_were_lost_is_told_to_ingest(filled: Town) -> None:
+    filled.drop("old-1")
+    page = filled.page()
+    assert ask(page, "dog") == []
+    assert page.why_nothing().endswith("embed them again with: python -m indexer ingest FOLDER")
+    filled.ingest("old", "a")
+    assert ask(page, "dog") == ["dog.txt"]
+    assert page.why_nothing().startswith("nothing in the library says or writes this")
+    page.close()
 
 
 def test_what_is_gone_leaves_after_a_model_was_dropped_that_saw_it_last(filled: Town) -> None:
@@ -407,9 +424,9 @@ def test_pruning_a_model_that_was_cut_off_goes_on_when_it_is_repeated(filled: To
 
     with pytest.raises(KeyboardInterrupt):
         prune(replace(filled.library("new"), drop_other=crash), model="old")
-    assert stored_dim(filled.settings, fingerprint="old-1") == 8
+    assert filled.width("old-1") == 8
     prune(filled.library("new"), model="old")
-    assert stored_dim(filled.settings, fingerprint="old-1") is None
+    assert filled.width("old-1") is None
     assert [one.name for one in filled.catalogue.models()] == ["new"]
 
 
@@ -425,7 +442,7 @@ def test_prune_drops_a_model_that_does_not_answer_and_no_other(filled: Town) -> 
     page = filled.page()
     ask(page, "dog")
     assert prune(filled.library("new"), model="old").contents == 3
-    assert stored_dim(filled.settings, fingerprint="old-1") is None
+    assert filled.width("old-1") is None
     assert filled.stored("new-1") == 3
     assert filled.catalogue.summary().segments == {"new-1": 3}
     assert ask(page, "dog")[0] == "dog.txt"
@@ -554,7 +571,7 @@ def test_what_lost_its_vectors_is_told_in_one_line_and_embedded_again(town: Town
     assert command("ingest", town.media / "a", "--model", "old")[0] == 0
     place = town.catalogue.place("old-1")
     assert place != ""
-    drop_vectors(town.settings, fingerprint="old-1")
+    town.drop("old-1")
     code, report, err = command("ingest", town.media / "a")
     assert (code, report["indexed"]) == (0, 2)
     assert err.splitlines() == [
