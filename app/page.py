@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -31,9 +32,11 @@ _GLIMPSE = 9  # files shown before anything is asked
 
 def render(library: Library) -> None:
     """Draw the page once, for the state that the browser's widgets and its URL hold."""
-    st.set_page_config(page_title="Omnia", page_icon=str(_HERE / "icon.svg"), layout="wide")
+    st.set_page_config(page_title="Omnia", layout="wide")  # of an icon, numpy and Pillow are asked: .1 s at the start
     st.html(_HERE / "page.css")
-    scripts = "\n".join((_HERE / name).read_text() for name in _SCRIPTS)
+    icon = f"data:image/svg+xml,{quote((_HERE / 'icon.svg').read_text())}"
+    set_icon = f"""document.querySelector('link[rel~="icon"]').href = "{icon}";"""
+    scripts = "\n".join([set_icon, *((_HERE / name).read_text() for name in _SCRIPTS)])
     st.html(f"<script>{scripts}</script>", unsafe_allow_javascript=True)
     address.restore()
     st.session_state.pop(_DRAWN, None)
