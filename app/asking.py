@@ -20,6 +20,7 @@ from app.query import (
     Query,
     SegmentPart,
     TextPart,
+    check_limit,
 )
 from data.records import Kind
 
@@ -77,9 +78,10 @@ class Question:
         Raises:
             BadQueryError: there are no parts, or the limit is none.
         """
-        if not self.parts and self.hints and not self.is_unlike and limit > 0:
+        check_limit(limit)
+        if not self.parts and self.hints and not self.is_unlike:
             raise BadQueryError(self.hints[0])
-        if not self.parts and self.filters != ANYTHING and limit > 0:
+        if not self.parts and self.filters != ANYTHING:
             raise BadQueryError(
                 "nothing to look for: filters and what to leave out only narrow down; add words or an example"
             )
@@ -92,7 +94,8 @@ def answered(library: Library, question: Question, *, limit: int) -> Answer:
     Raises:
         BadQueryError: nothing is looked for, or the limit is none.
     """
-    if not question.is_browsed or limit < 1:
+    check_limit(limit)
+    if not question.is_browsed:
         query = question.query(limit=limit)
         return library.service().search(query)
     from app.files import newest

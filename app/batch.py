@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 from uuid import UUID
@@ -14,6 +16,7 @@ from app.asking import Example, Question, answered, joined
 from app.grammar import Asked, understood
 from app.query import DEFAULT_LIMIT, BadQueryError, FilePart, Filters, SegmentPart
 from data.errors import MediaError
+from data.printing import shortened
 from data.records import Kind
 
 if TYPE_CHECKING:
@@ -23,35 +26,40 @@ if TYPE_CHECKING:
 _KEYS = ("words", "files", "like", "weights", "not", "kinds", "limit")
 
 
-def answer_lines(library: Library, lines: TextIO, tell: Callable[[str], None]) -> int:
-    """Answer each line with one; 1 when some could not be, else 0."""
+def answer_lines(library: Library, lines: TextIO, tell: Callable[[object], None], *, limit: int = DEFAULT_LIMIT) -> int:
+    """Answer each line with one; 1 when some could not be, else 0.
+
+    Args:
+        tell: takes an answer, JSON-ready.
+        limit: most results of a line that names no limit.
+    """
     failed = 0
     for line in lines:
         if not line.strip():
             continue
         try:
-            question, limit = _parsed(line)
-            answer = in_json(question, answered(library, question, limit=limit))
+            question, wanted = _parsed(line, limit)
+            found = answered(library, question, limit=wanted)
+            answer = in_json(question, found, why=why_nothing(library, question, found))
         except (BadQueryError, MediaError) as error:
             failed += 1
             answer = {"error": str(error)}
-        tell(json.dumps(answer, ensure_ascii=False))
+        tell(answer)
     return 1 if failed else 0
 
 
 @contextmanager
 def lines_of(path: Path) -> Iterator[TextIO]:
-    """The lines of a file, or of stdin where it is named "-".
+    """The lines of a file, or of stdin where it is named "-", as UTF-8, with � for bytes that are none.
 
     Raises:
         BadQueryError: it cannot be opened.
     """
     if str(path) == "-":
-        with nullcontext(sys.stdin) as lines:
-            yield lines
+        yield io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="replace")  # whatever the locale says
         return
     try:
-        lines = path.open(encoding="utf-8", errors="replace")
+        lines = path.open(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         reason = error.strerror or str(error)
         raise BadQueryError(f"{str(path)!r}: {reason}; give a file of JSON lines") from error
@@ -59,34 +67,47 @@ def lines_of(path: Path) -> Iterator[TextIO]:
         yield lines
 
 
-def in_json(question: Question, answer: Answer) -> dict[str, Any]:
-    """An answer, and what of the question was not understood."""
-    hints = [*question.hints, *answer.hints]
-    return answer.to_json() | ({"hints": hints} if hints else {})
+def why_nothing(library: Library, question: Question, answer: Answer) -> list[str]:
+    """Why nothing was found, where nothing was."""
+    return [] if answer.results else [library.why_nothing(question.filters)]
 
 
-def _parsed(line: str) -> tuple[Question, int]:
-    """A question from one line of a batch, and how many results it wants.
+def in_json(question: Question, answer: Answer, *, why: Sequence[str]) -> dict[str, Any]:
+    """An answer, what of the question was not understood, and why nothing was found."""
+    return answer.to_json() | {"hints": [*question.hints, *answer.hints, *why]}
+
+
+def _parsed(line: str, limit: int) -> tuple[Question, int]:
+    """A question from one line of a batch, and how many results it wants, `limit` where it does not say.
 
     Raises:
         BadQueryError: the line is not an object of the keys we know.
     """
     try:
-        asked = json.loads(line)
-    except ValueError as error:
+        asked = json.loads(line, object_pairs_hook=_object)
+    except (ValueError, RecursionError) as error:
         raise BadQueryError(f"not JSON: {error}; write one object a line") from None
     if not isinstance(asked, dict):
         raise BadQueryError('not an object; write {"words": "…"}')
     unknown = sorted(set(asked) - set(_KEYS))
     if unknown:
-        raise BadQueryError(f"unknown key {unknown[0]!r}; use {', '.join(_KEYS)}")
-    limit = asked.get("limit", DEFAULT_LIMIT)
-    if not isinstance(limit, int) or isinstance(limit, bool):
-        raise BadQueryError(f"limit must be a whole number, not {limit!r}")
+        raise BadQueryError(f"unknown key {shortened(unknown[0])!r}; use {', '.join(_KEYS)}")
+    wanted = limit if asked.get("limit") is None else asked["limit"]
+    if type(wanted) is not int:
+        raise BadQueryError("limit must be a whole number, as in 20")
     said = typed(" ".join(_texts(asked, "words")), _texts(asked, "kinds"))
     examples = examples_of(_texts(asked, "files"), _texts(asked, "like"))
     question = joined(said, avoid=_texts(asked, "not"), examples=examples, weights=_numbers(asked, "weights"))
-    return question, limit
+    return question, wanted
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, unless one of its values would be lost unseen."""
+    asked = dict(pairs)
+    if len(asked) < len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise BadQueryError(f"key {shortened(twice)!r} is there more than once; give it once, several values as a list")
+    return asked
 
 
 def _texts(asked: dict[str, Any], key: str) -> list[str]:
@@ -99,10 +120,14 @@ def _texts(asked: dict[str, Any], key: str) -> list[str]:
 
 
 def _numbers(asked: dict[str, Any], key: str) -> list[float]:
-    values = asked.get(key) or []
+    """The value of a key that may be missing, or a list of numbers."""
+    values = [] if asked.get(key) is None else asked[key]
     if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
         raise BadQueryError(f"{key} must be a list of numbers")
-    return values
+    try:
+        return [float(value) for value in values]
+    except OverflowError:
+        raise BadQueryError(f"{key} must be a list of numbers from -10 to 10") from None
 
 
 def examples_of(files: Sequence[str | Path], like: Sequence[str]) -> list[Example]:
@@ -118,7 +143,9 @@ def _segment(id: str) -> SegmentPart:
     try:
         return SegmentPart(UUID(id))
     except ValueError:
-        raise BadQueryError(f"{id!r} is no id; a segment's id is in each moment of an answer in JSON") from None
+        raise BadQueryError(
+            f"{shortened(id)!r} is no id; a segment's id is in each moment of an answer in JSON"
+        ) from None
 
 
 def _at_home(path: str | Path) -> Path:
@@ -137,5 +164,5 @@ def typed(words: str, kinds: Sequence[str]) -> Asked:
     try:
         wanted = frozenset(Kind(kind) for kind in kinds)
     except ValueError as error:
-        raise BadQueryError(f"{error}; kinds are {', '.join(kind.value for kind in Kind)}") from None
+        raise BadQueryError(f"{shortened(str(error))}; kinds are {', '.join(kind.value for kind in Kind)}") from None
     return understood(words, Filters(kinds=wanted))

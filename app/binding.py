@@ -27,6 +27,8 @@ def try_to_bind(address: str, port: int) -> None:
     """
     if not 1 <= port <= _MOST_PORT:
         raise BadSettingsError(f"a port is from 1 to {_MOST_PORT:,}, not {port}; give another with --port")
+    if not address:
+        raise BadSettingsError("--address is empty; give 127.0.0.1 for this machine alone, 0.0.0.0 for others, too")
     try:
         with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import re
@@ -11,16 +10,16 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
+from app import serving
 from app.asking import answered, joined
-from app.batch import answer_lines, examples_of, in_json, lines_of, typed
-from app.binding import is_loopback, name_of, try_to_bind
-from app.query import DEFAULT_LIMIT, BadQueryError
+from app.batch import answer_lines, examples_of, in_json, lines_of, typed, why_nothing
+from app.query import DEFAULT_LIMIT, BadQueryError, check_limit
 from data.errors import MediaError, OmniaError
 from data.records import Kind
 from data.settings import Settings
-from data.streams import open_streams, print_line
+from data.streams import open_streams, print_json, print_line
 
 if TYPE_CHECKING:
     from app.wiring import Library
@@ -133,7 +132,9 @@ def _add_search(commands: _Commands) -> None:
         choices=[kind.value for kind in Kind],
         help="files of this kind",
     )
-    parser.add_argument("--limit", type=int, default=DEFAULT_LIMIT, metavar="N", help="most results (20)")
+    parser.add_argument(
+        "--limit", type=int, default=DEFAULT_LIMIT, metavar="N", help="most results, of a batch for each line (20)"
+    )
     parser.add_argument(
         "--weak", action="store_true", help="show weak results, too: no better than what any question finds by chance"
     )
@@ -202,8 +203,11 @@ def _search(options: argparse.Namespace) -> int:
     if options.batch is not None:
         if options.words or options.file or options.like or options.weight or options.avoid or options.kind:
             raise BadQueryError("--batch reads whole queries; give words, files and kinds inside its lines")
+        if options.weak:
+            raise BadQueryError("--batch answers with the weak results, too, each with its band; leave out --weak")
+        check_limit(options.limit)
         with _library(options) as library, lines_of(options.batch) as lines:
-            return answer_lines(library, lines, print_line)
+            return answer_lines(library, lines, print_json, limit=options.limit)
     asked = typed(" ".join(options.words), options.kind)
     examples = examples_of(options.file, options.like)
     question = joined(asked, avoid=options.avoid, examples=examples, weights=options.weight)
@@ -211,11 +215,12 @@ def _search(options: argparse.Namespace) -> int:
         _hint(question.hints)
     with _library(options) as library:
         answer = answered(library, question, limit=options.limit)
-        _hint(answer.hints)
-        if not answer.results:
-            _say(library.why_nothing(question.filters))
+        why = why_nothing(library, question, answer)
+    _hint(answer.hints)
+    for line in why:
+        _say(line)
     if options.json:
-        print_line(json.dumps(in_json(question, answer), ensure_ascii=False))
+        print_json(in_json(question, answer, why=why))
     else:
         from app.table import newest_table, table
 
@@ -233,26 +238,21 @@ def _hint(hints: Iterable[str]) -> None:
 
 
 def _judge(options: argparse.Namespace) -> int:
-    before: dict[str, Any] = {}
-    if options.before is not None:
-        try:
-            before = json.loads(options.before.read_text(encoding="utf-8"))["pairs"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BadQueryError(f"{str(options.before)!r} is no answer of judge --json: {error}") from error
+    from app.judge import Judged, earlier, judge, pairs_json
+
+    before = None if options.before is None else earlier(options.before)
     with _library(options) as library:
         verdicts = library.catalogue().verdicts()
-        if not verdicts:
+        if verdicts:
+            judged = judge(library.service(), library.catalogue(), library.store(), verdicts)
+        else:
             _say("nothing is judged yet; give results in the page a thumb up or down")
-            return 0
-        from app.judge import judge
-
-        judged = judge(library.service(), library.catalogue(), library.store(), verdicts)
+            judged = Judged(pairs={}, left_out=0)
     if judged.left_out:
         _say(f"left out, for a file that they ask by is not in the library: {judged.left_out} of the questions")
     if options.json:
-        pairs = {pair: score.to_json() for pair, score in judged.pairs.items()}
-        print_line(json.dumps({"pairs": pairs, "left_out": judged.left_out}, ensure_ascii=False))
-    else:
+        print_json(judged.to_json() | ({} if before is None else {"before": pairs_json(before)}))
+    elif verdicts or before:
         from app.table import judged_table
 
         print_line(judged_table(judged, before))
@@ -260,9 +260,7 @@ def _judge(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    """Become `streamlit run streamlit_app.py`, so that both are one and the same server."""
-    address = options.address.strip("[]")
-    try_to_bind(address, options.port)
+    said = serving.command(options.address, options.port)
     if _settings(options).model:
         with _library(options) as library:
             library.space()  # refuses a model that is unknown or has filled nothing
@@ -272,14 +270,9 @@ def _serve(options: argparse.Namespace) -> int:
         "OMNIA_TRUST_REMOTE_CODE": "1" if options.trust_remote_code else None,
         "OMNIA_ACCEPT_LICENCE": "1" if options.accept_licence else None,
     }
-    environment = os.environ | {name: value for name, value in chosen.items() if value}
-    script = Path(__file__).parent.parent / "streamlit_app.py"
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(options.port)]
-    command += ["--server.address", address]
-    if not is_loopback(address):
-        command += ["--server.allowedHosts", "*"]  # the guard asks for the token instead
-        command += ["--browser.serverAddress", name_of(address)]  # or its address is asked of the internet
-    os.execve(sys.executable, command, environment)  # noqa: S606  a fixed command, nothing for a shell
+    os.environ.update({name: value for name, value in chosen.items() if value})
+    serving.serve(said)
+    return 0
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.query import ANYTHING, THEN, Filters, TextPart
+from data.printing import shortened
 from data.records import FARTHEST_NS, Evidence, FileChoice, Kind
 from embedder.segment import whole_characters
 
@@ -107,34 +108,35 @@ def understood(text: str, filters: Filters = ANYTHING) -> Asked:
     hints: list[str] = []
     for found in _TOKEN.finditer(text):
         minus, key = bool(found["minus"]), (found["key"] or "").lower()
+        typed = shortened(found.group()).rstrip(":\uff1a")  # as hints name it
         said = " ".join(_unquoted(found["phrase"] or found["word"] or "").split())
         is_phrase = found["phrase"] is not None and bool(_HAS_LETTERS.search(said))
         if found["phrase"] is not None and said and not is_phrase:
             what = "nothing is left out for it" if minus else "looked for as a word"
-            hints.append(f"{found.group()}: {what}; word for word only letters and digits count")
+            hints.append(f"{typed}: {what}; word for word only letters and digits count")
         if minus and not _HAS_LETTERS.search(said or key):
             minus, said = False, "" if found["phrase"] is not None else found.group()
         if key in _KEYS and not minus:
             try:
                 filters = _KEYS[key](filters, _values(found["value"]))
             except _NotUnderstoodError as hint:
-                hints.append(f"{found.group()}: {hint}")
+                hints.append(f"{typed}: {hint}")
             else:
                 tokens.append(Token(found.group(), *found.span()))
             continue
         if key:
             near = difflib.get_close_matches(key, _KEYS, n=1, cutoff=_ALIKE)
             if minus and key in _KEYS:
-                hints.append(f"{found.group()}: only words and phrases can be left out; write -word")
+                hints.append(f"{typed}: only words and phrases can be left out; write -word")
                 continue
             if near and found["value"]:
-                hints.append(f"{found.group()}: looked for as words; did you mean {near[0]}: ?")
+                hints.append(f"{typed}: looked for as words; did you mean {near[0]}: ?")
             said = found.group().lstrip(_MINUS)
         said = whole_characters(said)
         if not said:
             continue
         if (minus or is_phrase) and _HAS_SIGNS.search(said):
-            hints.append(f"{found.group()}: word for word only letters and digits count, + and # do not")
+            hints.append(f"{typed}: word for word only letters and digits count, + and # do not")
         if minus and len(avoided) == _MOST:
             if _SURPLUS not in hints:
                 hints.append(_SURPLUS)

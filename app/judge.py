@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.query import BadQueryError, FilePart, Query, SegmentPart
@@ -45,6 +47,18 @@ class Score:
         rounded = {name: None if share is None else round(share, 4) for name, share in shares.items()}
         return {"questions": self.questions, **rounded}
 
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Score:
+        """What `to_json` gave.
+
+        Raises:
+            LookupError, TypeError, ValueError, OverflowError: that is not what it is.
+        """
+        wrong = None if told["wrong"] is None else float(told["wrong"])
+        return cls(
+            questions=int(told["questions"]), recall=float(told["recall"]), ndcg=float(told["ndcg"]), wrong=wrong
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
@@ -57,6 +71,30 @@ class Judged:
 
     pairs: Mapping[str, Score]
     left_out: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        return {"pairs": pairs_json(self.pairs), "left_out": self.left_out}
+
+
+def pairs_json(pairs: Mapping[str, Score]) -> dict[str, Any]:
+    """Pairs of kinds and their scores as JSON-ready values."""
+    return {pair: score.to_json() for pair, score in pairs.items()}
+
+
+def earlier(path: Path) -> dict[str, Score]:
+    """The pairs of an answer of `judge --json` that was kept in a file.
+
+    Raises:
+        BadQueryError: it cannot be read, or holds something else.
+    """
+    try:
+        pairs: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["pairs"]
+        return {pair: Score.of_json(told) for pair, told in dict.items(pairs)}  # which takes nothing else
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or "it holds something else"
+        again = "make one with: python -m app judge --json > FILE"
+        raise BadQueryError(f"{str(path)!r} is no answer of judge --json: {reason}; {again}") from error
 
 
 def judge(service: SearchService, catalogue: Catalogue, store: VectorStore, verdicts: Sequence[Verdict]) -> Judged:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 import time
 import unicodedata
 from collections import OrderedDict
@@ -173,6 +174,10 @@ def _iterate(segments: Iterable[Segment]) -> Generator[Segment, None, None]:
 
 def _sha256(path: Path) -> str:
     try:
+        mode = path.stat().st_mode  # before it is opened: a pipe would wait for its other end, a device may have no end
+        if not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+            raise UnreadableMediaError(path, what, hint="give a file")
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as error:  # a path that holds NUL or half a character is a ValueError

@@ -9,15 +9,27 @@ from typing import TypeAlias
 from uuid import UUID
 
 from data.errors import OmniaError
+from data.printing import shortened
 from data.records import ANY_FILE, Evidence, FileChoice, Kind
 
 DEFAULT_LIMIT = 20
+MOST_RESULTS = 1_000_000  # more is a slip, and sooner or later no number that a database takes
 THEN = "then"  # between things that follow each other
 NOT_WEIGHT = -1.0  # of "not like this": what stands out for both is no longer an answer
 
 
 class BadQueryError(OmniaError):
     """A question that cannot be answered as it was asked."""
+
+
+def check_limit(limit: int) -> None:
+    """Refuse a number of results that nobody can be given.
+
+    Raises:
+        BadQueryError: it is not from 1 to MOST_RESULTS.
+    """
+    if not 1 <= limit <= MOST_RESULTS:
+        raise BadQueryError(f"limit must be from 1 to {MOST_RESULTS:,}, not {shortened(str(limit))}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +116,10 @@ class Query:
         then: what follows in the same recording, one after the other; with it only recordings answer, and what says
             all of it in one breath (see `as_saying`).
         wrong: contents that were said to be no answer: they come last.
-        limit: most results to answer with, at least 1.
+        limit: most results to answer with, from 1 to MOST_RESULTS.
 
     Raises:
-        BadQueryError: no part is wanted, or the limit is less than 1.
+        BadQueryError: no part is wanted, or the limit is none.
     """
 
     parts: tuple[Part, ...]
@@ -117,8 +129,7 @@ class Query:
     limit: int = DEFAULT_LIMIT
 
     def __post_init__(self) -> None:
-        if self.limit < 1:
-            raise BadQueryError(f"limit must be 1 or more, not {self.limit}")
+        check_limit(self.limit)
         if not any(part.weight > 0 for part in self.parts):
             raise BadQueryError("nothing to look for; give words or an example besides what it should not be like")
 

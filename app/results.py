@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from app.escaping import readable
+from data.printing import shortened
 from data.records import Evidence, Kind
 
 STRONG, LIKELY = 0.5, 0.1  # least scores
@@ -112,8 +113,8 @@ class Answer:
     def hints(self) -> tuple[str, ...]:
         """What of the question could be understood in part only, each with the next step."""
         return tuple(
-            f"{words}: the model knows none of these words and finds them only where they stand word for word; "
-            "try them in English"
+            f"{shortened(words)}: the model knows none of these words and finds them only where they stand "
+            "word for word; try them in English"
             for words in self.unread
         )
 

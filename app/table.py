@@ -8,12 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.excerpt import excerpt
-from app.judge import Judged
+from app.judge import Judged, Score
 from app.results import Answer, Band, Moment, Result
 from data.printing import counted, printable
 
 _BAR = 8  # columns of a full score bar
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+_JUDGED = ("questions", "recall@10", "nDCG@10", "wrong@10")
 
 
 def table(answer: Answer, *, words: str = "", weak: bool = False, colour: bool = False) -> str:
@@ -45,18 +46,22 @@ def newest_table(answer: Answer, *, colour: bool = False) -> str:
     return "\n".join([*lines, "", _dim(told, colour=colour)]) if lines else "nothing found"
 
 
-def judged_table(judged: Judged, before: Mapping[str, Mapping[str, float]]) -> str:
-    """Recall and nDCG of each pair of kinds, with what they were before in brackets."""
-    lines = [f"{'asked → found':<22}{'questions':>10}{'recall@10':>20}{'nDCG@10':>20}{'wrong@10':>20}"]
-    for pair, score in judged.pairs.items():
-        cells = [_cell(getattr(score, name), before.get(pair, {}).get(name)) for name in ("recall", "ndcg", "wrong")]
-        lines.append(f"{pair:<22}{score.questions:>10}" + "".join(f"{cell:>20}" for cell in cells))
+def judged_table(judged: Judged, before: Mapping[str, Score] | None = None) -> str:
+    """Recall and nDCG of each pair of kinds, with what they were before in brackets; "–" is what there is none of."""
+    lines = [f"{'asked → found':<22}" + "".join(f"{name:>18}" for name in _JUDGED)]
+    for pair in sorted({*judged.pairs, *(before or {})}):
+        cells = _cells(judged.pairs.get(pair))
+        if before is not None:
+            cells = [f"{now} (was {was})" for now, was in zip(cells, _cells(before.get(pair)), strict=True)]
+        lines.append(f"{printable(pair):<22}" + "".join(f"{cell:>18}" for cell in cells))
     return "\n".join(lines)
 
 
-def _cell(now: float | None, before: float | None) -> str:
-    told = "–" if now is None else f"{now:.2f}"
-    return told if before is None else f"{told} (was {before:.2f})"
+def _cells(score: Score | None) -> list[str]:
+    if score is None:
+        return ["–"] * len(_JUDGED)
+    shares = (score.recall, score.ndcg, score.wrong)
+    return [str(score.questions), *("–" if share is None else f"{share:.2f}" for share in shares)]
 
 
 def moment_label(moment: Moment) -> str:

@@ -15,7 +15,7 @@ from app.once import Once
 from app.query import ANYTHING, Filters
 from app.space import Current, Space, Spaces
 from data.errors import ModelMismatchError, OmniaError
-from data.printing import printable
+from data.printing import printable, shortened
 from data.records import FileChoice, FileState
 from data.settings import Settings
 
@@ -75,8 +75,8 @@ class Library:
         for folder in filters.files.folders:
             if not self.catalogue().chosen(FileChoice(folders=(folder,)), self.space().model.fingerprint):
                 return (
-                    f"no folder {printable(folder)!r} holds files of the library; a name with spaces goes in "
-                    """quotation marks: in:"my trips/" (in a shell 'in:"my trips/"')"""
+                    f"no folder {printable(shortened(folder))!r} holds files of the library; a name with spaces "
+                    """goes in quotation marks: in:"my trips/" (in a shell 'in:"my trips/"')"""
                 )
         if filters == ANYTHING:
             return "nothing in the library says or writes this; try other words"
@@ -96,14 +96,14 @@ class Library:
         return model_row(name)
 
     def load(self, name: str) -> Embedder:
-        """A model, ready for words; what else it takes in, it loads when the first example is given."""
+        """A model, ready for words if it takes them; the rest of it is loaded when the first example is given."""
         from embedder.embed import load_embedder
         from embedder.segment import Modality
 
         return load_embedder(
             name,
             device=self.settings.device,
-            modalities={Modality.WORDS},
+            modalities={Modality.WORDS} & self.row_of(name).modalities,
             trust_remote_code=self.settings.trust_remote_code,
             accept_licence=self.settings.accept_licence,
         )
@@ -194,8 +194,8 @@ async def while_serving(_server: object) -> AsyncIterator[None]:
 def _warm_up() -> None:
     try:
         shared().catalogue()
-        _api()
         first_page.wait(_HEAD_START_S)
+        _api()
         shared().service()
     except OmniaError as error:
         log.error("the library is not ready: %s", error)  # the page says it too, when it is asked

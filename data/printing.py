@@ -10,6 +10,11 @@ def printable(text: str, *, but: str = "") -> str:
     return "".join(letter if letter.isprintable() or letter in but else "�" for letter in text)
 
 
+def shortened(text: str, *, most: int = 80) -> str:
+    """The beginning of a text, "…" at its end where it goes on."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def counted(number: int, noun: str) -> str:
     """A number of things as people write it: 1 file, 1,200 files."""
     return f"{number:,} {noun}{'s' if number != 1 else ''}"

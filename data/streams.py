@@ -1,7 +1,9 @@
-"""Streams: what the commands answer goes to stdout, a line at a time."""
+"""Streams: what the commands answer goes to stdout, a line at a time, for people or as JSON."""
 
 from __future__ import annotations
 
+import codecs
+import json
 import os
 import sys
 
@@ -9,9 +11,20 @@ from data.errors import OmniaError
 
 
 def open_streams() -> None:
-    """Give a process that was started without stdout or stderr such as lose what is written."""
+    """Give a process that was started without stdin an empty one, without the others such as lose what is written."""
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def print_json(answer: object) -> None:
+    """Write an answer to stdout as one line of JSON, in ASCII alone where stdout is not UTF-8.
+
+    Raises:
+        BrokenPipeError, OmniaError: as `print_line`.
+    """
+    is_utf8 = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+    print_line(json.dumps(answer, ensure_ascii=not is_utf8))
 
 
 def print_line(line: str) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.bench_line import MODEL, STORE_LIMIT_MS, Line, Size
-from tests.life_process import ROOT, environment
+from tests.life_process import ROOT
 
 
 def bench_search(folder: Path, size: Size) -> Iterator[Line]:
@@ -105,7 +105,7 @@ def _serve(home: Path, use: Callable[[str, subprocess.Popen[bytes]], object]) ->
     began = time.perf_counter()
     command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
     with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment(home, model=MODEL), stdout=log, stderr=log)
+        server = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"OMNIA_HOME": str(home)}, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
         while True:

@@ -6,18 +6,21 @@ import io
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
-from contextlib import redirect_stdout
+import time
+from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from fakes import Shelf
 from PIL import Image
 
-from app import cli, wiring
+from app import cli, serving, wiring
 from data.errors import EmbeddingFailedError, StoreUnavailableError
 
 REPOSITORY = Path(cli.__file__).parent.parent
@@ -193,9 +196,9 @@ def test_filters_of_what_is_in_a_file_need_words(shelf, capsys, arguments):
 
 
 def test_filters_alone_want_a_limit_too(shelf, capsys):
-    code, _, err = run(capsys, "type:txt", "--limit", "0")
-    assert code == 2
-    assert "limit must be 1 or more" in err
+    for limit in ("0", "1000001", "9" * 23):
+        code, _, err = run(capsys, "type:txt", "--limit", limit)
+        assert (code, err) == (2, f"error: limit must be from 1 to 1,000,000, not {limit}\n")
 
 
 @pytest.mark.parametrize("word", ["-museum", "-house"])
@@ -225,9 +228,9 @@ def test_interrupted_is_an_exit_code_of_its_own(shelf, capsys, monkeypatch):
 
 @pytest.fixture
 def started(monkeypatch):
-    """The commands that `serve` became."""
+    """What `serve` said to Streamlit."""
     commands = []
-    monkeypatch.setattr(os, "execve", lambda _program, command, _environment: commands.append(command))
+    monkeypatch.setattr(serving, "serve", commands.append)
     return commands
 
 
@@ -251,6 +254,7 @@ def serve(capsys, *arguments: str) -> tuple[int, str]:
         (["--address", "no such address"], "'no such address' is no address of this machine; give 127.0.0.1 or"),
         (["--address", "203.0.113.9"], "'203.0.113.9' is no address of this machine; give 0.0.0.0"),
         (["--address", "x" * 70], "is no address of this machine; give"),
+        (["--address", ""], "--address is empty; give 127.0.0.1 for this machine alone"),
         (["--device", "gpu"], "device 'gpu' is unknown; use auto, cpu, cuda, cuda:N or mps"),
     ],
 )
@@ -289,6 +293,29 @@ def test_what_can_be_served_is(started, shelf, capsys, free_port):
     serve(capsys, "--port", str(free_port), "--address", "0.0.0.0")
     assert started[1][-2:] == ["--browser.serverAddress", socket.gethostname()]
     assert started[1][-4:-2] == ["--server.allowedHosts", "*"]
+    serve(capsys, "--port", str(free_port), "--address", "127.0.0.2")
+    assert started[2][-4:] == ["--server.allowedHosts", "127.0.0.2", "--browser.serverAddress", "127.0.0.2"]
+
+
+def test_a_server_that_is_interrupted_says_so(tmp_path, free_port):
+    command = [sys.executable, "-m", "app", "serve", "--port", str(free_port)]
+    environment = os.environ | {"OMNIA_HOME": str(tmp_path / "home")}
+    with subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            while not answers(free_port):
+                assert server.poll() is None
+                time.sleep(0.05)
+            server.send_signal(signal.SIGINT)
+            _, err = server.communicate(timeout=60)
+        finally:
+            server.kill()
+    assert (server.returncode, err.strip()) == (130, "interrupted")
+
+
+def answers(port: int) -> bool:
+    with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5) as answer:
+        return answer.status == 200
+    return False
 
 
 def test_a_file_that_cannot_be_read_is_one_line_and_exit_code_one(shelf, capsys, tmp_path):
@@ -303,9 +330,11 @@ def test_a_file_that_cannot_be_read_is_one_line_and_exit_code_one(shelf, capsys,
 def test_nothing_to_look_for_is_exit_code_two(shelf, capsys):
     assert run(capsys)[0] == 2
     assert run(capsys, "--not", "rain")[0] == 2
-    code, _, err = run(capsys, "dog", "--limit", "0")
-    assert code == 2
-    assert "limit must be 1 or more" in err
+    for limit in ("0", "9" * 23):
+        code, _, err = run(capsys, "dog", "--limit", limit)
+        assert code == 2
+        assert "limit must be from 1 to 1,000,000" in err
+    assert run(capsys, "dog", "--limit", "1000000")[0] == 0
 
 
 def test_an_unreachable_store_is_exit_code_two_and_one_line(shelf, capsys, monkeypatch):
@@ -393,10 +422,120 @@ def test_words_that_the_model_fails_on_cost_their_own_line(shelf, capsys, tmp_pa
 
 
 def test_a_batch_is_read_from_stdin_too(shelf, capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO('{"words": "dog", "limit": 1}\n'))
+    lines = b'{"words": "dog", "limit": 1}\n{"words": "dog \xff"}\n'
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines), encoding="utf-8", errors="strict"))
     code, out, _ = run(capsys, "--batch", "-")
     assert code == 0
-    assert len(json.loads(out)["results"]) == 1
+    assert [len(json.loads(line)["results"]) for line in out.splitlines()] == [1, 3]
+
+
+@pytest.mark.parametrize("name", ["queries.jsonl", "-"])
+def test_a_mark_at_the_beginning_of_a_batch_is_no_part_of_its_first_line(shelf, capsys, tmp_path, monkeypatch, name):
+    lines = '{"words": "dog"}'.encode("utf-8-sig")
+    (tmp_path / "queries.jsonl").write_bytes(lines)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines), encoding="utf-8"))
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "--batch", name)[0] == 0
+
+
+def test_what_no_number_and_no_nesting_can_be_costs_its_own_line(shelf, capsys, tmp_path):
+    lines = [
+        "[" * 100_000,
+        '{"words": "dog", "weights": [1' + "0" * 400 + "]}",
+        '{"words": "dog", "limit": 1' + "0" * 22 + "}",
+        '{"words": "kind:video", "limit": 9223372036854775808}',
+        '{"words": "dog", "limit": ' + "[" * 900 + "]" * 900 + "}",
+        '{"words": "dog"}',
+    ]
+    batch = tmp_path / "queries.jsonl"
+    batch.write_text("\n".join(lines))
+    code, out, err = run(capsys, "--batch", str(batch))
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert (code, err, len(answers)) == (1, "", 6)
+    whys = ("not JSON", "from -10 to 10", "limit must be from 1 to", "limit must be from 1 to", "limit must be a whole")
+    assert all(why in answer["error"] for why, answer in zip(whys, answers, strict=False))
+    assert Path(answers[-1]["results"][0]["path"]).name == "dog.txt"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"words": "dog", "words": "city"}', "key 'words' is there more than once; give it once"),
+        ('{"words": "dog", "weights": 0}', "weights must be a list of numbers"),
+        ('{"words": "dog", "weights": ""}', "weights must be a list of numbers"),
+        ('{"words": "dog", "limit": true}', "limit must be a whole number"),
+        ('{"words": "dog", "limit": 2.0}', "limit must be a whole number"),
+        ('{"words": "dog", "like": "' + "x" * 60_000 + '"}', "x…' is no id"),
+        ('{"words": "dog", "kinds": "' + "x" * 60_000 + '"}', "x…; kinds are text, image"),
+        ('{"' + "x" * 60_000 + '": "dog"}', "x…'; use words, files"),
+    ],
+)
+def test_a_line_that_would_be_misread_is_refused_in_few_words(shelf, capsys, tmp_path, line, why):
+    (tmp_path / "queries.jsonl").write_text(line)
+    code, out, _ = run(capsys, "--batch", str(tmp_path / "queries.jsonl"))
+    assert code == 1
+    assert why in json.loads(out)["error"]
+    assert len(out) < 300
+
+
+def test_a_line_without_a_limit_has_that_of_the_command(shelf, capsys, tmp_path):
+    batch = tmp_path / "queries.jsonl"
+    lines = ['{"words": "dog"}', '{"words": "dog", "limit": null, "weights": null}', '{"words": "dog", "limit": 2}']
+    batch.write_text("\n".join(lines))
+    code, out, _ = run(capsys, "--batch", str(batch), "--limit", "1", "--json")
+    assert code == 0
+    assert [len(json.loads(line)["results"]) for line in out.splitlines()] == [1, 1, 2]
+    for unfit, why in ((("--weak",), "leave out --weak"), (("--limit", "0"), "limit must be from 1")):
+        code, out, err = run(capsys, "--batch", str(batch), *unfit)
+        assert (code, out) == (2, "")
+        assert why in err
+
+
+def test_a_line_that_finds_nothing_says_why(shelf, capsys, tmp_path):
+    batch = tmp_path / "queries.jsonl"
+    batch.write_text('{"words": "dog kind:video"}\n{"words": "dog in:nowhere/"}\n{"words": "dog"}\n')
+    _, out, _ = run(capsys, "--batch", str(batch))
+    kind, folder, found = (json.loads(line)["hints"] for line in out.splitlines())
+    assert (len(kind), len(folder), found) == (1, 1, [])
+    assert "leave out a kind" in kind[0]
+    assert "no folder 'nowhere/'" in folder[0]
+
+
+def test_hints_are_told_in_json_too_and_repeat_no_more_than_the_beginning(shelf, capsys):
+    code, out, err = run(capsys, "dog", "--json")
+    assert (code, json.loads(out)["hints"], err) == (0, [], "")
+    for words in ("海" * 60_000, "dog after:" + "9" * 60_000):
+        code, out, err = run(capsys, words, "--json")
+        hint = json.loads(out)["hints"][0]
+        assert (code, err.splitlines()[0]) == (0, f"hint: {hint}")
+        assert (len(hint) < 250, "…: " in hint) == (True, True)
+
+
+@pytest.mark.parametrize("odd", ["pipe", "/dev/zero", "."])
+def test_an_example_that_is_no_regular_file_is_not_opened(shelf, capsys, tmp_path, monkeypatch, odd):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("queries.jsonl").write_text(json.dumps({"files": odd}))
+    code, out, err = run(capsys, "--file", odd)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "a folder" in err if odd == "." else "not a regular file" in err
+    assert run(capsys, "--batch", "queries.jsonl")[0] == 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_json_is_json_whatever_stdout_takes(shelf, tmp_path, encoding):
+    (tmp_path / "zebra.txt").write_text("dog é 🦓 “x”")
+    shelf.put(tmp_path / "zebra.txt")
+    (tmp_path / "queries.jsonl").write_text('{"words": "dog"}\n{"words": "dog rain"}')
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    with redirect_stdout(out):
+        assert cli.main(["search", "dog", "--json"]) == 0
+        assert cli.main(["search", "--batch", str(tmp_path / "queries.jsonl")]) == 0
+    written = out.buffer.getvalue()
+    for line in written.splitlines():
+        snippets = [result["moments"][0]["snippet"] for result in json.loads(line)["results"]]
+        assert "dog é 🦓 “x”" in snippets
+    assert ("🦓".encode() in written) is (encoding == "utf-8"), "as people read it, where it can be"
 
 
 def test_a_missing_batch_file_is_exit_code_two(shelf, capsys, tmp_path):

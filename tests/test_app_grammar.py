@@ -191,9 +191,10 @@ def test_what_is_not_wanted_is_left_out_and_pushed_down():
         ("before:2024-13 cat", "cat", "write a date"),
         ("after:99999 cat", "cat", "write a date"),
         ("longer:long cat", "cat", "write a length as 30s, 5m or 1h20m"),
-        ("longer: cat", "cat", "write a length"),
+        ("longer: cat", "cat", "longer: write a length"),
         ("lang:french cat", "cat", "two letters"),
-        ("in: cat", "cat", "a value is missing"),
+        ("in: cat", "cat", "in: a value is missing"),
+        ("in： cat", "cat", "in: a value is missing"),
         ("-kind:video cat", "cat", "only words and phrases can be left out"),
     ],
 )
@@ -202,6 +203,13 @@ def test_a_token_that_is_not_understood_gets_a_hint_and_the_rest_is_asked(typed,
     assert (asked.words, asked.filters, asked.tokens) == (words, ANYTHING, ())
     assert len(asked.hints) == 1
     assert hint in asked.hints[0]
+
+
+def test_a_hint_repeats_no_more_than_the_beginning_of_what_was_typed():
+    long = "x" * 60_000
+    for typed in (f"after:{long}", f"-kind:{long}", f"knid:{long}", f'"{long}C++"', '"' + "🎉" * 60_000 + '"'):
+        assert understood(typed).hints
+        assert all(len(hint) < 200 for hint in understood(typed).hints)
 
 
 @pytest.mark.parametrize(

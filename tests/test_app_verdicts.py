@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from uuid import uuid4
 
@@ -143,7 +144,10 @@ def test_the_command_tells_now_and_before(shelf, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("app.wiring.Library", lambda settings: shelf.library)
     monkeypatch.setattr(shelf.library, "close", lambda: None)
     assert cli.main(["judge"]) == 0
-    assert "nothing is judged yet" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert (told.out, "nothing is judged yet" in told.err) == ("", True)
+    assert cli.main(["judge", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"pairs": {}, "left_out": 0}
     say(shelf, Query(parts=(TextPart("dog"),)), "dog.txt", is_right=True)
     assert cli.main(["judge", "--json"]) == 0
     told = capsys.readouterr().out
@@ -155,4 +159,66 @@ def test_the_command_tells_now_and_before(shelf, tmp_path, capsys, monkeypatch):
     assert cli.main(["judge", "--before", str(tmp_path / "before.json")]) == 0
     assert "1.00 (was 0.50)" in capsys.readouterr().out
     assert cli.main(["judge", "--before", str(tmp_path / "missing.json")]) == 2
-    assert "no answer of judge --json" in capsys.readouterr().err
+    assert "no answer of judge --json: No such file" in capsys.readouterr().err
+
+
+@pytest.fixture
+def asked_once(shelf, monkeypatch):
+    """A library with one judged question, behind the command."""
+    monkeypatch.setattr("app.wiring.Library", lambda settings: shelf.library)
+    monkeypatch.setattr(shelf.library, "close", lambda: None)
+    say(shelf, Query(parts=(TextPart("dog"),)), "dog.txt", is_right=True)
+    return shelf
+
+
+def test_what_cannot_be_compared_shows(asked_once, tmp_path, capsys):
+    before = {"questions": 3, "recall": 0.5, "ndcg": 0.25, "wrong": 0}
+    path = tmp_path / "before.json"
+    path.write_text(json.dumps({"pairs": {"text → video": before, "text → text": before}}))
+    assert cli.main(["judge", "--before", str(path)]) == 0
+    text, video = (re.split(r"  +", line) for line in capsys.readouterr().out.splitlines()[1:])
+    assert text == ["text → text", "1 (was 3)", "1.00 (was 0.50)", "1.00 (was 0.25)", "– (was 0.00)"]
+    assert video == ["text → video", "– (was 3)", "– (was 0.50)", "– (was 0.25)", "– (was 0.00)"]
+    path.write_text(json.dumps({"pairs": {}}))
+    assert cli.main(["judge", "--before", str(path)]) == 0
+    assert "text → text" in (told := capsys.readouterr().out)
+    assert "1 (was –)" in told
+
+
+def test_what_was_before_is_told_in_json_too(asked_once, tmp_path, capsys):
+    pairs = {"text → video": {"questions": 3, "recall": 0.5, "ndcg": 0.25, "wrong": None}}
+    (tmp_path / "before.json").write_text(json.dumps({"pairs": pairs, "left_out": 0}))
+    assert cli.main(["judge", "--json", "--before", str(tmp_path / "before.json")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["before"], set(told["pairs"])) == (pairs, {"text → text"})
+
+
+_SCORE = {"questions": 1, "recall": 1.0, "ndcg": 1.0, "wrong": None}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "[]",
+        "null",
+        "{}",
+        '{"pairs": 5}',
+        '{"pairs": []}',
+        '{"pairs": {"text → text": 5}}',
+        '{"pairs": {"text → text": null}}',
+        json.dumps({"pairs": {"text → text": _SCORE | {"recall": "x"}}}),
+        json.dumps({"pairs": {"text → text": _SCORE | {"ndcg": []}}}),
+        json.dumps({"pairs": {"text → text": _SCORE | {"questions": float("inf")}}}),
+        json.dumps({"pairs": {"text → text": _SCORE | {"recall": 10**400}}}),
+        json.dumps({"pairs": {"text → text": {}}}),
+        "[" * 100_000,
+        "",
+    ],
+)
+def test_an_earlier_answer_of_another_shape_is_refused_before_anything_is_asked(asked_once, tmp_path, capsys, before):
+    (tmp_path / "before.json").write_text(before)
+    asked_once.model.calls.clear()
+    assert cli.main(["judge", "--before", str(tmp_path / "before.json")]) == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n"), asked_once.model.calls) == ("", 1, [])
+    assert "is no answer of judge --json: it holds something else; make one with" in told.err

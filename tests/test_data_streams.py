@@ -30,6 +30,11 @@ def test_a_stream_that_is_closed_is_done_without(tmp_path, closed):
     assert "unexpected" not in done.stderr
 
 
+def test_a_batch_from_a_stdin_that_is_closed_is_empty(tmp_path):
+    done = run("-m app search --batch - <&-", tmp_path / "home")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_disk_that_is_full_is_said(tmp_path):
     done = run("-m indexer status >/dev/full", tmp_path / "home")

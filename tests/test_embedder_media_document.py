@@ -11,7 +11,7 @@ from pypdf import PdfWriter
 
 from data.errors import UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence, Kind, Span
-from embedder.media import ocr, read, still
+from embedder.media import cut, ocr, open_source, read, still
 from embedder.media.limits import Limits
 from embedder.segment import PAGE_CHARACTERS, Modality
 from embedder.training import views
@@ -270,3 +270,12 @@ def test_a_page_as_a_still(tmp_path: Path) -> None:
     assert still(path, Span(page=1), max_side=200) != still(path, Span(page=2), max_side=200)
     with pytest.raises(UnreadableMediaError, match="no page 9"):
         still(path, Span(page=9), max_side=200)
+
+
+def test_what_has_no_pieces_and_no_pictures_says_so_of_any_format(tmp_path: Path) -> None:
+    book, page = make_media.epub(tmp_path / "a.epub"), tmp_path / "a.html"
+    page.write_text("<p>A page.</p>")
+    with pytest.raises(UnsupportedMediaError, match="': EPUB book: nothing can be cut out of it"):
+        cut(open_source(book), Span(), tmp_path / "out", max_side=64)
+    with pytest.raises(UnsupportedMediaError, match="': HTML page: it has no picture to show"):
+        still(page, Span(), max_side=64)

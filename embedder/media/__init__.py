@@ -55,7 +55,7 @@ def cut(source: Source, span: Span, out: Path, *, max_side: int) -> None:
     """
     cutter = row_of(source.format).cutter()
     if cutter is None:
-        reason = f"nothing can be cut out of a {source.format.name}"
+        reason = f"{source.format.name}: nothing can be cut out of it"
         raise UnsupportedMediaError(source.path, reason, hint="take it whole")
     with _reasons(source.path, source.limits):
         cutter.cut(source, span, out, max_side)

@@ -60,7 +60,7 @@ def still(source: Source, span: Span, max_side: int) -> bytes:
     Raises:
         UnsupportedMediaError: always.
     """
-    raise UnsupportedMediaError(source.path, f"a {source.format.name} has no picture to show")
+    raise UnsupportedMediaError(source.path, f"{source.format.name}: it has no picture to show")
 
 
 def written(source: Source, text: str, *, page: int | None = None) -> Iterator[Segment]:
