@@ -3,11 +3,14 @@
 The server imports this file to find `server`; each visit runs it as a script to draw the page.
 """
 
-from starlette.routing import Mount
+from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse
+from starlette.routing import Mount, Route
 from streamlit import config
 from streamlit.starlette import App
 
 from app import guard, page, wiring
+from app.sending import Unpacked
 from data.settings import Settings
 
 if __name__ == "__main__":
@@ -16,9 +19,11 @@ else:
     address, port = config.get_option("server.address"), config.get_option("server.port")
     config.set_option("server.maxUploadSize", Settings.load().max_upload_mb)  # as the API's
     hosts = config.get_option("server.allowedHosts") or ["*"]  # another name for this machine is a trap
+    guards = guard.middleware(address or "", port=port, hosts=hosts, token=lambda: Settings.load().token)
+    described = Route("/api", lambda _: RedirectResponse("/api/openapi.json"))  # else the page would be given
     server = App(
         __file__,
-        routes=[Mount("/api", wiring.late_api)],
-        middleware=guard.middleware(address or "", port=port, hosts=hosts, token=lambda: Settings.load().token),
+        routes=[described, Mount("/api", wiring.late_api)],
+        middleware=[*guards, Middleware(Unpacked)],
         lifespan=wiring.while_serving,
     )

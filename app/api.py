@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_origin
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, File, Form, HTTPException, Request, UploadFile
@@ -14,7 +14,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException as Refusal
+from starlette.routing import Match
 
 from app import media_route
 from app.asking import Example, answered, joined
@@ -34,10 +36,17 @@ if TYPE_CHECKING:
     from app.wiring import Library
 
 _MOST_RESULTS = 500
+_MOST_VALUES = 100  # of one parameter; a form has no more fields
+_WORDS = "words and tokens, as in the page's box"
+_KINDS = "kinds of file; any by default"
+_UNLIKE = "words for what it should not be like"
+_LIKE = "moments that an answer named, by their `segment`"
+_LIMIT = "most files"
 _WEIGHTS = (
-    "how much each counts: the words, if any, then each file, then each `like`; 1 where none is given. "
+    "how much each counts, from -10 to 10: the words, if any, then {}each `like`; 1 where none is given. "
     "Below 0: it should not be like that"
 )
+_SEE = "/api/openapi.json describes what can be asked"
 _TOKEN = HTTPBearer(  # says so in the description; the guard is who asks for it
     auto_error=False,
     scheme_name="token",
@@ -76,7 +85,7 @@ class FileFound(BaseModel):
 
 
 class Found(BaseModel):
-    """The files that answer a question, best first; `hints` tell what of it was not understood.
+    """The files that answer a question, best first; `hints` tell what of it was not understood, or why nothing answers.
 
     To filters alone the files answer that changed last, with a score of 0.
     """
@@ -87,12 +96,12 @@ class Found(BaseModel):
     hints: list[str] = []
 
 
-Words = Annotated[str, Asked(description="words and tokens, as in the page's box")]
-Kinds = Annotated[list[Kind], Asked(description="kinds of file; any by default")]
-Unlike = Annotated[list[str], Asked(description="words for what it should not be like")]
-Like = Annotated[list[UUID], Asked(description="moments that an answer named, by their `segment`")]
-Weights = Annotated[list[float], Asked(description=_WEIGHTS)]
-Limit = Annotated[int, Asked(ge=1, le=_MOST_RESULTS, description="most files")]
+Words = Annotated[str, Asked(description=_WORDS)]
+Kinds = Annotated[list[Kind], Asked(max_length=_MOST_VALUES, description=_KINDS)]
+Unlike = Annotated[list[str], Asked(max_length=_MOST_VALUES, description=_UNLIKE)]
+Like = Annotated[list[UUID], Asked(max_length=_MOST_VALUES, description=_LIKE)]
+Weights = Annotated[list[float], Asked(max_length=_MOST_VALUES, description=_WEIGHTS.format(""))]
+Limit = Annotated[int, Asked(ge=1, le=_MOST_RESULTS, description=_LIMIT)]
 
 
 def api(library: Callable[[], Library]) -> FastAPI:
@@ -110,12 +119,13 @@ def api(library: Callable[[], Library]) -> FastAPI:
         ),
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
-        dependencies=[Depends(_asked_by_us), Depends(_TOKEN)],
-        responses={status: {"model": Refused} for status in (400, 401, 403, 422, 503)},
+        dependencies=[Depends(_TOKEN)],
+        responses={status: {"model": Refused} for status in (400, 401, 403, 405, 422, 500, 503)},
     )
     app.include_router(media_route.router(library))
     uploading = APIRouter(route_class=limited(lambda: library().settings.max_upload_mb))
 
+    @app.head("/search", dependencies=[Depends(_known_parameters)], include_in_schema=False)
     @app.get("/search", dependencies=[Depends(_known_parameters)])
     def search(
         q: Words = "",
@@ -132,25 +142,29 @@ def api(library: Callable[[], Library]) -> FastAPI:
     @uploading.post("/search", dependencies=[Depends(_known_parameters)], responses={413: {"model": Refused}})
     def search_by_example(
         files: Annotated[list[UploadFile], File(description="photos, sounds, clips, documents", max_length=MOST_FILES)],
-        q: Annotated[str, Form()] = "",
-        like: Annotated[list[UUID], Form()] = [],  # noqa: B006
-        weight: Annotated[list[float], Form(description=_WEIGHTS)] = [],  # noqa: B006
-        kind: Annotated[list[Kind], Form()] = [],  # noqa: B006
-        unlike: Annotated[list[str], Form()] = [],  # noqa: B006
-        limit: Annotated[int, Form(ge=1, le=_MOST_RESULTS)] = DEFAULT_LIMIT,
+        q: Annotated[str, Form(description=_WORDS)] = "",
+        like: Annotated[list[UUID], Form(description=_LIKE)] = [],  # noqa: B006
+        weight: Annotated[list[float], Form(description=_WEIGHTS.format("each file, then "))] = [],  # noqa: B006
+        kind: Annotated[list[Kind], Form(description=_KINDS)] = [],  # noqa: B006
+        unlike: Annotated[list[str], Form(description=_UNLIKE)] = [],  # noqa: B006
+        limit: Annotated[int, Form(ge=1, le=_MOST_RESULTS, description=_LIMIT)] = DEFAULT_LIMIT,
     ) -> Found:
         """The files that examples find, with words or without; an example is forgotten once it is answered."""
-        with tempfile.TemporaryDirectory(prefix="omnia-") as folder:
-            examples: list[Example] = [FilePart(path) for path in kept(files, Path(folder))]
+        with kept(files) as paths:
+            examples: list[Example] = [FilePart(path) for path in paths]
             examples += [SegmentPart(segment) for segment in like]
             return _found(library(), q, kinds=kind, unlike=unlike, limit=limit, examples=examples, weights=weight)
 
     app.include_router(uploading)
 
-    @app.get("/similar/{segment}", dependencies=[Depends(_known_parameters)])
+    @app.head("/similar/{segment}", dependencies=[Depends(_known_parameters)], include_in_schema=False)
+    @app.get("/similar/{segment}", dependencies=[Depends(_known_parameters)], responses={404: {"model": Refused}})
     def similar(segment: UUID, kind: Kinds = [], limit: Limit = DEFAULT_LIMIT) -> Found:  # noqa: B006
         """The files most like a moment that an answer named; no model is asked."""
-        return _found(library(), "", kinds=kind, limit=limit, examples=[SegmentPart(segment)])
+        try:
+            return _found(library(), "", kinds=kind, limit=limit, examples=[SegmentPart(segment)])
+        except BadQueryError as error:  # all else of the question is right
+            raise HTTPException(404, str(error)) from error
 
     @app.exception_handler(OmniaError)
     def refuse(request: Request, error: OmniaError) -> JSONResponse:
@@ -162,13 +176,26 @@ def api(library: Callable[[], Library]) -> FastAPI:
 
     @app.exception_handler(Refusal)
     def tell(request: Request, refusal: Refusal) -> JSONResponse:
-        return JSONResponse({"error": refusal.detail}, status_code=refusal.status_code, headers=refusal.headers)
+        line, headers = refusal.detail, dict(refusal.headers or {})
+        if refusal.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # the router knows but one route's methods
+            headers["Allow"] = _methods(app, request)
+        if line == HTTPStatus(refusal.status_code).phrase:
+            line = f"{line}; {_SEE}"
+        return JSONResponse({"error": line}, status_code=refusal.status_code, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     def correct(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"][1:])
-        return JSONResponse({"error": f"{where}: {first['msg']}"}, status_code=422)
+        line = f"{where}: {first['msg']}"
+        if where.split(".")[0] == "files":
+            line = "files: send a file, as in curl -F files=@hum.wav; without one ask with GET"
+        return JSONResponse({"error": line}, status_code=422)
+
+    @app.exception_handler(Exception)
+    def confess(request: Request, error: Exception) -> JSONResponse:
+        line = f"{type(error).__name__}: a fault of Omnia; please report it with what the server's log says"
+        return JSONResponse({"error": line}, status_code=500)
 
     return app
 
@@ -186,10 +213,13 @@ def _found(
     asked = understood(typed, Filters(kinds=frozenset(kinds)))
     question = joined(asked, avoid=unlike, examples=examples, weights=weights)
     answer = answered(library, question, limit=limit)
+    hints = [*question.hints, *answer.hints]
+    if not answer.results:
+        hints.append(library.why_nothing(question.filters))
     told: dict[str, Any] = answer.to_json()
     for result, each in zip(answer.results, told["results"], strict=True):
         each |= _addresses(result)
-    return Found(**told, hints=[*question.hints, *answer.hints])
+    return Found(**told, hints=hints)
 
 
 def _addresses(result: Result) -> dict[str, str | None]:
@@ -200,24 +230,29 @@ def _addresses(result: Result) -> dict[str, str | None]:
 
 
 def _known_parameters(request: Request) -> None:
-    """Refuse a parameter that the route does not know: a slip of the pen would go unnoticed.
+    """Refuse a parameter that the route does not know, or one that is no list and is given twice.
 
-    The routes of media let them be, for pictures name the version of their file to the browser's cache.
+    A slip of the pen would go unnoticed. The routes of media let them be.
     """
     route = request.scope["route"].dependant
-    form = getattr(request, "_form", None) or ()  # which FastAPI has read by now
+    form = getattr(request, "_form", None) or FormData()  # which FastAPI has read by now
     for given, fields, what in (
         (request.query_params, route.query_params, "parameter"),
         (form, route.body_params, "field of the form"),
     ):
-        known = [field.alias for field in fields]
+        known = {field.alias: field for field in fields}
         for name in given:
             if name not in known:
                 use = f"use {', '.join(known)}" if known else "with POST all goes in the form (curl -F)"
                 raise HTTPException(422, f"unknown {what} {readable(name)!r}; {use}")
+            if get_origin(known[name].field_info.annotation) is not list and len(given.getlist(name)) > 1:
+                raise HTTPException(422, f"{name} is given more than once; give one")
 
 
-def _asked_by_us(request: Request) -> None:
-    """Refuse what a browser says that another site makes it ask."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise HTTPException(403, "another site may not ask here")
+def _methods(app: FastAPI, request: Request) -> str:
+    """What an address can be asked by, as the header Allow has it."""
+
+    def is_known(method: str) -> bool:
+        return any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
+
+    return ", ".join(method for method in ("GET", "HEAD", "POST") if is_known(method))

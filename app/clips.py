@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.file_cache import FileCache
 from app.on_disk import OnDisk
-from data.errors import UnreadableMediaError
+from data.errors import StoreUnavailableError
 from data.records import Span
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class ClipCache:
 
         Raises:
             MediaError: there is nothing to play there.
+            StoreUnavailableError: nothing can be kept.
         """
         begin_s = max(0.0, start_s - LEAD_S)
         finish_s = (start_s + _UNTOLD_S if end_s is None else end_s) + _TAIL_S
@@ -52,6 +53,7 @@ class ClipCache:
 
         Raises:
             MediaError: nothing can be cut out of the file there.
+            StoreUnavailableError: nothing can be kept.
         """
         return self._made(file, span, _CUT_SIDE)
 
@@ -60,5 +62,5 @@ class ClipCache:
         try:
             return self._kept.path(key, lambda part: self._encoders.cut(file.path, span, part, max_side=side))
         except OSError as error:
-            reason = f"nothing can be kept in the cache: {error.strerror or error}"
-            raise UnreadableMediaError(file.path, reason, hint="make room in OMNIA_HOME") from error
+            why = error.strerror or error
+            raise StoreUnavailableError(f"no clip can be kept in the cache: {why}; make room in OMNIA_HOME") from error

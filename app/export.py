@@ -12,7 +12,10 @@ from app.escaping import readable
 from app.results import Answer, Result
 
 _COLUMNS = ("path", "kind", "score", "evidence", "start_s", "end_s", "page", "snippet", "other_paths")
-_FORMULA = re.compile(r"(^|[;\n\t\r])(?=[=+\-@\t\r＝＋－＠])")  # what a spreadsheet would run
+_MARK = "\ufeff"  # by which spreadsheets know UTF-8
+_FORMULA = re.compile(  # what a spreadsheet would run
+    r"(^|[;\n\t\r])(?=[=+\-@\t\r＝＋－＠])|^(?=[\s\ufeff]+[=+\-@＝＋－＠])"
+)
 
 
 def as_csv(results: Sequence[Result]) -> str:
@@ -26,7 +29,7 @@ def as_csv(results: Sequence[Result]) -> str:
             row = [result.path, result.kind.value, f"{moment.score:.4f}", moment.evidence.value]
             place = [_number(moment.start_s), _number(moment.end_s), moment.page or ""]
             rows.writerow([_harmless(str(cell)) for cell in (*row, *place, moment.snippet, others)])
-    return readable(file.getvalue())
+    return _MARK + readable(file.getvalue())
 
 
 def as_json(answer: Answer) -> str:

@@ -6,7 +6,7 @@ import hmac
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
@@ -17,7 +17,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.binding import is_loopback, name_of
 
-_COOKIE = "omnia_token"
 _PARAMETER = "token"
 _LASTS_S = 30 * 24 * 3600
 _WITHOUT = (
@@ -43,7 +42,7 @@ def middleware(address: str, *, port: int, hosts: Sequence[str], token: Callable
         secret = secrets.token_urlsafe(32)
         address = f"http://{name_of(address)}:{port}/?token={secret}"
         sys.stderr.write(f"Open {address}\n(a new token each time, unless OMNIA_TOKEN is set)\n")
-    return [Middleware(Guard, token=secret), Middleware(OwnPages)]
+    return [Middleware(Guard, token=secret, cookie=f"omnia_token_{port}"), Middleware(OwnPages)]
 
 
 class OwnNames:
@@ -72,7 +71,7 @@ class OwnNames:
 
 
 class OwnPages:
-    """Opens the socket to our own page alone, and lets no other page frame it.
+    """Opens the socket to our own page alone, lets no other page frame it, and answers no other site below /api.
 
     A server on another port of this machine is another origin, too. Streamlit takes it for the same, and looks up this
     machine's address on the internet for each origin that it does not know.
@@ -87,8 +86,11 @@ class OwnPages:
                 MutableHeaders(scope=message).setdefault("Content-Security-Policy", "frame-ancestors 'self'")
             await send(message)
 
-        if scope["type"] == "websocket" and not _is_own(Headers(scope=scope)):
+        headers = Headers(scope=scope) if scope["type"] in ("http", "websocket") else Headers()
+        if scope["type"] == "websocket" and not _is_own(headers):
             await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] == "http" and _is_api(scope) and not _is_asked_here(headers):  # before a body is read
+            await _refusal(scope, "another site may not ask here", status=403)(scope, receive, send_unframed)
         else:
             await self._app(scope, receive, send_unframed)
 
@@ -99,28 +101,38 @@ def _is_own(headers: Headers) -> bool:
     return origin is None or urlsplit(origin).netloc == headers.get("host")
 
 
+def _is_asked_here(headers: Headers) -> bool:
+    """Whether no other site makes a browser ask; what is no browser does not say."""
+    return headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+
+
 class Guard:
     """Lets through what brings the token: as a header, as a cookie, or once in the address, which sets the cookie.
 
     The page, its socket and the API are all behind it.
+
+    Args:
+        cookie: its name, which no other server of this machine may have: browsers tell servers apart by host alone.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, cookie: str) -> None:
         self._app = app
         self._token = token
+        self._cookie = cookie
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         headers = {name.lower(): value for name, value in scope["headers"]}
-        asked = parse_qs(scope["query_string"].decode("latin-1")).get(_PARAMETER, [""])[0]
-        if self._is_token(_bearer(headers)) or self._is_token(_cookie(headers)):
+        asked = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if self._is_token(_bearer(headers)) or self._is_token(_cookie(headers, self._cookie)):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
-        elif scope["path"] == "/" and self._is_token(asked):
-            await self._welcome()(scope, receive, send)
+        elif scope["path"] == "/" and self._is_token(dict(asked).get(_PARAMETER, "")):
+            question = urlencode([(name, value) for name, value in asked if name != _PARAMETER])
+            await self._welcome(question)(scope, receive, send)
         else:
             refusal = _refusal(scope, _WITHOUT, status=401, headers={"WWW-Authenticate": "Bearer"})
             await refusal(scope, receive, send)
@@ -128,18 +140,22 @@ class Guard:
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self._token.encode())
 
-    def _welcome(self) -> Response:
+    def _welcome(self, question: str) -> Response:
         """Keep the token in the browser and out of its address; a link on another site may lead here with it."""
-        response = RedirectResponse("/", status_code=303)
-        response.set_cookie(_COOKIE, self._token, max_age=_LASTS_S, httponly=True, samesite="lax")
+        response = RedirectResponse(f"/?{question}" if question else "/", status_code=303)
+        response.set_cookie(self._cookie, self._token, max_age=_LASTS_S, httponly=True, samesite="lax")
         return response
 
 
 def _refusal(scope: Scope, why: str, *, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """One line for a person; below /api in JSON, as all that the API refuses."""
-    if f"{scope['path']}/".startswith("/api/"):
+    if _is_api(scope):
         return JSONResponse({"error": why}, status_code=status, headers=headers)
     return PlainTextResponse(why, status_code=status, headers=headers)
+
+
+def _is_api(scope: Scope) -> bool:
+    return f"{scope['path']}/".startswith("/api/")
 
 
 def _bearer(headers: dict[bytes, bytes]) -> str:
@@ -147,6 +163,6 @@ def _bearer(headers: dict[bytes, bytes]) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _cookie(headers: dict[bytes, bytes]) -> str:
+def _cookie(headers: dict[bytes, bytes], name: str) -> str:
     """Other servers on this machine share the browser's cookies; what theirs look like must not matter."""
-    return cookie_parser(headers.get(b"cookie", b"").decode("latin-1")).get(_COOKIE, "")
+    return cookie_parser(headers.get(b"cookie", b"").decode("latin-1")).get(name, "")

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from app.clips import LEAD_S, MOST_CUT_S
 
+MEDIA = ("/api/media/", "/api/thumb/", "/api/play/", "/api/cut/")  # below which bytes are given, and no JSON
+
+TEXT = "text/plain"
 # What a browser may show in place. Anything else (SVG and HTML can carry scripts) is offered as a download.
 SHOWN = {
     ".jpg": "image/jpeg",
@@ -30,13 +33,13 @@ SHOWN = {
     ".m4a": "audio/mp4",
     ".aac": "audio/aac",
     ".pdf": "application/pdf",
-    ".txt": "text/plain; charset=utf-8",
-    ".md": "text/plain; charset=utf-8",
-    ".rst": "text/plain; charset=utf-8",
-    ".csv": "text/plain; charset=utf-8",
-    ".json": "text/plain; charset=utf-8",
-    ".srt": "text/plain; charset=utf-8",
-    ".vtt": "text/plain; charset=utf-8",
+    ".txt": TEXT,
+    ".md": TEXT,
+    ".rst": TEXT,
+    ".csv": TEXT,
+    ".json": TEXT,
+    ".srt": TEXT,
+    ".vtt": TEXT,
 }
 
 

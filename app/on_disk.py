@@ -11,6 +11,7 @@ from data.errors import UnreadableMediaError
 from data.records import FileRecord, changed_ns
 
 _AGAIN = "run ingest again"
+_MOVED = "if it was moved, run ingest again; then search anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def on_disk(record: FileRecord) -> OnDisk:
     except (OSError, ValueError) as error:
         denied = isinstance(error, PermissionError)
         reason = "the file may not be read" if denied else "the file is not there at the moment"
-        raise UnreadableMediaError(path, reason) from error
+        raise UnreadableMediaError(path, reason, hint="" if denied else _MOVED) from error
     if os.path.realpath(path) != str(path) and not _as_indexed(record, status):
         raise UnreadableMediaError(path, "it is a link to something that was not indexed", hint=_AGAIN)
     return OnDisk(record, path, status)

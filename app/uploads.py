@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, aclosing, contextmanager, suppress
 from pathlib import Path
 from shutil import copyfileobj
+from tempfile import TemporaryDirectory
 
 from fastapi import HTTPException, Request, UploadFile
 from fastapi.routing import APIRoute
@@ -20,6 +21,12 @@ from app.escaping import harmless_name
 MOST_FILES = 8
 _MOST_FIELDS = 100
 _FIELD_BYTES = 100_000  # of words
+_SAID = {  # for what the parser says, by how it begins
+    "Too many files": f"give at most {MOST_FILES} files",
+    "Too many fields": f"give at most {_MOST_FIELDS} fields besides the files",
+    "Part exceeded": f"a field has more than {_FIELD_BYTES:,} bytes; give a long text as a file",
+}
+_UNREADABLE = "the form cannot be read or is cut off; send it whole, as multipart/form-data (curl -F)"
 _SILENCE_S = 5  # after a refusal: a sender that sends no more
 _LONGEST_PARTING_S = 30  # and one that does not stop
 
@@ -46,16 +53,33 @@ def limited(most_mb: Callable[[], int]) -> type[APIRoute]:
     return LimitedRoute
 
 
-def kept(files: Sequence[UploadFile], folder: Path) -> list[Path]:
-    """The files written below a folder, each under its own name as far as that is one."""
-    paths = []
-    for number, file in enumerate(files):
-        path = folder / str(number) / harmless_name(file.filename or "")
-        path.parent.mkdir()
-        with path.open("wb") as copy:
-            copyfileobj(file.file, copy, 1 << 20)
-        paths.append(path)
-    return paths
+@contextmanager
+def kept(files: Sequence[UploadFile]) -> Iterator[list[Path]]:
+    """The files on disk, each under its own name as far as that is one, until the block is left."""
+    with ExitStack() as stack:
+        with _room():
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="omnia-")))
+            paths = [_written(file, folder / str(number)) for number, file in enumerate(files)]
+        yield paths
+
+
+def _written(file: UploadFile, folder: Path) -> Path:
+    path = folder / harmless_name(file.filename or "")
+    folder.mkdir()
+    with path.open("wb") as copy:
+        copyfileobj(file.file, copy, 1 << 20)
+    return path
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Says what to do where the temporary folder takes nothing more."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or error
+        line = f"no example can be kept in the temporary folder: {why}; make room there, or set TMPDIR to another one"
+        raise HTTPException(503, line) from error
 
 
 class _TooLargeError(HTTPException):
@@ -95,15 +119,21 @@ class _LimitedRequest(Request):
         if not self.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             return await super().form(max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES)
         async with aclosing(self.stream()) as stream:
+            parser = _LimitedParser(self, stream, self._most_mb)
             try:
-                self._form = await _LimitedParser(self, stream, self._most_mb).parse()
+                with _room():
+                    self._form = await parser.parse()
             except MultiPartException as error:
-                raise HTTPException(400, error.message) from error
+                said = [line for start, line in _SAID.items() if error.message.startswith(start)]
+                raise HTTPException(400, said[0] if said else _UNREADABLE) from error
+        if not parser.is_whole:
+            await self._form.close()
+            raise HTTPException(400, _UNREADABLE)
         return self._form
 
 
 class _LimitedParser(MultiPartParser):
-    """Counts what comes of each file."""
+    """Counts what comes of each file, and sees whether the form ends."""
 
     def __init__(self, request: Request, stream: AsyncGenerator[bytes, None], most_mb: int) -> None:
         super().__init__(
@@ -111,6 +141,10 @@ class _LimitedParser(MultiPartParser):
         )
         self._most_mb = most_mb
         self._size = 0
+        self.is_whole = False
+
+    def on_end(self) -> None:
+        self.is_whole = True
 
     def on_part_begin(self) -> None:
         super().on_part_begin()

@@ -11,6 +11,7 @@ from data.errors import BadSettingsError
 
 DEFAULT_MODEL = "omnia-mini"
 _MOST_WORKERS = 64
+_TOKEN = re.compile(r"[!-~]+")  # what a header carries as it is
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]+)?")
 
 
@@ -29,7 +30,8 @@ class Settings:
         workers: decoding processes; 0 means one for each core, at most 8.
         trust_remote_code: whether a model may run Python code that comes with its weights.
         accept_licence: whether models may be used whose licence is not commercial.
-        token: what other machines show to be served, never logged; None has one made where it is needed.
+        token: what other machines show to be served, in printable ASCII, never logged; None has one made where it is
+            needed.
         max_upload_mb: the most that one file given as an example may have, in units of 1,048,576 bytes.
     """
 
@@ -71,6 +73,9 @@ class Settings:
         device = device or env.get("OMNIA_DEVICE") or "auto"
         if not _DEVICE.fullmatch(device):
             raise BadSettingsError(f"device {device!r} is unknown; use auto, cpu, cuda, cuda:N or mps")
+        token = env.get("OMNIA_TOKEN") or None
+        if token and not _TOKEN.fullmatch(token):
+            raise BadSettingsError("OMNIA_TOKEN must be printable ASCII without spaces; choose another")
         return cls(
             home=home,
             catalogue_url=env.get("OMNIA_CATALOGUE_URL") or _sqlite_url(home / "catalogue.sqlite"),
@@ -81,7 +86,7 @@ class Settings:
             workers=count or min(8, os.cpu_count() or 1),
             trust_remote_code=trust_remote_code or _yes("OMNIA_TRUST_REMOTE_CODE"),
             accept_licence=accept_licence or _yes("OMNIA_ACCEPT_LICENCE"),
-            token=env.get("OMNIA_TOKEN") or None,
+            token=token,
             max_upload_mb=max_upload_mb,
         )
 

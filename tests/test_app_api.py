@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from fakes import text
 from PIL import Image
+from starlette.testclient import TestClient
 
 from data.errors import StoreUnavailableError
 from data.records import Evidence, Kind
@@ -112,7 +113,8 @@ def test_more_like_a_moment_leaves_its_own_file_out(client, filled):
     [
         (lambda client: client.get("/api/search"), 400, "nothing to look for"),
         (lambda client: client.get("/api/search?q=type:png+evidence:seen"), 400, "only narrow down; add words or"),
-        (lambda client: client.get(f"/api/similar/{uuid4()}"), 400, "not in the library any more"),
+        (lambda client: client.get(f"/api/similar/{uuid4()}"), 404, "not in the library any more"),
+        (lambda client: client.get(f"/api/search?like={uuid4()}"), 400, "not in the library any more"),
         (lambda client: client.post("/api/search", files={"files": ("a.xyz", b"?")}), 400, "a.xyz: not a file this"),
         (lambda client: client.get("/api/search?q=dog&weight=1&weight=1"), 400, "more weights (2) than parts (1)"),
         (lambda client: client.get("/api/search?q=dog&weight=nan"), 400, "from -10 to 10"),
@@ -122,9 +124,11 @@ def test_more_like_a_moment_leaves_its_own_file_out(client, filled):
         (lambda client: client.get("/api/search?q=dog&limit=100000"), 422, "less than or equal to 500"),
         (lambda client: client.get("/api/search?q=dog&kind=smell"), 422, "'text', 'image'"),
         (lambda client: client.get("/api/similar/1"), 422, "valid UUID"),
-        (lambda client: client.post("/api/search", data={"q": "dog"}), 422, "required"),
-        (lambda client: client.get("/api/nothing"), 404, "Not Found"),
-        (lambda client: client.get("/api/search?q=dog", headers={"Sec-Fetch-Site": "cross-site"}), 403, "another site"),
+        (lambda client: client.get("/api/search?q=dog" + "&unlike=rain" * 101), 422, "at most 100 items"),
+        (lambda client: client.post("/api/search", data={"q": "dog"}), 422, "files: send a file, as in curl -F files="),
+        (lambda client: client.post("/api/search", json={"q": "dog"}), 422, "files: send a file, as in curl -F files="),
+        (lambda client: client.get("/api/nothing"), 404, "Not Found; /api/openapi.json describes what can be asked"),
+        (lambda client: client.put("/api/search"), 405, "Method Not Allowed; /api/openapi.json describes"),
     ],
 )
 def test_a_question_that_cannot_be_answered_says_why(client, filled, ask, status, why):
@@ -148,9 +152,17 @@ def test_a_question_that_cannot_be_answered_says_why(client, filled, ask, status
             lambda client: client.post("/api/search", files={"files": ("a.txt", b"dog")}, data={"kinds": "text"}),
             "unknown field of the form 'kinds'; use files, q, like, weight, kind, unlike, limit",
         ),
+        (lambda client: client.get("/api/search?q=dog&q=city"), "q is given more than once; give one"),
+        (lambda client: client.get("/api/search?q=dog&limit=1&limit=2"), "limit is given more than once; give one"),
+        (
+            lambda client: client.post(
+                "/api/search", files={"files": ("a.txt", b"dog")}, data={"kind": ["text", "image"], "q": ["a", "b"]}
+            ),
+            "q is given more than once; give one",
+        ),
     ],
 )
-def test_a_parameter_that_is_misspelt_is_refused(client, filled, ask, why):
+def test_a_parameter_that_is_misspelt_or_given_twice_is_refused(client, filled, ask, why):
     answer = ask(client)
     assert answer.status_code == 422
     assert answer.json()["error"].startswith(why)
@@ -170,6 +182,34 @@ def test_filters_alone_give_the_newest_files(client, filled, tmp_path):
     assert names(answer) == ["dog.txt", "wet.txt"]
     assert {result["score"] for result in answer.json()["results"]} == {0}
     assert client.get(answer.json()["results"][0]["media"]).text == "dog"
+
+
+def test_why_nothing_is_found_is_among_the_hints(client, filled):
+    answer = client.get("/api/search", params={"q": "dog in:nowhere/"}).json()
+    assert answer["results"] == []
+    assert answer["hints"][0].startswith("no folder 'nowhere/' holds files of the library; ")
+    assert client.get("/api/search?q=dog").json()["hints"] == []
+
+
+def test_each_address_answers_head_and_tells_how_it_can_be_asked(client, filled):
+    found = client.get("/api/search?q=dog").json()["results"][0]
+    segment = found["moments"][0]["segment"]
+    for address, more in {"search?q=dog": ", POST", f"similar/{segment}": "", f"media/{found['id']}": ""}.items():
+        head = client.head(f"/api/{address}")
+        assert (head.status_code, head.content) == (200, b"")
+        refused = client.put(f"/api/{address}")
+        assert (refused.status_code, refused.headers["allow"]) == (405, f"GET, HEAD{more}")
+
+
+def test_a_fault_is_told_in_json_without_what_it_says_of_the_inside(client, filled, monkeypatch):
+    def faulty(*_args, **_more):
+        raise RuntimeError("/home/me/secret")
+
+    monkeypatch.setattr(filled.library, "service", faulty)
+    answer = TestClient(client.app, raise_server_exceptions=False).get("http://localhost/api/search?q=dog")
+    assert answer.status_code == 500
+    assert answer.json()["error"].startswith("RuntimeError: a fault of Omnia; please report it")
+    assert "secret" not in answer.text
 
 
 def test_a_store_that_is_away_is_one_line(client, filled, monkeypatch):
@@ -192,6 +232,11 @@ def test_it_describes_itself(client):
     }
     for route in described["paths"].values():
         assert all(method["security"] == [{"token": []}] and "401" in method["responses"] for method in route.values())
+    form = described["components"]["schemas"]["Body_search_by_example_search_post"]["properties"]
+    asked = {one["name"]: one for one in described["paths"]["/search"]["get"]["parameters"]}
+    assert all(field["description"] for field in (*form.values(), *asked.values()))
+    assert "from -10 to 10: the words, if any, then each `like`" in asked["weight"]["description"]
+    assert "then each file, then each `like`" in form["weight"]["description"]
     moment = described["components"]["schemas"]["MomentFound"]
     assert set(moment["required"]) >= {"evidence", "start_s", "end_s", "page", "snippet", "score", "segment"}
     assert {"char_start", "char_end"} <= set(moment["required"])
@@ -201,8 +246,8 @@ def test_it_describes_itself(client):
     ("path", "parameters", "types", "statuses"),
     [
         ("/media/{id}", {"id", "download"}, {"video/mp4", "application/pdf"}, {"206", "304", "404", "416"}),
-        ("/thumb/{id}", {"id", "t", "page", "side", "char_start", "char_end"}, {"image/jpeg"}, {"404", "422"}),
-        ("/play/{id}", {"id", "t", "end"}, {"video/mp4", "audio/mp4"}, {"206", "400", "404"}),
+        ("/thumb/{id}", {"id", "t", "page", "side", "char_start", "char_end", "v"}, {"image/jpeg"}, {"404", "422"}),
+        ("/play/{id}", {"id", "t", "end", "v"}, {"video/mp4", "audio/mp4"}, {"206", "400", "404"}),
         ("/cut/{id}", {"id", "t", "end", "page"}, {"video/mp4", "audio/mp4", "application/pdf"}, {"400", "404"}),
     ],
 )

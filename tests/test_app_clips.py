@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import threading
 import time
@@ -14,6 +15,7 @@ import pypdf
 import pytest
 from fakes import Shelf, text
 from PIL import Image
+from real_server import serving
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
@@ -58,7 +60,7 @@ def shelf(tmp_path_factory):
 @pytest.fixture(scope="module")
 def client(shelf, media):
     spans = {
-        "grey.avi": text("dog", kind=Kind.VIDEO, evidence=Evidence.SEEN, start_s=5.0, end_s=6.0),
+        "grey.avi": text("dog", kind=Kind.VIDEO, evidence=Evidence.SEEN, start_s=5.0, end_s=12.0),
         "hum.aiff": text("dog", kind=Kind.AUDIO, evidence=Evidence.HEARD, start_s=0, end_s=6.0),
         "report.pdf": text("dog", kind=Kind.DOCUMENT, page=1, char_start=0, char_end=17),
         "red.png": text("dog", kind=Kind.IMAGE),
@@ -121,6 +123,21 @@ def test_a_clip_starts_and_ends_exactly_there_and_has_a_good_name(client, shelf,
     assert levels == pytest.approx(there, abs=12)
     assert "grey (3.5-5.5 s).mp4" in unquote(answer.headers["content-disposition"])
     assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["cache-control"] == "private, no-cache"
+
+
+def test_a_clip_is_named_by_the_seconds_that_are_in_it(client, shelf, media):
+    names = {"t=11.5&end=300": "11.5-12 s", "t=0.00001&end=3": "0-3 s", "t=1&end=1.25": "1-1.25 s"}
+    for asked, name in names.items():
+        answer = client.get(f"/api/cut/{shelf.id_of(media / 'grey.avi')}?{asked}")
+        assert answer.status_code == 200, answer.text
+        assert f"grey ({name}).mp4" in unquote(answer.headers["content-disposition"])
+
+
+def test_no_part_of_a_second_is_too_small_to_be_told_to_the_decoder(media, tmp_path):
+    with ReaderPool(1) as readers:
+        readers.cut(media / "grey.avi", Span(start_s=0.00001, end_s=1.0), tmp_path / "a.mp4", max_side=320)
+    assert looked_into((tmp_path / "a.mp4").read_bytes())[0] == pytest.approx(1.0, abs=0.15)
 
 
 def test_one_page_is_a_pdf_with_its_words(client, shelf, media):
@@ -135,7 +152,8 @@ def test_one_page_is_a_pdf_with_its_words(client, shelf, media):
 REFUSALS = [
     ("play/red.png?t=1", 400, "only a video or a sound"),
     ("play/report.pdf", 400, "only a video or a sound"),
-    ("play/grey.avi?t=99", 400, "no second 96, it ends at 12"),
+    ("play/grey.avi?t=99", 404, "it ends at second 12.08, before what was asked for"),
+    ("cut/grey.avi?t=99&end=100", 404, "it ends at second 12.08, before what was asked for"),
     ("play/grey.avi?t=5&end=5", 400, "end must come after t"),
     ("play/grey.avi?t=nan", 422, "t: Input should be a finite number"),
     ("play/grey.avi?t=-1", 422, "t: Input should be greater"),
@@ -143,8 +161,9 @@ REFUSALS = [
     ("cut/red.png?page=1", 400, "only a document has pages"),
     ("cut/grey.avi?page=1", 400, "only a document has pages"),
     ("cut/grey.avi?t=1", 400, "end after t"),
+    ("cut/grey.avi?t=1&end=1.0001", 400, "end after t by 0.01 or more"),
     ("cut/grey.avi?t=0&end=301", 400, "at most 300 s"),
-    ("cut/report.pdf?page=9", 400, "no page 9, it has 2"),
+    ("cut/report.pdf?page=9", 404, "no page 9, it has 2"),
     ("cut/report.pdf", 400, "of a PDF give a page"),
 ]
 
@@ -164,8 +183,8 @@ def test_a_recording_that_cannot_be_decoded_says_so_and_leaves_nothing_behind(cl
     path.write_bytes(b"RIFF\xff\xff\x00\x00AVI LIST" + b"x" * 5000)
     shelf.put(path, [text("dog", kind=Kind.VIDEO, evidence=Evidence.SEEN, start_s=0, end_s=1)])
     answer = client.get(f"/api/play/{shelf.id_of(path)}?t=0")
-    assert answer.status_code == 400
-    assert answer.json()["error"].startswith("broken.avi: ")
+    assert answer.status_code == 404
+    assert answer.json()["error"].startswith("neither picture nor sound in it")
     assert not list((shelf.library.settings.home / "cache" / "clips").glob("*/*.part"))
 
 
@@ -216,6 +235,53 @@ def test_many_who_ask_for_the_same_clip_have_it_made_once(client, shelf, media, 
     assert [path.read_bytes() for path in (tmp_path / "clips").glob("*/*")] == [b"clip"]
 
 
+def test_a_cache_that_cannot_be_written_is_no_fault_of_the_question(client, shelf, media, tmp_path, monkeypatch):
+    (tmp_path / "full").write_text("no folder")
+    monkeypatch.setattr(shelf.library, "clips", lambda: ClipCache(tmp_path / "full", encoders=Encoders()))
+    answer = client.get(f"/api/play/{shelf.id_of(media / 'grey.avi')}?t=1")
+    assert answer.status_code == 503
+    assert answer.json()["error"] == "no clip can be kept in the cache: Not a directory; make room in OMNIA_HOME"
+
+
+class SlowEncoders(Encoders):
+    """Makes nothing before it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.let = threading.Event(), threading.Event()
+
+    def cut(self, path: Path, span: Span, out: Path, *, max_side: int) -> None:
+        self.begun.set()
+        assert self.let.wait(20)
+        super().cut(path, span, out, max_side=max_side)
+
+
+def test_no_clip_is_begun_for_whoever_has_left(client, shelf, media, tmp_path, monkeypatch):
+    encoders = SlowEncoders()
+    clips = ClipCache(tmp_path / "clips", encoders=encoders)
+    monkeypatch.setattr(shelf.library, "clips", lambda: clips)
+    monkeypatch.setattr("app.media_route._WAITING", 1)
+    number = shelf.id_of(media / "grey.avi")
+    with serving(shelf.library) as port:
+
+        def asking(second: int) -> http.client.HTTPConnection:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            connection.request("GET", f"/api/play/{number}?t={second}")
+            return connection
+
+        first = asking(1)
+        assert encoders.begun.wait(10)
+        gone = [asking(second) for second in range(2, 8)]
+        time.sleep(0.3)  # they wait for a thread by now
+        for connection in gone:
+            connection.close()
+        last = asking(9)
+        time.sleep(0.3)  # and the server knows that they left
+        encoders.let.set()
+        assert (first.getresponse().status, last.getresponse().status) == (200, 200)
+    assert encoders.made == 2
+
+
 def test_the_least_recently_used_go_when_the_cache_is_full(tmp_path):
     cache = FileCache(tmp_path, suffix=".bin", most_bytes=1_000)
     for number in range(30):
@@ -235,6 +301,8 @@ def test_the_passage_is_highlighted_on_the_picture_of_its_page(client, shelf, me
             np.asarray(Image.open(io.BytesIO(client.get(each).content)).convert("RGB")).astype(int)
             for each in (url, f"{url}&char_start=0&char_end=17")
         )
+        missing = client.get(url.replace("page=1", "page=9"))
+    assert (missing.status_code, "no page 9, it has 2" in missing.json()["error"]) == (404, True), "as with cut"
     changed = np.argwhere(np.abs(plain - marked).max(axis=2) > 60)
     (top, left), (bottom, right) = changed.min(axis=0), changed.max(axis=0)
     assert bottom - top < 25, "one line of the two"

@@ -30,9 +30,14 @@ def result(path: str, *snippets: str) -> Result:
     )
 
 
+def read(table: str) -> list[dict[str, str]]:
+    assert table.startswith("\ufeff"), "or spreadsheets take it for another encoding than UTF-8"
+    return list(csv.DictReader(io.StringIO(table[1:])))
+
+
 def test_a_table_has_a_row_for_each_moment_and_survives_any_text():
     snippet = 'said "so", and\nmore; ünï'
-    rows = list(csv.DictReader(io.StringIO(as_csv([result("/r/a, b.mp3", snippet, "second")]))))
+    rows = read(as_csv([result("/r/a, b.mp3", snippet, "second")]))
     assert [row["snippet"] for row in rows] == [snippet, "second"]
     assert {row["path"] for row in rows} == {"/r/a, b.mp3"}
     assert [row["start_s"] for row in rows] == ["0.00", "1.50"]
@@ -40,10 +45,18 @@ def test_a_table_has_a_row_for_each_moment_and_survives_any_text():
 
 
 def test_a_spreadsheet_is_given_nothing_to_run():
-    [row] = csv.DictReader(io.StringIO(as_csv([result("/r/a.mp3", '=HYPERLINK("http://x")')])))
+    [row] = read(as_csv([result("/r/a.mp3", '=HYPERLINK("http://x")')]))
     assert row["snippet"].startswith("'=")
     table = as_csv([result("/r/a.mp3", "budget ;=1+1\n;@x", "＝1+1", "one; -2 and 3")])
-    assert [row["snippet"] for row in csv.DictReader(io.StringIO(table))][1:] == ["'＝1+1", "one; -2 and 3"]
+    assert [row["snippet"] for row in read(table)][1:] == ["'＝1+1", "one; -2 and 3"]
+    spaced = [" =1", "\u00a0=1", "\ufeff=1", " - 2", " one"]
+    assert [row["snippet"] for row in read(as_csv([result("/r/a.mp3", *spaced)]))] == [
+        "' =1",
+        "'\u00a0=1",
+        "'\ufeff=1",
+        "' - 2",
+        " one",
+    ]
     cells = [cell for row in csv.reader(io.StringIO(table), delimiter=";") for cell in row]
     assert not [cell for cell in cells if cell.startswith(("=", "@"))], "nor where `;` divides the cells"
 

@@ -41,7 +41,7 @@ def test_without_the_token_nothing_is_served(client, path):
     assert answer.status_code == 401
     assert "Authorization: Bearer" in answer.text
     assert client.get(path, headers={"Authorization": "Bearer wrong"}).status_code == 401
-    assert client.get(path, headers={"Cookie": "omnia_token=wrong"}).status_code == 401
+    assert client.get(path, headers={"Cookie": "omnia_token_1=wrong"}).status_code == 401
     with pytest.raises(WebSocketDisconnect), client.websocket_connect("/stream"):
         pass
 
@@ -80,8 +80,47 @@ def test_no_page_of_another_server_opens_the_socket_or_frames_the_page(address):
 
 
 def test_cookies_of_other_servers_on_the_machine_do_not_hide_it(client):
-    cookies = f'prefs={{"a":1}}; odd name; omnia_token="{TOKEN}"; last=x'
+    cookies = f'prefs={{"a":1}}; odd name; omnia_token_1="{TOKEN}"; omnia_token_2=another; last=x'
     assert client.get("/", headers={"Cookie": cookies}).text == "the page"
+
+
+def test_two_servers_of_one_machine_keep_their_tokens_apart():
+    names = set()
+    for port in (8501, 8502):
+        stack = middleware("0.0.0.0", port=port, hosts=[], token=lambda: TOKEN)
+        app = Starlette(routes=[Route("/", _page)], middleware=stack)
+        with TestClient(app, base_url="http://some.machine", follow_redirects=False) as client:
+            client.get("/", params={"token": TOKEN})
+            names |= set(client.cookies)
+    assert len(names) == 2, "a browser tells cookies apart by host and name, not by port"
+
+
+def test_a_question_that_comes_with_the_token_is_not_lost(client):
+    answer = client.get(f"/?q=a+dog&token={TOKEN}&kind=video&kind=image&not=")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?q=a+dog&kind=video&kind=image&not=")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_another_site_may_not_ask_and_its_body_is_not_read(address):
+    async def read(request):
+        return PlainTextResponse(str(len(await request.body())))
+
+    def body():
+        taken.append(1)
+        yield b"x"
+
+    taken: list[int] = []
+    stack = middleware(address, port=8501, hosts=["localhost"], token=lambda: TOKEN)
+    app = Starlette(routes=[Route("/", _page), Route("/api/search", read, methods=["POST"])], middleware=stack)
+    with TestClient(app, base_url="http://localhost", headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        for site in ("cross-site", "same-site", "anything"):
+            refused = client.post("/api/search", headers={"Sec-Fetch-Site": site}, content=body())
+            assert (refused.status_code, refused.json()) == (403, {"error": "another site may not ask here"})
+        assert taken == []
+        for site in ("same-origin", "none"):
+            assert client.post("/api/search", headers={"Sec-Fetch-Site": site}, content=b"x").text == "1"
+        assert client.post("/api/search", content=b"x").text == "1", "what is no browser does not say"
+        assert client.get("/", headers={"Sec-Fetch-Site": "cross-site"}).text == "the page", "a link leads here"
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "[::1]", "localhost", "127.8.0.1"])

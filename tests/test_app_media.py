@@ -46,12 +46,37 @@ def test_a_range_gives_exactly_these_bytes(client, shelf, clip):
     assert client.get(url, headers={"Range": "bytes=99999-"}).status_code == 416
 
 
+@pytest.mark.parametrize(
+    ("wanted", "given"),
+    [
+        ("items=0-1", None),
+        ("bytes=5-2", None),
+        ("bytes=a-b", None),
+        ("bytes=", None),
+        ("bytes", None),
+        ("bytes=0-1,x", None),
+        ("bytes=0-1,99999-", (0, 2)),
+        ("bytes=99999-,-0,4-5", (4, 6)),
+        ("Bytes= 3-3 ,", (3, 4)),
+    ],
+)
+def test_a_range_that_is_none_is_ignored_and_one_past_the_end_hides_no_other(client, shelf, clip, wanted, given):
+    answer = client.get(media_url(shelf.id_of(clip)), headers={"Range": wanted})
+    assert answer.status_code == (206 if given else 200)
+    assert answer.content == clip.read_bytes()[slice(*given or (None,))]
+
+
 def test_what_the_browser_has_already_is_not_sent_again(client, shelf, clip):
     url = media_url(shelf.id_of(clip)).partition("#")[0]
     tag = client.get(url).headers["etag"]
     again = client.get(url, headers={"If-None-Match": f'"other", W/{tag}'})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     assert client.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert client.get(url, headers={"If-None-Match": "*"}).status_code == 304
+    since = {"If-Modified-Since": client.get(url).headers["last-modified"]}
+    assert client.get(url, headers=since).status_code == 304
+    assert client.get(url, headers=since | {"If-None-Match": '"other"'}).status_code == 200
+    assert client.get(url, headers={"If-Modified-Since": "Mon, 01 Jan 2001 00:00:00 GMT"}).status_code == 200
     assert client.get(url, headers={"Range": "bytes=0-3", "If-Range": tag}).status_code == 206
     clip.write_bytes(b"edited")
     assert client.get(url, headers={"If-None-Match": tag}).content == b"edited"
@@ -125,6 +150,7 @@ def test_a_file_that_failed_is_not_served(client, shelf, tmp_path):
     run = catalogue.begin_run(str(tmp_path), shelf.fingerprint)
     outcome = Outcome(path=str(path), size_bytes=1, mtime_ns=1, state=FileState.FAILED, reason="broken")
     catalogue.record(run, shelf.fingerprint, [outcome])
+    catalogue.finish_run(run, str(tmp_path), sweep=False)
     assert client.get(media_url(shelf.id_of(path))).status_code == 404
 
 
@@ -141,11 +167,12 @@ def test_who_opens_a_file_that_is_away_reads_so_on_a_page(client, shelf, clip):
     clip.unlink()
     page = client.get(url, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    assert "the file is not there at the moment. If it was moved, run ingest again; then search anew." in page.text
+    why = "the file is not there at the moment (if it was moved, run ingest again; then search anew)"
+    assert f"This cannot be opened: {why}." in page.text
     assert page.headers["vary"] == "Accept"
     assert page.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in page.headers["content-security-policy"]
-    assert client.get(url).json() == {"error": "the file is not there at the moment"}, "to programs and players"
+    assert client.get(url).json() == {"error": why}, "to programs and players"
 
 
 def test_a_browser_asks_again_before_it_shows_what_it_kept(client, shelf, clip):
@@ -155,15 +182,28 @@ def test_a_browser_asks_again_before_it_shows_what_it_kept(client, shelf, clip):
     assert client.get(url, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
 
 
-def test_another_site_may_not_ask(client, shelf, clip):
-    url = media_url(shelf.id_of(clip))
-    for site, status in {"cross-site": 403, "same-site": 403, "same-origin": 200, "none": 200}.items():
-        assert client.get(url, headers={"Sec-Fetch-Site": site}).status_code == status
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("été".encode(), "text/plain; charset=utf-8"),
+        (b"x" * ((1 << 20) - 1) + "é".encode(), "text/plain; charset=utf-8"),
+        ("été".encode("latin-1"), "text/plain"),
+        ("été".encode("utf-16"), "text/plain"),
+    ],
+)
+def test_the_charset_of_a_text_is_told_where_it_is_known(client, shelf, tmp_path, content, told):
+    path = tmp_path / "summer.txt"
+    path.write_bytes(content)
+    shelf.put(path, [text("dog")])
+    answer = client.get(media_url(shelf.id_of(path)))
+    assert (answer.headers["content-type"], answer.content) == (told, content)
 
 
 def test_a_preview_is_drawn_once(client, shelf, clip):
     url = preview_url(shelf.id_of(clip), version="a", start_s=0.5)
     first, second = client.get(url), client.get(url)
+    assert first.headers["cache-control"] == "private, max-age=3600"
+    assert client.get(url.replace("&v=a", "")).headers["cache-control"] == "private, no-cache", "of which version?"
     assert first.headers["content-type"] == "image/jpeg"
     assert first.content[:2] == b"\xff\xd8"
     assert first.content == second.content

@@ -108,7 +108,8 @@ def test_a_file_that_became_a_link_to_elsewhere_is_not_served(client, shelf, fil
     file.unlink()
     file.symlink_to(outside)
     answer = client.get(f"/api/media/{shelf.id_of(file)}")
-    assert (answer.status_code, answer.json()) == (404, {"error": "it is a link to something that was not indexed"})
+    told = {"error": "it is a link to something that was not indexed (run ingest again)"}
+    assert (answer.status_code, answer.json()) == (404, told)
     assert not any(SECRET in given for given in everything(client, shelf.id_of(file)))
     assert shelf.readers.stills == 0
 

@@ -14,6 +14,7 @@ import pytest
 from fakes import Shelf
 from real_server import serving
 from starlette.applications import Starlette
+from starlette.formparsers import MultiPartParser
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
@@ -161,7 +162,7 @@ def test_a_strange_name_is_no_reason_not_to_look(client, name):
         ({"files": {"files": ("a.txt", b"dog")}, "data": {"q": "x" * 200_000}}, 400),
         ({"files": {"files": ("", b"dog")}}, 422),
         ({"files": {"other": ("a.txt", b"dog")}}, 422),
-        ({"content": b"--cut", "headers": {"content-type": "multipart/form-data; boundary=cut"}}, 422),
+        ({"content": b"--cut", "headers": {"content-type": "multipart/form-data; boundary=cut"}}, 400),
         ({"content": b"--other\r\n", "headers": {"content-type": "multipart/form-data; boundary=cut"}}, 400),
         ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, 400),
         ({"content": b"{}", "headers": {"content-type": "application/json"}}, 422),
@@ -172,6 +173,46 @@ def test_a_bad_form_gets_one_line(client, form, status):
     answer = client.post("/api/search", **form)
     assert answer.status_code == status, answer.text
     assert len(answer.json()["error"].splitlines()) == 1
+
+
+def part(name: str, content: bytes) -> bytes:
+    told = f'--cut\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+    return told.encode() + content + b"\r\n"
+
+
+def test_a_form_that_is_cut_off_is_not_answered_from_what_came(client):
+    sent = part("a.txt", b"dog") + part("b.txt", b"dog rain")
+    headers = {"content-type": "multipart/form-data; boundary=cut"}
+    assert client.post("/api/search", content=sent + b"--cut--\r\n", headers=headers).status_code == 200
+    for length in (len(sent), len(sent) - 6, len(part("a.txt", b"dog"))):
+        answer = client.post("/api/search", content=sent[:length], headers=headers)
+        assert (answer.status_code, "cut off; send it whole" in answer.json()["error"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [
+        ({"files": [("files", (f"{n}.txt", b"dog")) for n in range(9)]}, "give at most 8 files"),
+        ({"files": {"files": (None, "hum.wav")}}, "files: send a file, as in curl -F files=@hum.wav; without one ask"),
+        (
+            {"files": {"files": ("a.txt", b"dog")}, "data": {"q": "x" * 200_000}},
+            "a field has more than 100,000 bytes; give a long text as a file",
+        ),
+        ({"files": {"files": ("a.txt", b"")}, "data": {"unlike": ["x"] * 101}}, "give at most 100 fields besides"),
+        ({"content": b"x", "headers": {"content-type": "multipart/form-data; boundary=cut"}}, "the form cannot be"),
+    ],
+)
+def test_a_form_that_is_not_taken_says_what_to_do(client, form, line):
+    assert client.post("/api/search", **form).json()["error"].startswith(line)
+
+
+@pytest.mark.parametrize("spooled_bytes", [1, MB])
+def test_a_temporary_folder_that_takes_nothing_is_told(client, tmp_path, monkeypatch, spooled_bytes):
+    monkeypatch.setattr(MultiPartParser, "spool_max_size", spooled_bytes)  # past which it is written while it comes
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    answer = client.post("/api/search", files={"files": ("a.txt", b"dog")})
+    assert answer.status_code == 503
+    assert answer.json()["error"].endswith("No such file or directory; make room there, or set TMPDIR to another one")
 
 
 def test_the_limit_is_a_setting(monkeypatch):

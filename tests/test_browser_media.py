@@ -65,7 +65,7 @@ def test_what_cannot_be_made_into_a_clip_says_why(page):
     page.get_by_text("200MB").first.wait_for(state="attached")  # the limit of the drop zone, as that of the API
     ask(page, "music")
     page.locator(".om-video .om-seek").first.click()
-    page.wait_for_function("document.querySelector('.om-video .om-missing')?.dataset.why?.includes('broken')")
+    page.wait_for_function("document.querySelector('.om-video .om-missing')?.dataset.why?.includes('neither picture')")
 
 
 def test_a_page_shows_its_passage_and_is_cut_out_by_a_link(page):

@@ -54,6 +54,15 @@ def test_a_number_of_workers_that_no_machine_has_is_refused(monkeypatch, workers
     assert Settings.load(workers=64).workers == 64
 
 
+@pytest.mark.parametrize("token", ["naïve", "two words", "line\nbreak", " a", "a\t", "\x7f"])
+def test_a_token_that_no_header_carries_is_refused(monkeypatch, token):
+    monkeypatch.setenv("OMNIA_TOKEN", token)
+    with pytest.raises(BadSettingsError, match="OMNIA_TOKEN must be printable ASCII without spaces"):
+        Settings.load()
+    monkeypatch.setenv("OMNIA_TOKEN", "a~Z9!%&+=/;,")
+    assert Settings.load().token == "a~Z9!%&+=/;,"
+
+
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///c.sqlite?foo=bar", "sqlite:///what?/c"])
 def test_a_catalogue_that_would_not_be_kept_where_it_is_said_to_be_is_refused(tmp_path, monkeypatch, url):
     monkeypatch.chdir(tmp_path)

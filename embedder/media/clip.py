@@ -21,7 +21,7 @@ def cut(source: Source, span: Span, out: Path, max_side: int) -> None:
     assert span.end_s is not None
     found = ffmpeg.probe(source)
     if found.duration_s is not None and span.start_s >= found.duration_s:
-        raise UnreadableMediaError(source.path, f"it has no second {span.start_s:g}, it ends at {found.duration_s:.2f}")
+        raise UnreadableMediaError(source.path, f"it ends at second {found.duration_s:.2f}, before what was asked for")
     if found.picture is None and found.sound is None:
         raise UnreadableMediaError(source.path, "neither picture nor sound in it")
     check_pixels(source, found.width, found.height)

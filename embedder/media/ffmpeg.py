@@ -209,7 +209,7 @@ def clip(source: Source, found: Probe, out: Path, *, start_s: float, seconds: fl
         UnreadableMediaError: nothing of the stretch can be decoded.
     """
     stretch, left_out = _sought(source, start_s)
-    options: dict[str, Any] = {**_CLIP, **left_out, "t": seconds}
+    options: dict[str, Any] = {**_CLIP, **left_out, "t": _told(seconds)}
     if found.picture is not None:
         options["vf"] = _fitted(found, max_side, "force_divisible_by=2")
     streams = [stretch[str(stream)] for stream in (found.picture, found.sound) if stream is not None]
@@ -317,17 +317,22 @@ def _confine(program: subprocess.Popen[bytes], source: Source) -> None:
         resource.prlimit(program.pid, resource.RLIMIT_DATA, (most, most))
 
 
-def _input(source: Source, **options: float) -> Any:
+def _input(source: Source, **options: float | str) -> Any:
     return ffmpeg.input(_INPUT, format=source.format.decoder, protocol_whitelist="file", threads=1, **options)
 
 
-def _sought(source: Source, second: float) -> tuple[Any, dict[str, float]]:
+def _sought(source: Source, second: float) -> tuple[Any, dict[str, str]]:
     """The input from a second on, and what of its output to leave out before it really is that second.
 
     A transport stream has no index: a jump lands anywhere, and the next picture that needs no other may come later.
     """
     lead = min(second, _LEAD_S) if source.format.decoder == "mpegts" else 0.0
-    return _input(source, ss=second - lead), {"ss": lead} if lead else {}
+    return _input(source, ss=_told(second - lead)), {"ss": _told(lead)} if lead else {}
+
+
+def _told(seconds: float) -> str:
+    """Seconds as ffmpeg takes them: to the microsecond, and never with an exponent."""
+    return f"{seconds:.6f}"
 
 
 def _in_time_with(stream: int | None, source: Source, begun: Any, output: Any) -> Any:
