@@ -20,7 +20,9 @@ else:
     config.set_option("server.maxUploadSize", Settings.load().max_upload_mb)  # as the API's
     hosts = config.get_option("server.allowedHosts") or ["*"]  # another name for this machine is a trap
     guards = guard.middleware(address or "", port=port, hosts=hosts, token=lambda: Settings.load().token)
-    described = Route("/api", lambda _: RedirectResponse("/api/openapi.json"))  # else the page would be given
+    described = Route(  # else the page would be given
+        "/api", lambda _: RedirectResponse("/api/openapi.json"), methods=["GET", "POST", "PUT", "DELETE"]
+    )
     server = App(
         __file__,
         routes=[described, Mount("/api", wiring.late_api)],

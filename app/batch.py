@@ -56,7 +56,11 @@ def lines_of(path: Path) -> Iterator[TextIO]:
         BadQueryError: it cannot be opened.
     """
     if str(path) == "-":
-        yield io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="replace")  # whatever the locale says
+        lines = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="replace")  # whatever the locale says
+        try:
+            yield lines
+        finally:
+            lines.detach()  # or stdin is closed with it
         return
     try:
         lines = path.open(encoding="utf-8-sig", errors="replace")

@@ -40,7 +40,7 @@ def question(library: Library) -> Question:
             placeholder=_ASKING,
             label_visibility="collapsed",
             icon=":material/search:",
-            live=True,  # of a length that is given, pandas is asked: .4 s at the start
+            live=True,  # after 250 ms; of a length that is given, pandas is asked, .4 s at the start
             on_change=first_page,
         )
         files = dropped(library.settings.max_upload_mb)

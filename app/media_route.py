@@ -221,10 +221,10 @@ def _for(version: str | None) -> dict[str, str]:
 
 def _is_utf8(path: Path) -> bool:
     """Whether the beginning of a text is; a charset that is not told is guessed by the browser."""
-    with path.open("rb") as file:
-        head = file.read(_LOOKED_AT_BYTES)
     try:
+        with path.open("rb") as file:
+            head = file.read(_LOOKED_AT_BYTES)
         codecs.getincrementaldecoder("utf-8")().decode(head)  # a character that is cut off is none that is wrong
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, OSError):  # what cannot be read is told when it is sent
         return False
     return True

@@ -35,7 +35,7 @@ def render(library: Library) -> None:
     st.set_page_config(page_title="Omnia", layout="wide")  # of an icon, numpy and Pillow are asked: .1 s at the start
     st.html(_HERE / "page.css")
     icon = f"data:image/svg+xml,{quote((_HERE / 'icon.svg').read_text())}"
-    set_icon = f"""document.querySelector('link[rel~="icon"]').href = "{icon}";"""
+    set_icon = f"""for (const link of document.querySelectorAll('link[rel~="icon"]')) link.href = "{icon}";"""
     scripts = "\n".join([set_icon, *((_HERE / name).read_text() for name in _SCRIPTS)])
     st.html(f"<script>{scripts}</script>", unsafe_allow_javascript=True)
     address.restore()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -37,6 +38,7 @@ _DEPTHS = (
     3_200,
     6_400,
 )  # of hits: a longer list begins as a shorter one does, so that pages do not overlap
+_FEWEST = 25  # files that a depth must find for its order to count, however many are asked for
 _BAR_HITS = 40  # by words, among which is what a question reaches by chance, however many are asked for
 _SURE = 0.999  # the chance of the very file that was asked with
 _WRONG = 0.01  # of its chance is left to what was said to be wrong
@@ -135,16 +137,18 @@ class SearchService:
             if query.is_one_file:
                 by_content |= self._own(same - query.wrong, by_content, where, chosen)
             is_last = all(drained) or asked == _depths(query.limit)[-1]
-            wanted = query.limit if is_last else min(query.limit, asked // _HITS_PER_RESULT)
+            wanted = (query.limit if is_last else min(query.limit, asked // _HITS_PER_RESULT)) - len(results)
             new = [one for one in by_content if one not in results and (is_last or one not in query.wrong)]
             files = first_files(
                 self._catalogue,
                 sorted(new, key=lambda one: (one in query.wrong, query.is_one_file and one not in same)),
                 fingerprint=self._fingerprint,
-                count=wanted - len(results),
+                count=max(wanted, _FEWEST),
                 choice=query.filters.files,
             )
-            for content in files:
+            if len(files) < _FEWEST and not is_last:
+                continue  # what comes first is not sure: the best of two steps may not be among the nearest of both
+            for content in islice(files, wanted):
                 least = next((result.score for result in reversed(results.values())), 1.0)
                 hits = [_sunk(hit, least, wrong=content in query.wrong) for hit in by_content[content]]
                 results[content] = result_of(hits, files[content], same=content in same, apart=len(steps) > 1)

@@ -61,9 +61,7 @@ class Spaces:
         self._lock = RLock()
         self._now: Space | None = None
         self._looked_s = 0.0
-        self._fingerprints: dict[
-            str, str
-        ] = {}  # of a folder's model it takes long to tell, and a process loads it once
+        self._fingerprints: dict[str, str] = {}  # of a folder's model it takes long to tell
         self._left: list[tuple[float, Once[VectorStore]]] = []
 
     def __call__(self) -> Space:
@@ -97,8 +95,9 @@ class Spaces:
         catalogue = self._catalogue()
         active = catalogue.active()
         name = self._settings.model_for(active.name if active else None)
-        if name not in self._fingerprints:
-            self._fingerprints[name] = self._fingerprint_of(name)
+        known = self._fingerprints.get(name)
+        if known is None or (active is not None and active.name == name and active.fingerprint != known):
+            self._fingerprints[name] = self._fingerprint_of(name)  # again, since its folder may hold another by now
         fingerprint = self._fingerprints[name]
         wanted = LibraryModel(name, fingerprint)
         if active is None or active.fingerprint == fingerprint:

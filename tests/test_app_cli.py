@@ -312,6 +312,15 @@ def test_a_server_that_is_interrupted_says_so(tmp_path, free_port):
     assert (server.returncode, err.strip()) == (130, "interrupted")
 
 
+def test_a_setting_that_the_server_does_not_take_is_one_line(tmp_path, free_port):
+    command = [sys.executable, "-m", "app", "serve", "--port", str(free_port)]
+    environment = os.environ | {"OMNIA_HOME": str(tmp_path), "STREAMLIT_SERVER_MAX_UPLOAD_SIZE": "big"}
+    ended = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 2
+    assert "STREAMLIT_SERVER_MAX_UPLOAD_SIZE" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
 def answers(port: int) -> bool:
     with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5) as answer:
         return answer.status == 200

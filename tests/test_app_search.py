@@ -561,3 +561,29 @@ def test_a_longer_list_begins_as_a_shorter_one_does(shelf, media):
         assert len({one.content for one in lists[-1]}) == len(lists[-1]) == 130
         assert [one.score for one in lists[-1]] == sorted((one.score for one in lists[-1]), reverse=True)
         assert [one.content for one in lists[-1]].index(wrong) == 129
+
+
+def test_the_best_of_two_steps_need_not_be_among_the_nearest_of_both(shelf, media):
+    random = np.random.default_rng(3)
+
+    def film(name: str, *looks: tuple[float, float]) -> None:
+        """Shots that show so much of a dog and of a beach; the rest is night."""
+        shots = []
+        for number, (dog, beach) in enumerate(looks):
+            pixels = np.full((1, 2, 2, 3), (dog, beach, (1 - dog**2 - beach**2) ** 0.5), np.float32)
+            span = Span(start_s=number * 5, end_s=number * 5 + 5)
+            shots.append(Segment(kind=Kind.VIDEO, evidence=Evidence.SEEN, pixels=pixels, span=span))
+        (media / f"{name}.mp4").write_bytes(name.encode())
+        shelf.put(media / f"{name}.mp4", shots)
+
+    for number in range(200):
+        film(f"noise {number}", *np.abs(random.normal(size=(3, 2)) * 0.05))
+    for number in range(9):
+        film(f"a dog {number}", (0.9 - 0.01 * number, 0))
+    for number in range(60):
+        film(f"a beach {number}", (0, 0.9 - 0.001 * number))
+    film("meant", (0.95, 0), (0, 0.83))
+    film("faint", (0.3, 0), (0, 0.95))
+    for limit in (1, 5, 20):
+        query = Query(parts=(TextPart("dog"),), then=(TextPart("beach"),), limit=limit)
+        assert names(shelf.library.service().search(query).results)[0] == "meant.mp4"

@@ -37,8 +37,9 @@ def test_media_are_sent_as_they_are_to_whoever_takes_them_packed(server):
 
 
 def test_where_the_api_begins_it_is_described(server):
-    answer = asked(server, "GET", "/api")
-    assert (answer.status, answer.headers["location"]) == (307, "/api/openapi.json")
+    for method in ("GET", "HEAD", "POST"):
+        answer = asked(server, method, "/api")
+        assert (answer.status, answer.headers["location"]) == (307, "/api/openapi.json")
 
 
 def test_another_site_is_refused_before_its_body_comes(server):
