@@ -39,7 +39,7 @@ from data.records import FileChoice, FileRecord, FileState, Kind, SavedSearch, V
 from data.running import Progress, Running, end_runs, note_progress
 from data.saving import drop_search, indexed_after, keep_search, kept_searches, look_at
 from data.sweeping import forget_files, holding, sweep_files, unseen_files
-from data.switching import Filling, LibraryModel, Waiting, is_under, meet
+from data.switching import Filling, LibraryModel, Waiting, answer_first, is_under, meet
 from data.tables import File, FileOutcome, Indexing, Root, Run
 
 __all__ = [
@@ -112,7 +112,7 @@ class Catalogue(Models):
 
         Args:
             model: the name of the model with this fingerprint. While no other has indexed anything, it becomes the
-                active one.
+                active one with the first content that it was given, or at the end of the crawl.
             progress: of the ingest that it belongs to.
         """
         with self._engine.begin() as db:
@@ -158,6 +158,8 @@ class Catalogue(Models):
                 note_progress(db, run, progress)
             root_id = db.execute(select(Run.root_id).where(Run.id == run)).scalar_one()
             record_outcomes(db, outcomes, run=run, root_id=root_id, fingerprint=fingerprint)
+            if any(outcome.content is not None for outcome in outcomes):  # so the model has been loaded
+                answer_first(db, fingerprint)
 
     @translated
     def unseen(self, run: int, root: str) -> list[str]:
@@ -191,6 +193,7 @@ class Catalogue(Models):
                 db.execute(update(Root).where(Root.path.in_(chunk)).values(offline_reason=""))
             db.execute(update(Root).where(Root.path == root).values(offline_reason=offline_reason))
             db.execute(update(Run).where(Run.id == run).values(finished_at=time.time()))
+            answer_first(db, db.execute(select(Run.fingerprint).where(Run.id == run)).scalar_one())
         return removed
 
     @translated

@@ -20,6 +20,7 @@ from data.switching import (
     filling,
     forget_outcomes,
     known_models,
+    rename,
     waiting,
 )
 from data.tables import Indexing, KnownModel, LibraryId
@@ -92,18 +93,24 @@ class Models:
     def switch(self, model: LibraryModel, *, force: bool = False) -> Filling:
         """Make a model the active one, in one transaction, if it lacks nothing or with `force`.
 
-        Whoever asks has the lock of ingests, so that nothing changes after it was counted.
+        Whoever asks has the lock of ingests, so that nothing changes after it was counted. One that answers already is
+        called from now on as it was asked for.
 
         Returns:
             How far it had come; `is_active` tells whether it answers now.
         """
         with self._reader.connect() as db:
             found = filling(db, model)
-        if found.is_active or (found.missing and not force):
+        if found.is_active:
+            with self._engine.begin() as db:
+                rename(db, model)
+            return found
+        if found.missing and not force:
             return found
         with self._engine.begin() as db:
             adopt(db, model)
             activate(db, model)
+            rename(db, model)
         return replace(found, is_active=True)
 
     @translated

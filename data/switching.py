@@ -85,17 +85,32 @@ def known_models(db: Connection) -> list[LibraryModel]:
 
 
 def meet(db: Connection, model: LibraryModel) -> None:
-    """Note that an ingest begins with a model; it is the active one while no other has indexed anything."""
-    known = update(KnownModel).where(KnownModel.fingerprint == model.fingerprint)
-    if not db.execute(known.values(name=model.name)).rowcount:
+    """Note that an ingest begins with a model, which may have another name by now: a folder can be moved."""
+    if not rename(db, model):
         db.execute(insert(KnownModel).values(name=model.name, fingerprint=model.fingerprint))
+
+
+def rename(db: Connection, model: LibraryModel) -> bool:
+    """Have a model called as it is now, also where it answers; False where it is not known."""
+    for table in (ActiveModel, KnownModel):
+        named = update(table).where(table.fingerprint == model.fingerprint).values(name=model.name)
+        is_known = db.execute(named).rowcount > 0
+    return is_known
+
+
+def answer_first(db: Connection, fingerprint: str) -> None:
+    """Let a known model answer if no other has indexed anything.
+
+    Not before it was given something or a crawl has ended: one that cannot be loaded would hold up every other.
+    """
     active = active_model(db)
-    if active is not None and active.fingerprint != model.fingerprint:
+    if active is not None:
         filled = select(FileOutcome.file_id).where(_indexed(FileOutcome, active.fingerprint)).limit(1)
-        if db.execute(filled).first() is not None:
+        if active.fingerprint == fingerprint or db.execute(filled).first() is not None:
             return
-    if active != model:
-        activate(db, model)
+    name = db.execute(select(KnownModel.name).where(KnownModel.fingerprint == fingerprint)).scalar_one_or_none()
+    if name is not None:
+        activate(db, LibraryModel(name, fingerprint))
 
 
 def activate(db: Connection, model: LibraryModel) -> None:

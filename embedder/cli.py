@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 when all went well, 2 when it could not.
+        0 when all went well, 2 when it could not, 130 when it was stopped.
     """
     parser = argparse.ArgumentParser(prog="python -m embedder", description="The model behind the library.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -32,17 +32,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
     try:
+        if "device" in options:
+            _read_settings(options)
         return int(options.run(options))
     except OmniaError as error:
         _say(f"error: {error}")
         return 2
     except KeyboardInterrupt:
         _say("interrupted")
-        return 2
+        return 130
     except Exception as error:
         logging.getLogger(__name__).debug("unexpected", exc_info=True)
         _say(f"error: {type(error).__name__}: {error}; this is a fault of Omnia, please report it")
         return 2
+
+
+def _read_settings(options: argparse.Namespace) -> None:
+    """Have OMNIA_* count where no flag was given.
+
+    Raises:
+        BadSettingsError: one cannot be used.
+    """
+    from data.settings import Settings
+
+    given = {name: value for name, value in vars(options).items() if name in ("trust_remote_code", "accept_licence")}
+    settings = Settings.load(device=options.device, **given)
+    vars(options).update({name: getattr(settings, name) for name in ("device", *given)})
 
 
 def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -69,13 +84,7 @@ def _info(options: argparse.Namespace) -> int:
     from data.settings import Settings
     from embedder.embed import load_embedder, model_row
 
-    settings = Settings.load(
-        model=options.model,
-        device=options.device,
-        trust_remote_code=options.trust_remote_code,
-        accept_licence=options.accept_licence,
-    )
-    name = settings.model_for(None)
+    name = Settings.load(model=options.model).model_for(None)
     row = model_row(name)
     facts: dict[str, object] = {
         "model": row.name,
@@ -88,13 +97,13 @@ def _info(options: argparse.Namespace) -> int:
     try:
         embedder = load_embedder(
             name,
-            device=settings.device,
-            trust_remote_code=settings.trust_remote_code,
-            accept_licence=settings.accept_licence,
+            device=options.device,
+            trust_remote_code=options.trust_remote_code,
+            accept_licence=options.accept_licence,
         )
         facts |= {"device": embedder.device, "bf16": embedder.bf16, "self_test": "passed"}
     except OmniaError as error:
-        facts |= {"device": settings.device, "self_test": f"failed: {error}"}
+        facts |= {"device": options.device, "self_test": f"failed: {error}"}
     facts["load_s"] = round(time.perf_counter() - started, 2)
     if options.json:
         _print(json.dumps(facts))

@@ -74,10 +74,11 @@ def measure(
     scores, right = queries[asked] @ candidates.T, right[asked]
     if itself is not None:
         scores[itself[asked]] = -np.inf
-    count, among = right.shape
+    count, shown = right.shape
     if not count:
         nothing = dict.fromkeys(DEPTHS, 0.0)
-        return Recall(queries=0, candidates=among, recall=nothing, ndcg=0.0, chance=nothing)
+        return Recall(queries=0, candidates=shown, recall=nothing, ndcg=0.0, chance=nothing)
+    among = np.full(count, shown) if itself is None else shown - itself[asked].sum(axis=1)  # (Q,)
     order = np.argsort(-scores, axis=1, kind="stable")[:, : max(DEPTHS)]  # (Q, 10)
     found = np.take_along_axis(right, order, axis=1)
     gains = 1 / np.log2(np.arange(2, found.shape[1] + 2))
@@ -85,16 +86,20 @@ def measure(
     ideal = np.array([gains[: min(number, len(gains))].sum() for number in wanted])
     return Recall(
         queries=count,
-        candidates=among,
+        candidates=shown,
         recall={k: round(float(found[:, :k].any(axis=1).mean()), 4) for k in DEPTHS},
         ndcg=round(float(((found * gains).sum(axis=1) / ideal).mean()), 4),
-        chance={k: round(_by_chance(wanted, among, depth=min(k, among)), 4) for k in DEPTHS},
+        chance={k: round(_by_chance(wanted, among, depth=k), 4) for k in DEPTHS},
     )
 
 
-def _by_chance(wanted: NDArray[np.int_], among: int, *, depth: int) -> float:
-    """Recall of a random order, by the hypergeometric law, for queries (Q,) that want so many of the candidates."""
-    return float(np.mean([1 - comb(among - int(number), depth) / comb(among, depth) for number in wanted]))
+def _by_chance(wanted: NDArray[np.int_], among: NDArray[np.int_], *, depth: int) -> float:
+    """Recall of a random order, by the hypergeometric law, for queries (Q,) that want so many of so many candidates."""
+    missed = [
+        comb(number - right, min(depth, number)) / comb(number, min(depth, number))
+        for right, number in zip(wanted.tolist(), among.tolist(), strict=True)
+    ]
+    return float(np.mean([1 - share for share in missed]))
 
 
 def exhibit(
@@ -149,8 +154,7 @@ def text_finds(shown: Exhibit) -> Recall:
 
 def finds_text(shown: Exhibit) -> Recall:
     """Media as queries, captions as candidates, each caption once."""
-    _, first = np.unique(np.array(shown.captions), return_index=True)
-    right = same(shown, shown)[:, first]
+    first, right = captions_found(shown)
     return measure(shown.vectors, shown.texts[first], right)
 
 
@@ -180,6 +184,20 @@ def itself(asked: Exhibit, shown: Exhibit) -> NDArray[np.bool_]:
         return np.zeros((len(asked.vectors), len(shown.vectors)), dtype=bool)
     made_from: NDArray[np.bool_] = np.array(asked.origins)[:, None] == np.array(shown.origins)[None]
     return made_from
+
+
+def captions_found(shown: Exhibit) -> tuple[NDArray[np.int_], NDArray[np.bool_]]:
+    """Each caption once, in the order of the alphabet.
+
+    Returns:
+        (C,) the first medium that has each, and (N, C) which fit a medium: those of any medium that shows the same.
+    """
+    _, first, number = np.unique(np.array(shown.captions), return_index=True, return_inverse=True)
+    alike = same(shown, shown)
+    right = np.zeros((len(alike), len(first)), dtype=bool)
+    for caption in range(len(first)):
+        right[:, caption] = alike[:, number == caption].any(axis=1)
+    return first, right
 
 
 def same(asked: Exhibit, shown: Exhibit) -> NDArray[np.bool_]:

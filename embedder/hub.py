@@ -7,7 +7,7 @@ authors and mteb publish; their code and weights were out of reach when this was
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from data.errors import BadSettingsError, ModelMismatchError
+from data.errors import BadSettingsError, ModelMismatchError, OmniaError
 from embedder.device import Device
 from embedder.hub_folder import refuse_pickles
 from embedder.hub_rows import HubRow
@@ -32,6 +32,7 @@ Vectors = NDArray[np.float32]
 _FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors", "README.md", "LICENSE*")
 _SHORTEST_S = 0.25  # shorter sounds have fewer mel frames than the towers' convolutions need
 _MEDIA = {Modality.WORDS: "text", Modality.SOUND: "audio"}
+_IDLE = ("pooler.", "lm_head.")  # heads that no vector comes from, which many files are saved without
 
 
 def load_hub(device: Device, row: HubRow, *, trust_remote_code: bool = False) -> HubModel:
@@ -42,7 +43,7 @@ def load_hub(device: Device, row: HubRow, *, trust_remote_code: bool = False) ->
 
     Raises:
         BadSettingsError: the model is neither on this machine nor to be had from the hub.
-        ModelMismatchError: its files are damaged, or not safetensors.
+        ModelMismatchError: its files are damaged or incomplete, or not safetensors.
     """
     trusted = row.remote_code and trust_remote_code
     folder = fetch(row, with_code=trusted)
@@ -54,13 +55,15 @@ def load_hub(device: Device, row: HubRow, *, trust_remote_code: bool = False) ->
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()  # type: ignore[no-untyped-call]
-        net = SentenceTransformer(
-            str(folder),
-            device=device.name,
-            trust_remote_code=trusted,
-            local_files_only=True,
-            model_kwargs={"dtype": torch.bfloat16 if device.bf16 else torch.float32, "use_safetensors": True},
-        )
+        with _missing_told() as missing:
+            net = SentenceTransformer(
+                str(folder),
+                device=device.name,
+                trust_remote_code=trusted,
+                local_files_only=True,
+                model_kwargs={"dtype": torch.bfloat16 if device.bf16 else torch.float32, "use_safetensors": True},
+            )
+        refuse_gaps(row, missing)
     net.max_seq_length = min(net.max_seq_length or row.max_tokens, row.max_tokens)
     for module in net.modules():
         if type(module).__name__ == row.bidirectional:
@@ -157,6 +160,7 @@ def fetch(row: HubRow, *, with_code: bool = False) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it announces every one of its retries
     patterns = [*_FILES, "*.py"] if with_code else list(_FILES)
     try:
         folder = Path(snapshot_download(row.name, revision=row.revision, allow_patterns=patterns))
@@ -181,18 +185,23 @@ def fetch(row: HubRow, *, with_code: bool = False) -> Path:
 
 @contextmanager
 def loading(row: HubRow) -> Iterator[None]:
-    """What the libraries raise while they load a model becomes one line.
+    """Whatever the libraries, or the code of a model, raise while it is loaded becomes one line.
 
     Raises:
         ModelMismatchError: a file is damaged or missing, or a package that the model needs.
     """
     try:
         yield
+    except OmniaError:
+        raise
     except ImportError as error:
         raise ModelMismatchError(
-            f"model {row.name} needs a package that is not installed: {_line(error)}; install it with pip"
+            f"model {row.name} needs what is not installed: {_line(error)}; install that package, or a newer one, with "
+            "pip, or choose another model"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except SafetensorError as error:
+        raise ModelMismatchError(f"weights of model {row.name} are damaged: {_line(error)}; get them again") from error
+    except Exception as error:
         if isinstance(error, RuntimeError) and "out of memory" in str(error):
             raise BadSettingsError(
                 f"model {row.name} does not fit into memory; choose a smaller one or --device cpu"
@@ -200,8 +209,43 @@ def loading(row: HubRow) -> Iterator[None]:
         raise ModelMismatchError(
             f"model {row.name} cannot be loaded: {_line(error)}; get its files again, or choose another model"
         ) from error
-    except SafetensorError as error:
-        raise ModelMismatchError(f"weights of model {row.name} are damaged: {_line(error)}; get them again") from error
+
+
+def refuse_gaps(row: HubRow, missing: Iterable[str]) -> None:
+    """Refuse weights that lack tensors: the libraries fill those with random numbers, other ones in each process.
+
+    Args:
+        missing: names of tensors that no file held.
+
+    Raises:
+        ModelMismatchError: vectors would come out of one of them.
+    """
+    lacking = sorted(name for name in missing if not name.startswith(_IDLE))
+    if lacking:
+        raise ModelMismatchError(
+            f"weights of model {row.name} are incomplete: {lacking[0]!r} is missing"
+            f"{f' with {len(lacking) - 1} other tensors' if lacking[1:] else ''}; get its files again"
+        )
+
+
+@contextmanager
+def _missing_told() -> Iterator[set[str]]:
+    """The names of tensors that were in no file, told while a model loads: the library itself only warns of them."""
+    from transformers import modeling_utils
+
+    library: Any = modeling_utils
+    missing: set[str] = set()
+    report = library.log_state_dict_report
+
+    def listen(*arguments: Any, loading_info: Any, **named: Any) -> None:
+        missing.update(loading_info.missing_keys)
+        report(*arguments, loading_info=loading_info, **named)
+
+    library.log_state_dict_report = listen
+    try:
+        yield missing
+    finally:
+        library.log_state_dict_report = report
 
 
 def medium(segment: Segment) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 from pathlib import Path
@@ -15,6 +16,7 @@ from embedder.segment import Modality
 _IDENTITY = {".json", ".jinja", ".txt", ".model", ".py"}  # with the weights, all that decides what vectors come out
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 _BLOCK_BYTES, _BLOCKS = 1 << 16, 256
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _THINGS = {"text": Modality.WORDS, "image": Modality.PIXELS, "audio": Modality.SOUND}
 
 
@@ -27,7 +29,9 @@ def folder_row(name: str) -> HubRow:
     """
     folder = Path(name).expanduser().absolute()
     if not folder.is_dir():
-        raise BadSettingsError(f"--model {name}: there is no folder {str(folder)!r}; check the path")
+        raise BadSettingsError(
+            f"model {name}: there is no folder {str(folder)!r}; give its place with --model or OMNIA_MODEL"
+        )
     if not (folder / "modules.json").is_file():
         raise BadSettingsError(
             f"--model {name}: the folder holds no modules.json; give one that SentenceTransformer.save_pretrained wrote"
@@ -36,7 +40,12 @@ def folder_row(name: str) -> HubRow:
     modules: list[dict[str, Any]] = _json(folder / "modules.json", list)
     if not modules or not all(isinstance(part, dict) and isinstance(part.get("path"), str) for part in modules):
         raise ModelMismatchError(f"{str(folder / 'modules.json')!r} names no modules; copy the model again")
-    things = _things(folder, modules)
+    things = _things(folder, modules) & set(_THINGS)
+    if not things:
+        raise BadSettingsError(
+            f"--model {name}: its sentence_bert_config.json names no text, image or audio that it takes in; correct it "
+            "there, or choose another model"
+        )
     licence = _licence(folder)
     return HubRow(
         name=name,
@@ -46,8 +55,8 @@ def folder_row(name: str) -> HubRow:
         licence=licence.name,
         commercial=licence.commercial,
         remote_code=_has_code(folder, modules),
-        modalities=frozenset(_THINGS[thing] for thing in things & set(_THINGS)),
-        video="video" in things,
+        modalities=frozenset(_THINGS[thing] for thing in things),
+        video="video" in _things(folder, modules),
         folder=str(folder),
     )
 
@@ -59,14 +68,18 @@ def refuse_pickles(folder: Path) -> None:
         ModelMismatchError: somewhere in the folder a pickle stands without safetensors beside it.
     """
     files = [path for path in folder.rglob("*") if path.is_file()]
-    safe = {path.parent for path in files if path.suffix == ".safetensors"}
     for path in files:
-        if path.suffix in _PICKLES and path.parent not in safe and not _is_openvino(path):
+        if path.suffix in _PICKLES and not _is_replaced(path) and not _is_openvino(path):
             raise ModelMismatchError(
                 f"weights {str(path)!r} are a pickle, which can run code; save the model as safetensors"
             )
-    if not safe:
+    if not any(path.suffix == ".safetensors" for path in files):
         raise ModelMismatchError(f"{str(folder)!r} holds no *.safetensors weights; copy the whole model there")
+
+
+def _is_replaced(path: Path) -> bool:
+    """Whether safetensors beside a pickle are loaded instead: `pytorch_model.bin` gives way to one name alone."""
+    return any(path.parent.glob("model.safetensors*" if path.name.startswith("pytorch_model") else "*.safetensors"))
 
 
 def _is_openvino(path: Path) -> bool:
@@ -115,7 +128,8 @@ def _width(folder: Path, modules: list[dict[str, Any]]) -> int:
     dense = [_optional(folder / module["path"] / "config.json") for module in modules if _kind(module) == "Dense"]
     pooling = [_optional(folder / module["path"] / "config.json") for module in modules if _kind(module) == "Pooling"]
     config = _optional(folder / modules[0]["path"] / "config.json")
-    text = config.get("text_config") or {}
+    text = config.get("text_config")
+    text = text if isinstance(text, dict) else {}
     for found in (
         own.get("truncate_dim"),
         *(part.get("out_features") for part in reversed(dense)),
@@ -125,7 +139,7 @@ def _width(folder: Path, modules: list[dict[str, Any]]) -> int:
         text.get("hidden_size"),
         config.get("hidden_size"),
     ):
-        if isinstance(found, int) and found > 0:
+        if isinstance(found, int) and not isinstance(found, bool) and found > 0:
             return found
     raise BadSettingsError(
         f"--model {folder}: no configuration says how wide its vectors are; write that as truncate_dim into "
@@ -135,8 +149,8 @@ def _width(folder: Path, modules: list[dict[str, Any]]) -> int:
 
 def _things(folder: Path, modules: list[dict[str, Any]]) -> set[str]:
     """What the first module takes in: text, image, audio, video; older ones say nothing and take in text."""
-    said = _optional(folder / modules[0]["path"] / "sentence_bert_config.json").get("modality_config") or {"text": {}}
-    return set(said)
+    said = _optional(folder / modules[0]["path"] / "sentence_bert_config.json").get("modality_config")
+    return set(said) if said and isinstance(said, dict) else {"text"}
 
 
 def _has_code(folder: Path, modules: list[dict[str, Any]]) -> bool:
@@ -147,9 +161,15 @@ def _has_code(folder: Path, modules: list[dict[str, Any]]) -> bool:
 
 def _licence(folder: Path) -> Licence:
     """A model without one is taken for a person's own."""
-    card = folder / "README.md"
-    stated = stated_licence(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else None
+    cards = sorted(path for path in folder.iterdir() if path.name.lower() == "readme.md" and path.is_file())
+    stated = stated_licence(_text(cards[0])) if cards else None
     return stated or Licence("not stated in the folder's README.md", commercial=True)
+
+
+def _text(card: Path) -> str:
+    """The text of a card, also where an editor wrote it as UTF-16."""
+    encoding = "utf-16" if card.read_bytes()[:2] in _UTF16 else "utf-8"
+    return card.read_text(encoding=encoding, errors="replace")
 
 
 def _kind(module: dict[str, Any]) -> str:
@@ -158,8 +178,6 @@ def _kind(module: dict[str, Any]) -> str:
 
 def _optional(path: Path) -> dict[str, Any]:
     """A JSON object, or {} where there is no such file or it holds something else."""
-    if not path.is_file():
-        return {}
     try:
         return cast("dict[str, Any]", _json(path, dict))
     except ModelMismatchError:
@@ -169,7 +187,7 @@ def _optional(path: Path) -> dict[str, Any]:
 def _json(path: Path, kind: type) -> Any:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelMismatchError(f"{str(path)!r} cannot be read: {error}; copy the model again") from error
     if not isinstance(found, kind):
         raise ModelMismatchError(f"{str(path)!r} is not what it should be (JSON {kind.__name__}); copy the model again")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedder.device import Device
-from embedder.hub import check_width, fetch, fitting, loading, medium, plain, special_tokens, spread
+from embedder.hub import check_width, fetch, fitting, loading, medium, plain, refuse_gaps, special_tokens, spread
 from embedder.hub_rows import HubRow
 from embedder.segment import Modality, Role, Segment
 
@@ -27,7 +27,7 @@ def load_lco(device: Device, row: HubRow, *, trust_remote_code: bool = False) ->
 
     Raises:
         BadSettingsError: the model is neither on this machine nor to be had from the hub.
-        ModelMismatchError: its files are damaged, or not safetensors.
+        ModelMismatchError: its files are damaged or incomplete, or not safetensors.
     """
     folder = fetch(row)
     with loading(row):
@@ -37,15 +37,19 @@ def load_lco(device: Device, row: HubRow, *, trust_remote_code: bool = False) ->
 
         disable_progress_bar()  # type: ignore[no-untyped-call]
         processor = Qwen2_5OmniProcessor.from_pretrained(str(folder), local_files_only=True)
-        net: Any = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(
+        loaded: Any = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(
             str(folder),
             local_files_only=True,
             use_safetensors=True,
             dtype=torch.bfloat16 if device.bf16 else torch.float32,
+            output_loading_info=True,
         )
+        net, told = loaded
+        refuse_gaps(row, told["missing_keys"])
+        net = net.to(device.name).eval()
     processor.tokenizer.padding_side = "left"  # so that the last token is a real one in every row
     net.lm_head.register_forward_pre_hook(_last_only)
-    return LcoModel(row, net.to(device.name).eval(), processor)
+    return LcoModel(row, net, processor)
 
 
 class LcoModel:

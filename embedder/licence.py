@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 
 _HEAD = re.compile(r"\s*---[ \t]*\n(.*?)\n---", re.DOTALL)
-_FIELD = re.compile(r"^licen[cs]e(|_name|_link)[ \t]*:(.*(?:\n[ \t]+\S.*|\n-[ \t].*)*)", re.MULTILINE)
+_FIELD = re.compile(
+    r"""^["']?licen[cs]e(|_name|_link)["']?[ \t]*:(.*(?:\n[ \t]+\S.*|\n-[ \t].*)*)""", re.MULTILINE | re.IGNORECASE
+)
 _YAML = re.compile(r"""^[ \t]*-[ \t]|[ \t]#.*|[>|][+-]?$|["'\[\],]""", re.MULTILINE)  # around what is meant
 _TELLS_NOTHING = {"", "other", "unknown"}
 _DULL = {"the", "licence", "license", "version"}
@@ -35,18 +37,22 @@ class Licence:
 def stated_licence(card: str) -> Licence | None:
     """The licence that a README.md states in its head, as models of the hub do; None where it states none.
 
-    It is commercial only where all that it is called is known by name to be.
+    It is commercial only where all that it is called, in whichever line, is known by name to be.
     """
     head = _HEAD.match(card.removeprefix("\ufeff"))
     fields = _FIELD.findall(head[1] if head else card[:4_000])
-    said = {key: " ".join(_YAML.sub(" ", value).split()) for key, value in fields}
-    kind, own, link = (said.get(key, "") for key in ("", "_name", "_link"))
-    if not (kind or own or link):
+    said: dict[str, dict[str, None]] = {"": {}, "_name": {}, "_link": {}}  # in order, each once
+    for key, value in fields:
+        if plain := " ".join(_YAML.sub(" ", value).split()):
+            said[key.lower()][plain] = None
+    kinds, owns, links = (list(each) for each in said.values())
+    if not (kinds or owns or links):
         return None
-    is_named = kind.lower() not in _TELLS_NOTHING
-    own = own or ("" if is_named else link)
-    name = f"{kind or 'other'}: {own}" if own else kind
-    called = [kind] * is_named + [own] * bool(own)
+    is_named = any(kind.lower() not in _TELLS_NOTHING for kind in kinds)
+    owns = owns or ([] if is_named else links)
+    kind = ", ".join(kinds)
+    name = f"{kind or 'other'}: {', '.join(owns)}" if owns else kind
+    called = kinds * is_named + owns
     return Licence(name[:_MOST_CHARACTERS], bool(called) and all(_is_commercial(each) for each in called))
 
 

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from data.errors import ModelMismatchError
 from embedder.device import Device
+from embedder.embed import MODELS
 from embedder.glosses import read_tables
 from embedder.model import checkpoint
 from embedder.model.backbone import DIM
@@ -28,7 +29,8 @@ from embedder.towers.words import WordsTower, padded, read_tokenizer
 
 Vectors = NDArray[np.float32]
 
-CHECKPOINT = Path(__file__).parent / "checkpoints" / "omnia-mini"
+NAME = "omnia-mini"
+CHECKPOINT = Path(__file__).parent / "checkpoints" / NAME
 GOLDENS_FILE = "goldens.safetensors"
 _NO_WORDS = 2  # tokens of an empty text: [CLS] and [SEP]
 
@@ -37,8 +39,15 @@ def load_mini(device: Device) -> OmniaMini:
     """The checkpoint that comes with the product, on a device.
 
     Raises:
-        ModelMismatchError: it, or what it stands on, is missing, damaged or of another version.
+        ModelMismatchError: it, or what it stands on, is missing, damaged or of another version, or it is not the one
+            that the table names.
     """
+    there, named = checkpoint.read_manifest(CHECKPOINT).fingerprint, MODELS[NAME].fingerprint
+    if there != named:
+        raise ModelMismatchError(
+            f"the checkpoint in {str(CHECKPOINT)!r} is {there}, and embedder/embed.py names {named}: write {there!r} "
+            "there, or restore the folder by git checkout"
+        )
     return OmniaMini(checkpoint.load(CHECKPOINT), device, goldens=CHECKPOINT / GOLDENS_FILE)
 
 

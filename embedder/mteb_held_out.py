@@ -20,7 +20,7 @@ from mteb.types import PromptType
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from embedder.evaluate import itself, same
+from embedder.evaluate import captions_found, itself, same
 from embedder.mteb_model import CosineModel
 from embedder.segment import Modality
 
@@ -71,7 +71,7 @@ def questions(exhibits: Mapping[str, Exhibit]) -> Iterator[Question]:
     """Every kind by every kind, text included: the cells of `evaluate.matrix`, by the same rules."""
     for name, shown in exhibits.items():
         right = same(shown, shown)
-        captions, first = np.unique(np.array(shown.captions), return_index=True)
+        first, fitting = captions_found(shown)
         yield Question(
             name=_title("text", name),
             category=_category("text", name),
@@ -85,8 +85,8 @@ def questions(exhibits: Mapping[str, Exhibit]) -> Iterator[Question]:
             category=_category(name, "text"),
             queries=shown.vectors,
             candidates=shown.texts[first],
-            right=right[:, first],
-            shown=tuple(captions.tolist()),
+            right=fitting,
+            shown=tuple(shown.captions[medium] for medium in first),
         )
     for (name, asked), (other, shown) in product(exhibits.items(), repeat=2):
         no_answer = itself(asked, shown)

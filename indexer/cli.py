@@ -233,7 +233,7 @@ def _prune(args: argparse.Namespace) -> int:
     from indexer.library import open_library
     from indexer.prune import prune
 
-    with open_library(Settings.load()) as library:
+    with open_library(Settings.load(), any_model=True) as library:
         pruned = prune(library, roots=args.roots, offline=args.offline, model=args.model, say=_say)
     if args.json:
         print_line(json.dumps({"files": pruned.files, "contents": pruned.contents}))

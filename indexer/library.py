@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,16 +60,21 @@ class Library:
 
 
 @contextmanager
-def open_library(settings: Settings) -> Iterator[Library]:
+def open_library(settings: Settings, *, any_model: bool = False) -> Iterator[Library]:
     """The library that the settings name, for changing it: only one process at a time may.
 
     Where they name no model, the library's active one is meant, as it is in this version of Omnia.
+
+    Args:
+        any_model: for what needs none, so that it works also when the active one's folder is gone.
 
     Raises:
         BadSettingsError: the model is not known.
         StoreLockedError: another process is changing the library.
         StoreUnavailableError: the folder or the catalogue cannot be used.
     """
+    if any_model:
+        settings = replace(settings, model=None)
     if settings.model:
         model_row(settings.model)  # refused before anything is made
     try:
@@ -92,7 +97,7 @@ def open_library(settings: Settings) -> Iterator[Library]:
                 )
             catalogue.end_runs()
             active = catalogue.active()
-            name = settings.model_for(active.name if active else None)
+            name = settings.model_for(active.name if active and not any_model else None)
             row = model_row(name)
             library = catalogue.library_id()
             yield Library(
@@ -126,7 +131,8 @@ def models_called(name: str, catalogue: Catalogue) -> list[LibraryModel]:
     if not meant:
         names = ", ".join(f"{one.name} ({one.fingerprint})" for one in models) or "none"
         raise BadSettingsError(f"the library has nothing of a model {name!r}; its models are: {names}")
-    return sorted(meant, key=lambda one: (one.fingerprint != current, one != active))
+    answers = active.fingerprint if active else None
+    return sorted(meant, key=lambda one: (one.fingerprint != current, one.fingerprint != answers))
 
 
 def place_of(settings: Settings, fingerprint: str) -> str:

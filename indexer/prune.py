@@ -35,7 +35,7 @@ def prune(
     Args:
         roots: also folders and files in them.
         offline: every root, too, that the last ingest found away and that still is.
-        model: name or fingerprint of a model that is not the active one.
+        model: name or fingerprint of a model that is not the active one, by whatever name.
         say: is told which roots stay though they lie in what is forgotten.
 
     Raises:
@@ -59,9 +59,8 @@ def prune(
     contents = sum(_drop(library, fingerprint) for fingerprint in fingerprints)
     for fingerprint, orphans in catalogue.orphans().items():
         catalogue.forget_contents(orphans, fingerprint)
-    for fingerprint in {library.fingerprint, *(one.fingerprint for one in catalogue.models())} - {*fingerprints}:
-        is_open = fingerprint == library.fingerprint
-        store = library.open_store() if is_open else library.open_other(fingerprint)
+    for fingerprint in {one.fingerprint for one in catalogue.models()} - {*fingerprints}:
+        store = library.open_other(fingerprint)
         if store is not None:
             contents += _drop_strays(library, store, fingerprint)
     if files or contents:
@@ -79,7 +78,9 @@ def _empty(cache: Path) -> None:
 def _left_behind(library: Library, model: str) -> list[str]:
     """The fingerprints of a model that may be dropped."""
     active = library.catalogue.active()
-    fingerprints = [one.fingerprint for one in models_called(model, library.catalogue) if one != active]
+    answers = active.fingerprint if active else None
+    called = models_called(model, library.catalogue)
+    fingerprints = [one.fingerprint for one in called if one.fingerprint != answers]
     if not fingerprints:
         raise BadSettingsError(
             f"{model!r} is the model that answers; let another one answer first: python -m indexer switch MODEL"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,13 +21,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from data.errors import BadSettingsError, ModelMismatchError
+from data.errors import BadSettingsError, ModelMismatchError, OmniaError
 from data.records import Evidence, Kind
 from data.settings import Settings
 from embedder.cli import main
 from embedder.device import Device
 from embedder.embed import Embedder, load_embedder, model_row
-from embedder.hub import HubModel, fetch, fitting, load_hub, plain, spread
+from embedder.hub import HubModel, fetch, fitting, load_hub, plain, refuse_gaps, spread
 from embedder.hub_folder import folder_row
 from embedder.hub_rows import HUB, HUB_DEFAULT, hub_row, refuse_without_consent
 from embedder.segment import Modality, Role, Segment, words
@@ -334,6 +336,17 @@ def test_pickled_weights_are_refused(copy: Path) -> None:
         folder_row(str(copy))
 
 
+def test_a_pickle_that_would_be_loaded_is_refused_whatever_lies_beside_it(copy: Path) -> None:
+    dense = copy / "3_Dense"
+    dense.mkdir()
+    (dense / "pytorch_model.bin").write_bytes(b"a pickle")
+    shutil.copy(copy / "model.safetensors", dense / "other.safetensors")
+    with pytest.raises(ModelMismatchError, match=r"3_Dense/pytorch_model\.bin.* pickle"):
+        folder_row(str(copy))
+    (dense / "other.safetensors").rename(dense / "model.safetensors")
+    assert folder_row(str(copy)).folder
+
+
 def test_an_export_for_openvino_is_no_pickle(copy: Path) -> None:
     export = copy / "openvino"
     export.mkdir()
@@ -406,6 +419,104 @@ def test_a_folder_with_a_commercial_licence_or_none_needs_no_consent(copy: Path,
     (copy / "README.md").write_text(card)
     row = folder_row(str(copy))
     assert (row.licence, row.commercial) == (name, True)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("README.md", '---\n"license": cc-by-nc-4.0\n---\n'),
+        ("README.md", "---\nLicense: cc-by-nc-4.0\n---\n"),
+        ("README.md", "---\nlicense: cc-by-nc-4.0\nlicense: mit\n---\n"),
+        ("README.md", "---\nlicense: mit\nlicense: cc-by-nc-4.0\n---\n"),
+        ("readme.md", "---\nlicense: cc-by-nc-4.0\n---\n"),
+        ("README.MD", "\ufeff---\nlicense: cc-by-nc-4.0\n---\n"),
+    ],
+)
+def test_a_licence_is_seen_however_its_card_is_written(copy: Path, file: str, text: str) -> None:
+    (copy / "README.md").unlink()
+    (copy / file).write_text(text, encoding="utf-16-le" if text.startswith("\ufeff") else "utf-8")
+    row = folder_row(str(copy))
+    assert "cc-by-nc-4.0" in row.licence
+    assert not row.commercial
+
+
+def test_one_licence_said_twice_is_one(copy: Path) -> None:
+    (copy / "README.md").write_text("---\nlicense: mit\nLicence: mit\n---\n")
+    assert (folder_row(str(copy)).licence, folder_row(str(copy)).commercial) == ("mit", True)
+
+
+@pytest.mark.parametrize("what", ["some", "all"])
+def test_weights_that_lack_tensors_are_refused(copy: Path, what: str) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    weights = load_file(copy / "model.safetensors")
+    for name in [name for name in weights if "mlp" in name] if what == "some" else list(weights):
+        weights[f"other.{name}"] = weights.pop(name)
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(
+        ModelMismatchError, match=r"^weights of model .* are incomplete: '.*' is missing with \d+ other"
+    ):
+        load_hub(Device("cpu", bf16=False), folder_row(str(copy)))
+
+
+def test_heads_that_no_vector_comes_from_may_be_missing() -> None:
+    refuse_gaps(HUB[BIDIR], {"pooler.dense.weight", "lm_head.weight"})
+    with pytest.raises(ModelMismatchError, match=r"incomplete: 'layers\.0\.weight' is missing; get"):
+        refuse_gaps(HUB[BIDIR], {"pooler.dense.weight", "layers.0.weight"})
+
+
+def _edited(path: Path, change: Callable[[Any], object]) -> None:
+    said = json.loads(path.read_text())
+    change(said)
+    path.write_text(json.dumps(said))
+
+
+ODD: dict[str, Callable[[Path], object]] = {
+    "text_config": lambda copy: _edited(copy / "config.json", lambda said: said.update(text_config="x")),
+    "modality_config": lambda copy: _edited(
+        copy / "sentence_bert_config.json", lambda said: said.update(modality_config=7)
+    ),
+    "path": lambda copy: _edited(copy / "modules.json", lambda said: said[0].update(path="x" * 300)),
+    "deep": lambda copy: (copy / "config.json").write_text("[" * 100_000),
+    "heads": lambda copy: _edited(copy / "config.json", lambda said: said["text_config"].update(num_attention_heads=0)),
+    "words for numbers": lambda copy: _edited(
+        copy / "config.json", lambda said: said["text_config"].update(hidden_size="x")
+    ),
+    "class": lambda copy: _edited(
+        copy / "modules.json", lambda said: said[0].update(type="sentence_transformers.models.Nope")
+    ),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_configurations_raise_nothing_foreign(copy: Path, odd: str) -> None:
+    ODD[odd](copy)
+    with suppress(OmniaError):
+        load_embedder(str(copy), device="cpu", modalities=())
+
+
+def test_a_width_is_a_number(copy: Path) -> None:
+    _edited(copy / "config_sentence_transformers.json", lambda said: said.update(truncate_dim=True))
+    assert folder_row(str(copy)).dim == DIM
+
+
+def test_a_model_of_pictures_alone_is_opened_for_questions_and_one_of_nothing_is_refused(
+    copy: Path, tmp_path: Path
+) -> None:
+    from app.wiring import Library
+
+    def leave_out(*things: str) -> None:
+        for thing in things:
+            _edited(copy / "sentence_bert_config.json", lambda said, thing=thing: said["modality_config"].pop(thing))
+
+    leave_out("text", "audio", "video")
+    library = Library(Settings(home=tmp_path / "home", catalogue_url="sqlite://", device="cpu"))
+    opened = library.load(str(copy))
+    assert opened.row.modalities == {Modality.PIXELS}
+    assert opened.embed([shown(1)]).shape == (1, DIM)
+    leave_out("image")
+    with pytest.raises(BadSettingsError, match="names no text, image or audio"):
+        folder_row(str(copy))
 
 
 def test_damaged_weights_are_one_line(copy: Path) -> None:
@@ -564,6 +675,8 @@ def test_the_download_leaves_pickles_out_and_takes_code_only_with_consent(
     assert "*.safetensors" in plainly
     assert not {"*.bin", "*.py"} & set(plainly)
     assert set(trusted) - set(plainly) == {"*.py"}
+    told = logging.getLogger("huggingface_hub.utils._http")
+    assert not told.isEnabledFor(logging.WARNING), "it would tell of each of its retries"
 
 
 def test_offline_a_model_of_the_hub_is_one_clear_line(tmp_path: Path) -> None:
@@ -576,6 +689,8 @@ def test_offline_a_model_of_the_hub_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_lco_gives_what_one_by_one_gives_for_every_medium(tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
     from embedder.hub_lco import load_lco
 
     row = replace(HUB["LCO-Embedding/LCO-Embedding-Omni-3B"], folder=str(make_lco(tmp_path / "lco")), dim=32)
@@ -593,6 +708,11 @@ def test_lco_gives_what_one_by_one_gives_for_every_medium(tmp_path: Path) -> Non
     embedder = Embedder(replace(model_row(row.name), dim=32), lco, device="cpu")
     for modality in Modality:
         embedder.check(modality)
+    weights = load_file(tmp_path / "lco" / "model.safetensors")
+    lacking = {name: array for name, array in weights.items() if "mlp" not in name}
+    save_file(lacking, tmp_path / "lco" / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelMismatchError, match="are incomplete"):
+        load_lco(Device("cpu", bf16=False), row)
 
 
 @pytest.mark.slow

@@ -13,8 +13,8 @@ from safetensors.numpy import save_file
 from data.errors import ModelMismatchError
 from data.records import Kind
 from embedder.device import Device
-from embedder.embed import model_row
-from embedder.mini import CHECKPOINT, GOLDENS_FILE, OmniaMini
+from embedder.embed import MODELS, model_row
+from embedder.mini import CHECKPOINT, GOLDENS_FILE, OmniaMini, load_mini
 from embedder.model import checkpoint
 from embedder.model.features import Features, collate
 from embedder.model.omni import WIDTHS, OmniModel, Tower
@@ -183,5 +183,31 @@ def test_a_prefix_of_a_vector_still_tells_texts_apart(model: OmniModel) -> None:
         assert dog[:width] @ puppy[:width] > dog[:width] @ invoice[:width]
 
 
-def test_the_table_names_the_checkpoint_that_is_there() -> None:
-    assert model_row("omnia-mini").fingerprint == checkpoint.read_manifest(CHECKPOINT).fingerprint
+def test_the_table_names_the_checkpoint_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = model_row("omnia-mini")
+    assert row.fingerprint == checkpoint.read_manifest(CHECKPOINT).fingerprint
+    monkeypatch.setitem(MODELS, "omnia-mini", replace(row, fingerprint="omnia-mini-000000000000"))
+    with pytest.raises(
+        ModelMismatchError, match=rf"is {row.fingerprint}, and embedder/embed\.py names omnia-mini-0000"
+    ):
+        load_mini(Device("cpu", bf16=False))
+
+
+def test_numbers_that_are_not_finite_in_half_precision_are_not_kept(tmp_path: Path) -> None:
+    model = checkpoint.base_model()
+    model.requires_grad_(False)
+    checkpoint.save(tmp_path, model, name="tiny", recipe={}, numbers={})
+    before = (tmp_path / checkpoint.MANIFEST_FILE).read_bytes()
+    for wrong in (float("nan"), 1e6):
+        model.sound.time[0, 0] = wrong
+        with pytest.raises(ModelMismatchError, match=r"'sound\.time' holds numbers that are not finite"):
+            checkpoint.save(tmp_path, model, name="tiny", recipe={}, numbers={})
+    assert (tmp_path / checkpoint.MANIFEST_FILE).read_bytes() == before
+    assert checkpoint.load(tmp_path).sound.time[0, 0] == 0
+
+
+@pytest.mark.parametrize("said", ["[]", "null", '"x"', "7", '{"name": []}'])
+def test_a_manifest_that_is_no_table_is_refused(tmp_path: Path, said: str) -> None:
+    (tmp_path / checkpoint.MANIFEST_FILE).write_text(said)
+    with pytest.raises(ModelMismatchError, match="no checkpoint in"):
+        checkpoint.read_manifest(tmp_path)

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from data.errors import BadSettingsError
+from embedder.cli import main
 from embedder.segment import Modality, Role
 from tests.fakes import AXES, FakeEmbedder
 from tests.make_media import film
@@ -272,6 +273,18 @@ def test_a_hub_out_of_reach_is_one_line(tmp_path):
     assert "cannot be reached" in said
     assert "go online" in said
     assert "\n" not in said
+
+
+def test_consent_is_read_from_variables_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(mteb_tasks, "named_tasks", lambda _: [])
+    model = "jinaai/jina-embeddings-v5-omni-small"
+    command = ["evaluate", "--mteb", "CIFAR10", "--model", model, "--work", str(tmp_path), "--device", "cpu"]
+    assert main(command) == 2
+    assert "--trust-remote-code (or OMNIA_TRUST_REMOTE_CODE=1)" in capsys.readouterr().err
+    monkeypatch.setenv("OMNIA_TRUST_REMOTE_CODE", "1")
+    monkeypatch.setenv("OMNIA_ACCEPT_LICENCE", "1")
+    assert main(command) == 2
+    assert "the hub cannot be reached" in capsys.readouterr().err
 
 
 def test_options_are_read_without_anything_heavy():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
+import resource
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -15,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from data.errors import BadSettingsError
+from data.errors import BadSettingsError, ModelMismatchError, StoreUnavailableError
 from data.records import Evidence, Kind
 from embedder import evaluate
 from embedder.cli import main
@@ -25,6 +28,7 @@ from embedder.model import checkpoint
 from embedder.segment import Modality, Role, Segment
 from embedder.selftest import golden_segments
 from embedder.training import cache, loop, stages, views
+from embedder.training import ship as shipping
 from embedder.training.cache import Entry, Shelf
 from embedder.training.lineage import BASE, FUSED, LONGER, RECOVERED, REHEARSED, ancestors, difference, specialist
 from embedder.training.loss import contrastive, strayed
@@ -174,6 +178,27 @@ def test_a_shelf_is_made_anew_by_other_rules_and_one_that_tells_nothing_is_kept(
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
+@pytest.mark.parametrize("damage", ["cut", "gone", "other rows", "empty note", "odd note"])
+def test_a_damaged_shelf_is_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str) -> None:
+    pairs = list(_drawn("drawings"))[:3]
+    source = replace(SOURCES[0], read=lambda folder: iter(pairs))
+    whole = cache.shelve(source, tmp_path, tmp_path / "f")
+    arrays, note = tmp_path / "f" / "drawings.safetensors", tmp_path / "f" / "drawings.json"
+    if damage == "cut":
+        arrays.write_bytes(arrays.read_bytes()[:-100])
+    elif damage == "gone":
+        arrays.unlink()
+    elif damage == "other rows":
+        cache.shelve(replace(source, read=lambda folder: iter(pairs[:2]), name="two"), tmp_path, tmp_path / "f")
+        arrays.write_bytes((tmp_path / "f" / "two.safetensors").read_bytes())
+    else:
+        note.write_text("" if damage == "empty note" else '{"made_of": {}, "entries": [["a"]]}')
+    again = cache.shelve(source, tmp_path, tmp_path / "f")
+    assert "drawings is looked at anew" in caplog.text
+    assert again.entries == whole.entries
+    np.testing.assert_array_equal(again.odds, whole.odds)
+
+
 def test_every_stage_leaves_weights_recipe_numbers_and_loss(workshop: Workshop, trained: Training) -> None:
     for name in (*(specialist(medium) for medium in Medium), RECOVERED, REHEARSED):
         manifest = checkpoint.read_manifest(workshop.stage(name))
@@ -225,6 +250,45 @@ def test_a_stage_is_shipped_with_its_goldens_its_losses_and_its_card(
     assert fingerprint in card
     assert "others (only tested on)" in card
     assert "| audio | " in card
+
+
+def test_a_stage_that_fails_the_self_test_is_not_shipped(
+    workshop: Workshop, trained: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = workshop.model(REHEARSED)
+    broken.rotation.zero_()
+    monkeypatch.setattr(Workshop, "model", lambda *_: broken)
+    with pytest.raises(
+        ModelMismatchError, match="self-test of stage rehearsed on words: vectors are not finite, or zero"
+    ):
+        ship(workshop, REHEARSED, tmp_path / "shipped")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shipping_that_is_cut_off_leaves_the_old_model_whole(
+    workshop: Workshop, trained: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "shipped"
+    ship(workshop, RECOVERED, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shipping, "save_file", full)
+    with pytest.raises(StoreUnavailableError, match=r"shipped' cannot be written: .* free some room"):
+        ship(workshop, REHEARSED, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["shipped"]
+
+
+def test_what_a_stage_left_that_was_killed_at_its_very_end_goes_with_the_next_run(
+    workshop: Workshop, trained: Training
+) -> None:
+    left = workshop.stage(RECOVERED) / "resume.pt"
+    left.write_bytes(b"of the last steps")
+    trained.recover()
+    assert not left.exists()
 
 
 def test_what_is_done_is_not_done_again(workshop: Workshop, trained: Training, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,15 +394,38 @@ def test_only_what_both_say_is_compared_and_a_table_as_a_whole() -> None:
         ("image = 0.45", "pictures = 0.45", r"media of \[rehearse\]: unknown 'pictures'"),
         ("image = 0.6", "imagery = 0.6", r"coefficients: unknown 'imagery'; did you mean 'image'"),
         ("steps = 900", "step = 900", "step"),
+        ("steps = 900", "steps = 0", r"\[specialise.image\]: steps: 0 is no whole number of 1 or more"),
+        ("steps = 900", "steps = 2.5", "steps: 2.5"),
+        ("batch_size = 160", "batch_size = 0", "batch_size: 0"),
+        ("batch_size = 160", 'batch_size = "many"', "batch_size: 'many'"),
+        ("batch_size = 160", "keep_texts = -1", "keep_texts: -1"),
+        ("batch_size = 160", 'weight_decay = "x"', "weight_decay: 'x'"),
+        ("batch_size = 160", "temperature = 0", "temperature: 0 cannot be divided by"),
+        ("batch_size = 160", "warmup = 7", "warmup: 7 is no share"),
+        ("batch_size = 160", "widths = {}", "widths: {} are no weights"),
+        ("batch_size = 160", "widths = { 500 = 1.0 }", "widths: 500 is no width"),
+        ("wide_batch = 0", "wide_batch = -1", "wide_batch: -1"),
+        ("projector_rate = 3e-4", "projector_rate = -1.0", r"\[recover\]: projector_rate: -1.0"),
+        ("projector_rate = 3e-4", "projector_rate = nan", "projector_rate: nan"),
+        ("{ audio = 1.0 }", "{}", r"\[recover\]: media: {} are no weights"),
+        ("{ audio = 1.0 }", "{ audio = 0.0 }", "media: .* are no weights"),
+        ('["vision.shortcut"]', '["vision.shortcuts"]', r"copied.image: 'vision.shortcuts' is no part"),
     ],
 )
-def test_a_recipe_that_names_something_unknown_is_refused(tmp_path: Path, line: str, instead: str, said: str) -> None:
+def test_a_recipe_that_cannot_be_used_is_refused(tmp_path: Path, line: str, instead: str, said: str) -> None:
     text = RECIPE.read_text(encoding="utf-8")
     assert line in text
     path = tmp_path / "recipe.toml"
     path.write_text(text.replace(line, instead, 1), encoding="utf-8")
     with pytest.raises(BadSettingsError, match=said):
         read_recipe(path)
+
+
+def test_a_recipe_may_say_how_much_each_width_counts(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    text = RECIPE.read_text(encoding="utf-8")
+    path.write_text(text.replace("batch_size = 160", "widths = { 384 = 1, 64 = 0.5 }", 1), encoding="utf-8")
+    assert read_recipe(path).specialise[Medium.IMAGE].widths == {384: 1, 64: 0.5}
 
 
 @pytest.mark.parametrize(
@@ -354,6 +441,9 @@ def test_a_recipe_that_names_something_unknown_is_refused(tmp_path: Path, line: 
         (["evaluate", "--stage", "rehersed"], "no stage is named 'rehersed'"),
         (["evaluate", "--stage", "joint"], "stage 'joint' has not been run"),
         (["evaluate", "--mteb", "held-out", "--stage", "joint"], "stage 'joint' has not been run"),
+        (["evaluate", "--mteb", "SciFact", "--stage", "nonsense"], "--stage nonsense: benchmarks of mteb are run with"),
+        (["evaluate", "--mteb", "MAEB", "--results", "/etc/passwd"], "'/etc/passwd' is no folder"),
+        (["train", "--steps", "0"], "steps: 0 is no whole number of 1 or more"),
     ],
 )
 def test_what_cannot_go_well_is_refused_before_anything_is_fetched(
@@ -368,6 +458,19 @@ def test_what_cannot_go_well_is_refused_before_anything_is_fetched(
         (claims.stage(name) / checkpoint.MANIFEST_FILE).unlink()
     assert main([*command, "--work", str(claims.folder)]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_device_of_the_environment_counts_and_a_stop_is_told_by_its_own_code(
+    claims: Workshop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Workshop, "gather", stop)
+    assert main(["gather", "--work", str(claims.folder)]) == 130
+    monkeypatch.setenv("OMNIA_DEVICE", "cuda:99")
+    assert main(["drift", "--work", str(claims.folder)]) == 2
+    assert "device 'cuda:99' is not on this machine" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("below", ["", "deeper/still"])
@@ -444,6 +547,53 @@ def test_a_second_run_ends_with_the_same_bits_also_when_it_was_killed_in_between
     with pytest.raises(KeyboardInterrupt):  # what another parent left is not gone on with
         run(tmp_path / "other", parent="b" * 12)
     assert _steps(tmp_path / "other") == [0, 0]
+
+
+def test_a_loss_that_is_not_finite_ends_the_stage(trained: Training, tmp_path: Path) -> None:
+    model = trained.model(FUSED)
+    with torch.no_grad():
+        model.sound.look[1].weight.fill_(float("nan"))
+    plan = replace(trained.workshop.recipe.recover, steps=4)
+    with pytest.raises(ModelMismatchError, match=r"recovered: the loss of step 0 \(audio\) is not finite"):
+        loop.train(model, trained.mixtures, trained.captions, plan, tmp_path / "recovered", made_by={}, bf16=False)
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(trained: Training, tmp_path: Path) -> None:
+    model = trained.model(FUSED)
+    plan, optimiser = trained.workshop.recipe.rehearse, torch.optim.AdamW(model.parameters())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # a disk of 100 kB
+    try:
+        with pytest.raises(StoreUnavailableError, match=r"resume\.pt' cannot be written: .* free some room"):
+            loop._keep(tmp_path / "resume.pt", model, optimiser, plan, {}, 50)
+        with pytest.raises(StoreUnavailableError, match=r"weights\.safetensors' cannot be written"):
+            checkpoint.save(tmp_path, model, name="fused", recipe={}, numbers={})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["empty", "garbage", "cut", "list", "other"])
+def test_a_stage_begins_anew_where_what_it_left_is_damaged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    path = tmp_path / "resume.pt"
+    torch.save([1] if damage == "list" else {"other": torch.zeros(1_000)}, path)
+    if damage in ("empty", "garbage", "cut"):
+        path.write_bytes({"empty": b"", "garbage": b"\x00garbage" * 99, "cut": path.read_bytes()[:2_000]}[damage])
+    model = SimpleNamespace(rotation=torch.zeros(1))
+    optimiser = torch.optim.AdamW([torch.zeros(1)])
+    assert loop._resume(path, model, optimiser, {"steps": 100}) == 0  # type: ignore[arg-type]
+    assert "begins anew" in caplog.text
+
+
+@pytest.mark.parametrize("kept", [b"", b"\x93NUMPY\x01\x00", b"not numbers"])
+def test_damaged_axes_are_not_made_anew_under_stages_that_stand_on_them(
+    workshop: Workshop, shelves: list[Shelf], tmp_path: Path, kept: bytes
+) -> None:
+    (tmp_path / "rotation.npy").write_bytes(kept)
+    with pytest.raises(StoreUnavailableError, match=r"rotation\.npy' is damaged"):
+        _ = Training(replace(workshop, folder=tmp_path), shelves).rotation
 
 
 def test_a_stage_does_not_go_on_from_a_file_that_does_not_tell_what_it_was_made_by(tmp_path: Path) -> None:
@@ -561,6 +711,17 @@ def test_a_query_is_not_its_own_answer() -> None:
     right = ~np.eye(3, dtype=bool)
     found = evaluate.measure(vectors, vectors, right, itself=np.eye(3, dtype=bool))
     assert found.recall[1] == 1.0
+    assert found.chance[1] == 1.0, "it is no candidate either"
+
+
+def test_a_caption_fits_what_shows_the_same_as_any_medium_that_has_it() -> None:
+    vectors = np.eye(3, dtype=np.float32)[[0, 0, 1]]
+    texts = np.eye(3, dtype=np.float32)[[1, 1, 2]]
+    shown = evaluate.Exhibit("image", vectors, ("a", "b", "b"), ("x", "x", "y"), texts)
+    first, right = evaluate.captions_found(shown)
+    assert first.tolist() == [0, 2]
+    assert right.tolist() == [[True, False], [True, True], [True, True]]
+    assert evaluate.finds_text(shown).recall[1] == 1.0
 
 
 def test_chance_by_hand() -> None:

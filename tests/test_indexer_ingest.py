@@ -78,6 +78,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         open_embedder=lambda: embedder,  # type: ignore[arg-type,return-value]
         open_pool=lambda: ReaderPool(2),
         place=lambda: place_of(settings, "fake-1"),
+        open_other=lambda fingerprint: open_shared(home, fingerprint=fingerprint, dim=8),
     )
     yield Bench(media, library, embedder)
     catalogue.close()

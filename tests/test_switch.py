@@ -21,6 +21,7 @@ from app import space
 from app.once import Once
 from app.query import Query, TextPart
 from app.wiring import Library as Page
+from data import switching
 from data.catalogue import LibraryModel, open_catalogue
 from data.errors import BadSettingsError, EmbeddingFailedError, ModelMismatchError
 from data.settings import Settings
@@ -191,6 +192,18 @@ def test_the_first_ingest_decides_which_model_answers(town: Town) -> None:
     assert town.active == "new"
     report = town.ingest("old", "a")
     assert (town.active, report.switch) == ("old", ""), "a model that has indexed nothing holds nobody up"
+
+
+def test_a_first_model_that_cannot_be_loaded_holds_up_no_other(town: Town) -> None:
+    def refuse() -> Any:
+        raise BadSettingsError("model new is not on this machine")
+
+    town.write("a/dog.txt", "dog")
+    with pytest.raises(BadSettingsError):
+        ingest([town.media], replace(town.library("new"), open_embedder=refuse))
+    assert town.active == ""
+    town.ingest("old")
+    assert town.active == "old"
 
 
 def test_a_model_that_hears_nothing_takes_over_all_the_same(town: Town) -> None:
@@ -371,6 +384,40 @@ def test_force_switches_without_what_is_missing(filled: Town) -> None:
     assert forced is not None
     assert (forced.filling.is_active, forced.filling.missing, filled.active) == (True, 2, "new")
     assert "2 files are not found any more" in forced.as_text()
+
+
+def test_a_model_that_answers_under_another_name_is_called_so_and_not_pruned(filled: Town) -> None:
+    filled.ingest("new", "a", "b", "c")
+    filled.models["moved"] = filled.models["old"]
+    switch(replace(filled.library("old"), name="moved"))
+    assert filled.active == "moved"
+    assert [one.name for one in filled.catalogue.models()] == ["new", "moved"]
+    filled.catalogue.begin_run(str(filled.media), "old-1", model="old")
+    assert filled.active == "old"
+    switch(replace(filled.library("old"), name="moved"))
+    assert filled.active == "moved", "it answers already, and has moved since"
+    with pytest.raises(BadSettingsError, match="is the model that answers"):
+        prune(filled.library("new"), model="moved")
+    assert filled.stored("old-1") == 3
+
+
+def test_a_known_model_under_its_old_name_is_not_pruned_while_it_answers(filled: Town) -> None:
+    """As libraries of earlier versions have it: the active row has the new name, the table of models the old one."""
+    with filled.catalogue._engine.begin() as db:
+        switching.activate(db, LibraryModel("moved", "old-1"))
+    with pytest.raises(BadSettingsError, match="is the model that answers"):
+        prune(filled.library("old"), model="old")
+    assert filled.stored("old-1") == 3
+
+
+def test_an_open_page_goes_on_after_its_model_was_exchanged_and_the_library_refilled(filled: Town) -> None:
+    page = filled.page()
+    assert ask(page, "dog")[0] == "dog.txt"
+    filled.models["old"] = WiderEmbedder("old-2")
+    assert filled.ingest("old", "a", "b", "c").switched
+    assert ask(page, "dog")[0] == "dog.txt"
+    assert page.space().model.fingerprint == "old-2"
+    page.close()
 
 
 # ── crashes ──
@@ -563,6 +610,17 @@ def test_the_commands_tell_what_is_filled_and_switch_by_hand(town: Town, command
     assert command("prune", "--model", "old")[1]["contents"] == 2
     assert command("ingest", town.media / "b")[1]["indexed"] == 1
     assert [one["model"] for one in command("status")[1]["models"]] == ["new"]
+
+
+def test_a_root_is_forgotten_though_the_model_that_answers_is_not_there(
+    town: Town, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.write("a/dog.txt", "dog")
+    assert command("ingest", town.media / "a", "--model", "old")[0] == 0
+    monkeypatch.delitem(embed.MODELS, "old")
+    assert command("ingest", town.media / "a")[0] == 2
+    code, pruned, _ = command("prune", town.media / "a")
+    assert (code, pruned) == (0, {"files": 1, "contents": 1})
 
 
 def test_what_lost_its_vectors_is_told_in_one_line_and_embedded_again(town: Town, command: Any) -> None:

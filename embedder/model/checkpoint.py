@@ -7,7 +7,8 @@ A checkpoint is a folder: `weights.safetensors` and, written last, `manifest.jso
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from data.errors import ModelMismatchError
+from data.errors import ModelMismatchError, StoreUnavailableError
 from embedder.glosses import audioset_names, read_imagenet
 from embedder.model.backbone import DIM, WEIGHTS, Backbone, read_backbone
 from embedder.model.omni import WIDTHS, OmniModel, Tower
@@ -91,25 +92,65 @@ def set_state(model: OmniModel, state: StateDict) -> OmniModel:
 
 
 def save(folder: Path, model: OmniModel, *, name: str, recipe: Mapping[str, Any], numbers: Mapping[str, Any]) -> None:
-    """Write a checkpoint; an older one there stays whole until the new one is."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{WEIGHTS_FILE}.part"
-    save_file({key: tensor.half().contiguous() for key, tensor in state_of(model).items()}, partial)
-    partial.chmod(0o644)
-    manifest = {
-        "format": _FORMAT,
-        "name": name,
-        "sha256": sha256_of(partial),
-        "widths": WIDTHS,
-        "towers": towers(),
-        "recipe": recipe,
-        "numbers": numbers,
-    }
-    (folder / MANIFEST_FILE).unlink(missing_ok=True)
-    partial.replace(folder / WEIGHTS_FILE)
-    note = folder / f"{MANIFEST_FILE}.part"
-    note.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    note.replace(folder / MANIFEST_FILE)
+    """Write a checkpoint; an older one there stays whole until the new one is.
+
+    Raises:
+        ModelMismatchError: a number of it is not finite, as it is or in half precision.
+        StoreUnavailableError: it cannot be written.
+    """
+    state = {key: tensor.half().contiguous() for key, tensor in state_of(model).items()}
+    if wrong := sorted(key for key, tensor in state.items() if not tensor.isfinite().all()):
+        raise ModelMismatchError(f"{name} is not kept: tensor {wrong[0]!r} holds numbers that are not finite")
+    with written(folder / WEIGHTS_FILE) as partial:
+        save_file(state, partial)
+        partial.chmod(0o644)
+        manifest = {
+            "format": _FORMAT,
+            "name": name,
+            "sha256": sha256_of(partial),
+            "widths": WIDTHS,
+            "towers": towers(),
+            "recipe": recipe,
+            "numbers": numbers,
+        }
+        (folder / MANIFEST_FILE).unlink(missing_ok=True)
+    with written(folder / MANIFEST_FILE) as partial:
+        partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which takes its place when that went well and leaves nothing otherwise.
+
+    Raises:
+        StoreUnavailableError: it cannot be written.
+    """
+    partial = path.with_name(f"{path.name}.part")
+    try:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            partial.replace(path)
+    except StoreUnavailableError:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What goes wrong while a file is written becomes one line: a full disk is any of three errors.
+
+    Raises:
+        StoreUnavailableError: it cannot be written.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise StoreUnavailableError(
+            f"{str(path)!r} cannot be written: {said}; free some room there and run it again"
+        ) from error
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -125,7 +166,7 @@ def read_manifest(folder: Path) -> Manifest:
         )
         if found["format"] != _FORMAT or found["towers"] != towers():
             raise ModelMismatchError(f"checkpoint {str(folder)!r} stands on other towers: train it anew")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelMismatchError(
             f"no checkpoint in {str(folder)!r}: {error}; train one, or restore the file"
         ) from error

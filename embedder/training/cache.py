@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from data.errors import MediaError
 from embedder.glosses import read_tables
+from embedder.model.checkpoint import written
 from embedder.model.features import Features, heard, seen
 from embedder.model.omni import Tower
 from embedder.model.projector import FRAMES, Reading
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 VIEWS = 2  # of each image and sound: as it is, and one variation
 _LOOKING = 1  # number of the rules by which a medium becomes arrays (views, features): raised when they change
 _BATCH = 64  # media decoded ahead of the tower
+_ARRAYS = {"odds", "frames", "counts", "places", "prior"}  # of a shelf
+_ENTRY = 5  # parts of an entry in a note
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,33 +98,57 @@ class Shelf:
 def shelve(source: Source, packages: Path, folder: Path) -> Shelf:
     """The shelf of a source, from `folder` or else made there; what cannot be decoded is left out and counted.
 
-    It is made anew where it was made of other packages, by another tower or by other rules.
+    It is made anew where it was made of other packages, by another tower or by other rules, and where it is damaged.
+
+    Raises:
+        StoreUnavailableError: it cannot be written.
     """
     path = folder / f"{source.name}.safetensors"
     note = path.with_suffix(".json")
     found = _noted(note, source)
-    if found is None:
-        folder.mkdir(parents=True, exist_ok=True)
+    arrays = None if found is None else _kept(path, source, rows=len(found))
+    if found is None or arrays is None:
         entries, arrays = _made(source, list(source.read(packages)))
-        save_file(arrays, path.with_suffix(".part"))
-        path.with_suffix(".part").replace(path)
+        with written(path) as partial:
+            note.unlink(missing_ok=True)  # which tells of the arrays that were there before
+            save_file(arrays, partial)
         found = [[e.key, e.group, e.captions, e.held_out, e.words] for e in entries]
-        note.with_suffix(".part").write_text(json.dumps({"made_of": _made_of(source), "entries": found}))
-        note.with_suffix(".part").replace(note)
+        with written(note) as partial:
+            partial.write_text(json.dumps({"made_of": _made_of(source), "entries": found}))
     entries = tuple(
         Entry(key, group, tuple(captions), is_held_out(group), words) for key, group, captions, _, words in found
     )
-    return Shelf(source.name, source.medium, entries, **load_file(path))
+    return Shelf(source.name, source.medium, entries, **arrays)
+
+
+def _kept(path: Path, source: Source, *, rows: int) -> dict[str, NDArray[Any]] | None:
+    """The arrays of a shelf; None where they are damaged, or not of so many media."""
+    try:
+        arrays = load_file(path)
+    except (OSError, SafetensorError) as error:
+        log.warning("%s is looked at anew: %s cannot be read (%s)", source.name, path, type(error).__name__)
+        return None
+    if arrays.keys() != _ARRAYS or any(len(array) != rows for array in arrays.values()):
+        log.warning("%s is looked at anew: %s is not of the %d media of its note", source.name, path, rows)
+        return None
+    return arrays
 
 
 def _noted(note: Path, source: Source) -> list[Any] | None:
-    """The entries of a shelf; None where it is not there, or was made of something else.
+    """The entries of a shelf; None where it is not there or damaged, or was made of something else.
 
     A note that does not tell what it was made of, as earlier ones, is taken as it is.
     """
     if not note.exists():
         return None
-    found = json.loads(note.read_text())
+    try:
+        found = json.loads(note.read_text())
+        entries: list[Any] = found if isinstance(found, list) else found["entries"]
+        if any(len(entry) != _ENTRY for entry in entries):
+            raise ValueError("entries of another form")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("%s is looked at anew: %s is damaged (%s)", source.name, note, type(error).__name__)
+        return None
     if isinstance(found, list):
         log.warning("%s: what %s was made of is not known; remove it if that has changed", source.name, note)
         return found
@@ -128,7 +156,6 @@ def _noted(note: Path, source: Source) -> list[Any] | None:
     if changed := [name for name in now if found["made_of"].get(name) != now[name]]:
         log.warning("%s is looked at anew: other %s", source.name, ", ".join(changed))
         return None
-    entries: list[Any] = found["entries"]
     return entries
 
 

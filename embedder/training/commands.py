@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from embedder.training.workshop import Workshop
 
 MEDIA = ("image", "video", "audio", "document")
+_LAST = "rehearsed"  # the stage that is meant where none is named
 _STAGES = {
     "gather": "fetch the sources and look at them through the frozen towers",
     "specialise": "train a specialist from the base",
@@ -40,11 +41,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         parser.add_argument("--recipe", metavar="FILE", type=Path, help="a recipe.toml (default: the shipped one)")
         parser.add_argument("--steps", metavar="N", type=int, help="updates in each stage: for a trial, not to quote")
         if name not in ("gather", "ship"):  # features and goldens are made on the processor
-            parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:N or mps (auto)")
+            parser.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (OMNIA_DEVICE or auto)")
         if name == "specialise":
             parser.add_argument("medium", choices=MEDIA)
         if name in ("evaluate", "ship"):
-            parser.add_argument("--stage", metavar="NAME", default="rehearsed", help="default: rehearsed")
+            parser.add_argument("--stage", metavar="NAME", help="default: rehearsed")
         if name == "evaluate":
             add_options(parser)
         parser.set_defaults(run=_runner(name))
@@ -65,12 +66,13 @@ def _runner(name: str) -> Callable[[argparse.Namespace], int]:
         if name == "ship":
             from embedder.training.ship import ship
 
-            _print(ship(workshop, options.stage))
+            _print(f"{ship(workshop, options.stage or _LAST)}; write this fingerprint into embedder/embed.py")
             return 0
         _refuse_early(name, options, workshop)
         if name == "evaluate" and options.mteb:
             from embedder.mteb_tasks import run_named
 
+            options.stage = options.stage or _LAST
             return run_named(options, workshop)
         from embedder.training.stages import Training
 
@@ -87,28 +89,37 @@ def _workshop(options: argparse.Namespace) -> Workshop:
     from embedder.training.workshop import Workshop
 
     folder = options.work or Path(__file__).resolve().parents[2] / ".training"
+    _refuse_file("--work", folder)
+    return Workshop(folder, read_recipe(options.recipe or RECIPE, steps=options.steps), SOURCES)
+
+
+def _refuse_file(option: str, folder: Path) -> None:
     there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     if not there.is_dir():
-        raise BadSettingsError(
-            f"--work {str(folder)!r} cannot be a workshop: {str(there)!r} is no folder; name another"
-        )
-    return Workshop(folder, read_recipe(options.recipe or RECIPE, steps=options.steps), SOURCES)
+        raise BadSettingsError(f"{option} {str(folder)!r} cannot be used: {str(there)!r} is no folder; name another")
 
 
 def _refuse_early(name: str, options: argparse.Namespace, workshop: Workshop) -> None:
     """Refuse what cannot go well before gigabytes are fetched for it.
 
     Raises:
-        BadSettingsError: the device is not there, a stage has not been run that this begins with, or one has been run
-            by another recipe.
+        BadSettingsError: the device is not there, results cannot be kept, a stage is named that plays no part, one has
+            not been run that this begins with, or one has been run by another recipe.
     """
     from embedder.device import pick_device
     from embedder.training.lineage import BASE, FUSED, LONGER, RECOVERED, REHEARSED, ancestors, specialist, stages
     from embedder.training.pairs import Medium
 
     pick_device(options.device)
+    if name == "evaluate" and options.results:
+        _refuse_file("--results", options.results)
     if name == "evaluate" and (not options.mteb or HELD_OUT in options.mteb):
-        workshop.made(options.stage)
+        workshop.made(options.stage or _LAST)
+    elif name == "evaluate" and options.stage:
+        raise BadSettingsError(
+            f"--stage {options.stage}: benchmarks of mteb are run with --model, only --mteb {HELD_OUT} with a stage; "
+            "leave it out, or ship the stage first"
+        )
     elif name == "drift":
         workshop.made(specialist(Medium.AUDIO))
     elif name == "specialise":
@@ -146,7 +157,7 @@ def _train(training: Training, options: argparse.Namespace) -> None:
 
 
 def _evaluate(training: Training, options: argparse.Namespace) -> None:
-    _show(training.numbers(training.model(options.stage)))
+    _show(training.numbers(training.model(options.stage or _LAST)))
 
 
 _DO: dict[str, Callable[[Training, argparse.Namespace], None]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import pickle
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from data.errors import BadSettingsError, ModelMismatchError
+from embedder.model.backbone import DIM
+from embedder.model.checkpoint import writing, written
 from embedder.model.omni import OmniModel
 from embedder.training.loss import contrastive, strayed
 from embedder.training.mixture import Batch, Captions, Mixture, texts
@@ -42,6 +46,11 @@ class Plan:
         keep_texts: texts in a step that must stay where they are.
         keep_weight: of their loss against the contrastive one.
         wide_batch: media in a step that only the projector's shortcut learns from, which costs little; 0 for none.
+        warmup: share of the steps in which the rates rise.
+        widths: weight of each Matryoshka width.
+
+    Raises:
+        BadSettingsError: a value is out of its range.
     """
 
     steps: int
@@ -58,6 +67,31 @@ class Plan:
     warmup: float = 0.05
     seed: int = 0
     widths: Mapping[int, float] = field(default_factory=lambda: dict(WIDTH_WEIGHTS))
+
+    def __post_init__(self) -> None:
+        least = {"steps": 1, "batch_size": 1, "keep_texts": 1, "wide_batch": 0, "seed": 0}
+        for name, value in ((name, getattr(self, name)) for name in least):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least[name]:
+                raise BadSettingsError(f"{name}: {value!r} is no whole number of {least[name]} or more; correct it")
+        for name in ("backbone_rate", "projector_rate", "keep_weight", "weight_decay", "temperature", "warmup"):
+            if not _is_weight(getattr(self, name)):
+                raise BadSettingsError(f"{name}: {getattr(self, name)!r} is no number of 0 or more; correct it")
+        if not self.temperature:
+            raise BadSettingsError("temperature: 0 cannot be divided by; give a number such as 0.05")
+        if self.warmup > 1:
+            raise BadSettingsError(f"warmup: {self.warmup} is no share of the steps; give 0 to 1")
+        for name, weights in (("media", self.media), ("widths", self.widths)):
+            if not all(map(_is_weight, weights.values())) or not any(weights.values()):
+                raise BadSettingsError(
+                    f"{name}: {dict(weights)} are no weights; give numbers of 0 or more, one above 0"
+                )
+        if wrong := [width for width in self.widths if not isinstance(width, int) or not 0 < width <= DIM]:
+            raise BadSettingsError(f"widths: {wrong[0]!r} is no width; give whole numbers from 1 to {DIM}")
+
+
+def _is_weight(value: object) -> bool:
+    """Whether it is a finite number of 0 or more."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
 
 
 def train(
@@ -78,6 +112,10 @@ def train(
     Args:
         made_by: the plan, the weights of the sources and the hashes of the parents, as `Workshop.made_by` tells them; a
             stage that was killed goes on only where they are what they were.
+
+    Raises:
+        ModelMismatchError: the loss is not finite any more.
+        StoreUnavailableError: where it is cannot be kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     groups = _groups(model, plan)  # what changes, with its rates
@@ -105,14 +143,21 @@ def train(
                 kept = (
                     _kept(model, texts(random, captions, plan.keep_texts)) if plan.backbone_rate else near.new_zeros(())
                 )
+            total = near + wide + plan.keep_weight * kept
+            if not total.isfinite():
+                raise ModelMismatchError(
+                    f"{folder.name}: the loss of step {step} ({name}) is not finite; lower the rates in the recipe, or "
+                    "look for damaged features, and run it again"
+                )
             optimiser.zero_grad(set_to_none=True)
-            (near + wide + plan.keep_weight * kept).backward()  # type: ignore[no-untyped-call]
+            total.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_([tensor for group in groups for tensor in group["params"]], 1.0)
             optimiser.step()
             if step % _LOG_EVERY == 0 or step == plan.steps - 1:
                 line = {"step": step, "medium": name, "loss": round(near.item(), 4), "strayed": round(kept.item(), 5)}
                 line["seconds"] = round(time.monotonic() - started, 1)
-                with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
+                losses = folder / "log.jsonl"
+                with writing(losses), losses.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")
                 log.info("%s %s", folder.name, line)
             if step % _KEEP_EVERY == _KEEP_EVERY - 1:
@@ -202,20 +247,23 @@ def _keep(
     made_by: Mapping[str, Any],
     step: int,
 ) -> None:
-    partial = path.with_suffix(".part")
     trained = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(plan.trained)}
     state = {"step": step, "made_by": _told(made_by), "model": trained, "optimiser": optimiser.state_dict()}
-    torch.save(state, partial)
-    partial.replace(path)
+    with written(path) as partial:
+        torch.save(state, partial)
 
 
 def _resume(path: Path, model: OmniModel, optimiser: torch.optim.Optimizer, made_by: Mapping[str, Any]) -> int:
-    """The step to go on with; 0 where there is none, or where the file is of other settings or does not tell them."""
+    """The step to go on with; 0 where there is none, or where the file is damaged, of other settings, or tells none."""
     if not path.exists():
         return 0
-    state = torch.load(path, map_location=model.rotation.device, weights_only=True)
-    if state.get("made_by") != _told(made_by):
-        log.warning("%s begins anew: it was left at step %d by other settings", path.parent.name, state["step"])
+    try:
+        state = torch.load(path, map_location=model.rotation.device, weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        log.warning("%s begins anew: %s is damaged (%s)", path.parent.name, path, type(error).__name__)
+        return 0
+    if not isinstance(state, dict) or state.get("made_by") != _told(made_by):
+        log.warning("%s begins anew: what %s keeps was made by other settings", path.parent.name, path)
         return 0
     model.load_state_dict(state["model"], strict=False)
     optimiser.load_state_dict(state["optimiser"])

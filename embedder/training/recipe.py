@@ -10,8 +10,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from data.errors import BadSettingsError
 from embedder.fusion.recipe import FusionRecipe, from_table
+from embedder.model.backbone import DIM
+from embedder.model.omni import Tower
+from embedder.model.projector import TOP, Projector
 from embedder.training.loop import Plan
 from embedder.training.pairs import Medium, Source
 from embedder.training.sources import SOURCES
@@ -73,9 +78,17 @@ def _from_table(table: Mapping[str, Any], sources: Sequence[Source], where: str)
     for key in ("specialise", "sources"):
         _refuse_unknown(table[key], Medium, where=f"{where}, [{key}]")
     _refuse_unknown(table["fusion"]["coefficients"], Medium, where=f"{where}, [fusion] coefficients")
+    fusion = from_table(table["fusion"], where=where)
+    _refuse_strangers(fusion.copied, where=f"{where}, [fusion] copied")
     seed = int(table["seed"])
     specialise = {
-        medium: _plan(table["specialise"][medium], seed + 1 + number, _TRAINED[medium], {medium: 1.0})
+        medium: _plan(
+            table["specialise"][medium],
+            seed + 1 + number,
+            _TRAINED[medium],
+            {medium: 1.0},
+            where=f"{where}, [specialise.{medium}]",
+        )
         for number, medium in enumerate(Medium)
     }
     media = {
@@ -83,8 +96,8 @@ def _from_table(table: Mapping[str, Any], sources: Sequence[Source], where: str)
         for name in ("recover", "rehearse")
     }
     everything = ("backbone.", "vision.", "sound.")
-    recover = _plan(table["recover"], seed + 10, ("sound.",), media["recover"])
-    rehearse = _plan(table["rehearse"], seed + 11, everything, media["rehearse"])
+    recover = _plan(table["recover"], seed + 10, ("sound.",), media["recover"], where=f"{where}, [recover]")
+    rehearse = _plan(table["rehearse"], seed + 11, everything, media["rehearse"], where=f"{where}, [rehearse]")
     budget = sum(plan.steps for plan in specialise.values()) + recover.steps + rehearse.steps
     return Recipe(
         seed=seed,
@@ -97,7 +110,7 @@ def _from_table(table: Mapping[str, Any], sources: Sequence[Source], where: str)
             for medium in Medium
         },
         specialise=specialise,
-        fusion=from_table(table["fusion"], where=where),
+        fusion=fusion,
         recover=replace(recover, backbone_rate=0.0),
         rehearse=rehearse,
         joint=replace(rehearse, steps=budget, seed=seed + 12, media=_shares(specialise)),
@@ -122,9 +135,29 @@ def _refuse_unknown(names: Iterable[str], known: Iterable[str], *, where: str) -
             raise BadSettingsError(f"{where}: unknown {name!r}; {hint}")
 
 
-def _plan(table: Mapping[str, Any], seed: int, trained: tuple[str, ...], media: Mapping[str, float]) -> Plan:
+def _refuse_strangers(copied: Mapping[str, Sequence[str]], *, where: str) -> None:
+    """Refuse prefixes that cover nothing of a projector: fusion would, after all specialists have been trained."""
+    with torch.device("meta"):
+        parts = Projector(torch.empty(TOP, DIM), features=1, places=1, scale=1.0).state_dict()
+    names = [f"{tower}.{part}." for tower in Tower for part in parts]
+    for medium, prefixes in copied.items():
+        for prefix in prefixes:
+            if not any(name.startswith(f"{prefix.rstrip('.')}.") for name in names):
+                raise BadSettingsError(
+                    f"{where}.{medium}: {prefix!r} is no part of a projector; name one such as 'sound' or 'vision.look'"
+                )
+
+
+def _plan(
+    table: Mapping[str, Any], seed: int, trained: tuple[str, ...], media: Mapping[str, float], *, where: str
+) -> Plan:
     own = {key: value for key, value in table.items() if key != "media"}
-    return Plan(**own, seed=seed, trained=trained, media={str(key): float(value) for key, value in media.items()})
+    if "widths" in own:  # TOML knows no numbers as keys
+        own["widths"] = {int(key): value for key, value in own["widths"].items()}
+    try:
+        return Plan(**own, seed=seed, trained=trained, media={str(key): float(value) for key, value in media.items()})
+    except BadSettingsError as error:
+        raise BadSettingsError(f"{where}: {error}") from None
 
 
 def _shares(specialise: Mapping[Medium, Plan]) -> dict[str, float]:

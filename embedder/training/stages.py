@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from data.errors import StoreUnavailableError
 from embedder import evaluate
 from embedder.device import pick_device
 from embedder.fusion.drift import drift as drifted
@@ -172,14 +173,22 @@ class Training:
         """(384, 384) principal axes of captions: cosines stay, the first numbers tell texts apart.
 
         They are kept, because another device finds some of them the other way round.
+
+        Raises:
+            StoreUnavailableError: they cannot be written, or what is kept is damaged.
         """
         path = self.workshop.folder / _ROTATION_FILE
         if not path.exists():
-            partial = path.with_suffix(".part")
-            with partial.open("wb") as file:
-                np.save(file, self._principal_axes())
-            partial.replace(path)
-        kept: evaluate.Vectors = np.load(path, allow_pickle=False)
+            axes = self._principal_axes()
+            with checkpoint.written(path) as partial, partial.open("wb") as file:
+                np.save(file, axes)
+        try:
+            kept: evaluate.Vectors = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise StoreUnavailableError(
+                f"{str(path)!r} is damaged ({type(error).__name__}), and every stage stands on it; restore it, or "
+                "remove it to have it made anew"
+            ) from error
         return kept
 
     def _principal_axes(self) -> evaluate.Vectors:
@@ -238,9 +247,10 @@ class Training:
         }
 
     def _run(self, name: str, plan: Plan, start: Callable[[], OmniModel]) -> None:
-        if self._is_done(name):
-            return
         folder = self.workshop.stage(name)
+        if self._is_done(name):
+            finish(folder)  # it may have been killed just before that
+            return
         log.info("%s: %d steps", name, plan.steps)
         model = start().to(self._device.name)
         made_by = self.workshop.made_by(name)
