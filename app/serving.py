@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 from app.binding import is_loopback, name_of, try_to_bind
@@ -30,10 +31,14 @@ def command(address: str, port: int) -> list[str]:
 def serve(said: list[str]) -> None:
     """Serve until it is stopped: by a signal, which ends this process, or by Ctrl-C.
 
+    What is imported stays, and looking through it again and again takes a tenth of the time until it answers: so garbage
+    is collected from the first page on (`app/wiring.py`).
+
     Raises:
         BadSettingsError: it cannot start.
         KeyboardInterrupt: it was stopped by Ctrl-C.
     """
+    gc.disable()
     from click.exceptions import Abort, ClickException
     from streamlit.web import cli
 

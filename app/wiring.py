@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from threading import Event, Thread
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _HEAD_START_S = 3.0  # of the first page before model and store, whose opening would keep it waiting
+_REST_S = 0.8  # after it, while the browser draws; a question that comes sooner opens them itself
 _READERS = 2  # processes that read query files and draw previews
 _ENCODERS = 2  # processes that make clips, so that no preview has to wait for one
 
@@ -194,8 +197,11 @@ async def while_serving(_server: object) -> AsyncIterator[None]:
 def _warm_up() -> None:
     try:
         shared().catalogue()
-        first_page.wait(_HEAD_START_S)
+        if first_page.wait(_HEAD_START_S):
+            time.sleep(_REST_S)
+        gc.enable()  # which `app/serving.py` left to the time after the first page
         _api()
         shared().service()
     except OmniaError as error:
+        gc.enable()
         log.error("the library is not ready: %s", error)  # the page says it too, when it is asked
