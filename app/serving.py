@@ -31,7 +31,7 @@ def command(address: str, port: int) -> list[str]:
 def serve(said: list[str]) -> None:
     """Serve until it is stopped: by a signal, which ends this process, or by Ctrl-C.
 
-    What is imported stays, and to look through it again and again takes a tenth of the start: garbage
+    What is imported stays, and to look through it again and again takes a tenth of the start: garbage is
     left until the first page has been drawn (`app/wiring.py`).
 
     Raises:
