@@ -62,6 +62,7 @@ class Spaces:
         self._now: Space | None = None
         self._looked_s = 0.0
         self._fingerprints: dict[str, str] = {}  # of a folder's model it takes long to tell
+        self._looked_again = ""  # for which active fingerprint
         self._left: list[tuple[float, Once[VectorStore]]] = []
 
     def __call__(self) -> Space:
@@ -96,8 +97,10 @@ class Spaces:
         active = catalogue.active()
         name = self._settings.model_for(active.name if active else None)
         known = self._fingerprints.get(name)
-        if known is None or (active is not None and active.name == name and active.fingerprint != known):
-            self._fingerprints[name] = self._fingerprint_of(name)  # again, since its folder may hold another by now
+        exchanged = active is not None and active.name == name and active.fingerprint not in (known, self._looked_again)
+        if known is None or exchanged:  # looked at again once, since the folder may hold another by now
+            self._fingerprints[name] = self._fingerprint_of(name)
+            self._looked_again = active.fingerprint if active else ""
         fingerprint = self._fingerprints[name]
         wanted = LibraryModel(name, fingerprint)
         if active is None or active.fingerprint == fingerprint:

@@ -199,9 +199,10 @@ def _warm_up() -> None:
         shared().catalogue()
         if first_page.wait(_HEAD_START_S):
             time.sleep(_REST_S)
-        gc.enable()  # which `app/serving.py` left to the time after the first page
+        gc.enable()
         _api()
         shared().service()
     except OmniaError as error:
-        gc.enable()
         log.error("the library is not ready: %s", error)  # the page says it too, when it is asked
+    finally:
+        gc.enable()  # which `app/serving.py` left to the time after the first page, whatever has happened

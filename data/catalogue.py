@@ -39,7 +39,7 @@ from data.records import FileChoice, FileRecord, FileState, Kind, SavedSearch, V
 from data.running import Progress, Running, end_runs, note_progress
 from data.saving import drop_search, indexed_after, keep_search, kept_searches, look_at
 from data.sweeping import forget_files, holding, sweep_files, unseen_files
-from data.switching import Filling, LibraryModel, Waiting, answer_first, is_under, meet
+from data.switching import Filling, LibraryModel, Waiting, active_model, answer_first, is_under, meet
 from data.tables import File, FileOutcome, Indexing, Root, Run
 
 __all__ = [
@@ -112,7 +112,8 @@ class Catalogue(Models):
 
         Args:
             model: the name of the model with this fingerprint. While no other has indexed anything, it becomes the
-                active one with the first content that it was given, or at the end of the crawl.
+                active one once it is loaded (`note_loaded`), with its first content, or, where there is none at all, at
+                the end of a crawl.
             progress: of the ingest that it belongs to.
         """
         with self._engine.begin() as db:
@@ -158,8 +159,14 @@ class Catalogue(Models):
                 note_progress(db, run, progress)
             root_id = db.execute(select(Run.root_id).where(Run.id == run)).scalar_one()
             record_outcomes(db, outcomes, run=run, root_id=root_id, fingerprint=fingerprint)
-            if any(outcome.content is not None for outcome in outcomes):  # so the model has been loaded
+            if any(outcome.content is not None for outcome in outcomes):
                 answer_first(db, fingerprint)
+
+    @translated
+    def note_loaded(self, fingerprint: str) -> None:
+        """An ingest has loaded its model: it is the active one while no other has indexed anything."""
+        with self._engine.begin() as db:
+            answer_first(db, fingerprint)
 
     @translated
     def unseen(self, run: int, root: str) -> list[str]:
@@ -193,7 +200,8 @@ class Catalogue(Models):
                 db.execute(update(Root).where(Root.path.in_(chunk)).values(offline_reason=""))
             db.execute(update(Root).where(Root.path == root).values(offline_reason=offline_reason))
             db.execute(update(Run).where(Run.id == run).values(finished_at=time.time()))
-            answer_first(db, db.execute(select(Run.fingerprint).where(Run.id == run)).scalar_one())
+            if not offline_reason and active_model(db) is None:  # under some model its outcomes have to be seen
+                answer_first(db, db.execute(select(Run.fingerprint).where(Run.id == run)).scalar_one())
         return removed
 
     @translated

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Engine
 
 from data.database import Kept, reading, translated
+from data.errors import StoreUnavailableError
 from data.looking import lost_contents
 from data.switching import (
     Filling,
@@ -36,9 +37,16 @@ class Models:
 
     @translated
     def library_id(self) -> str:
-        """What tells the library's collections on a Qdrant server from others'; it lasts as long as the catalogue."""
+        """What tells the library's collections on a Qdrant server from others'; it lasts as long as the catalogue.
+
+        Raises:
+            StoreUnavailableError: it is not there.
+        """
         with self._reader.connect() as db:
-            return db.execute(select(LibraryId.id)).scalar_one()
+            found = db.execute(select(LibraryId.id)).scalar_one_or_none()
+        if found is None:
+            raise StoreUnavailableError("the catalogue lacks the library's ID; restore it from a whole copy")
+        return found
 
     @translated
     def active(self) -> LibraryModel | None:

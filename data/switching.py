@@ -101,7 +101,7 @@ def rename(db: Connection, model: LibraryModel) -> bool:
 def answer_first(db: Connection, fingerprint: str) -> None:
     """Let a known model answer if no other has indexed anything.
 
-    Not before it was given something or a crawl has ended: one that cannot be loaded would hold up every other.
+    Not before it was loaded: one that cannot be would hold up every other.
     """
     active = active_model(db)
     if active is not None:

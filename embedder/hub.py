@@ -32,7 +32,8 @@ Vectors = NDArray[np.float32]
 _FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors", "README.md", "LICENSE*")
 _SHORTEST_S = 0.25  # shorter sounds have fewer mel frames than the towers' convolutions need
 _MEDIA = {Modality.WORDS: "text", Modality.SOUND: "audio"}
-_IDLE = ("pooler.", "lm_head.")  # heads that no vector comes from, which many files are saved without
+# Parts that no vector comes from, which many files are saved without.
+_IDLE = frozenset({"pooler", "lm_head", "logit_scale", "logit_bias", "masked_spec_embed"})
 
 
 def load_hub(device: Device, row: HubRow, *, trust_remote_code: bool = False) -> HubModel:
@@ -220,7 +221,7 @@ def refuse_gaps(row: HubRow, missing: Iterable[str]) -> None:
     Raises:
         ModelMismatchError: vectors would come out of one of them.
     """
-    lacking = sorted(name for name in missing if not name.startswith(_IDLE))
+    lacking = sorted(name for name in missing if _IDLE.isdisjoint(name.split(".")))
     if lacking:
         raise ModelMismatchError(
             f"weights of model {row.name} are incomplete: {lacking[0]!r} is missing"

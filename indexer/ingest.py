@@ -268,6 +268,7 @@ class _Ingest:
         self.keeper.store()  # first, so that nothing is decoded for a store that cannot be reached
         if self.embedder is None:
             self.embedder = self.library.open_embedder()
+            self.library.catalogue.note_loaded(self.library.fingerprint)
         if self.pool is None:
             self.pool = self.stack.enter_context(self.library.open_pool())
         return self.embedder, self.pool

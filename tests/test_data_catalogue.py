@@ -434,8 +434,14 @@ def test_the_first_model_that_indexes_is_the_active_one(catalogue: Catalogue) ->
     run = catalogue.begin_run("/m", NEW.fingerprint, model=NEW.name)
     catalogue.record(run, NEW.fingerprint, [replace(failed("/m/locked"), content=None)])
     assert catalogue.active() is None, "it may be one that cannot be loaded"
+    catalogue.finish_run(run, "/m", sweep=False, offline_reason="it is away")
+    assert catalogue.active() is None
     catalogue.finish_run(run, "/m", sweep=True)
     assert catalogue.active() == NEW
+    assert [file.state for file in catalogue.files_at(["/m/locked"])] == [FileState.FAILED]
+    run = catalogue.begin_run("/m", OLD.fingerprint, model=OLD.name)
+    catalogue.finish_run(run, "/m", sweep=False)
+    assert catalogue.active() == NEW, "another that was not loaded either"
     filled_with_old(catalogue)
     assert catalogue.active() == OLD
     catalogue.begin_run("/m", NEW.fingerprint, model=NEW.name)

@@ -206,6 +206,13 @@ def test_a_first_model_that_cannot_be_loaded_holds_up_no_other(town: Town) -> No
     assert town.active == "old"
 
 
+def test_the_first_model_that_was_loaded_answers_whatever_it_could_read(town: Town) -> None:
+    (town.media / "a").mkdir(parents=True)
+    (town.media / "a" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    report = town.ingest("new", "a")
+    assert (report.indexed, report.failed, town.active) == (0, 1, "new")
+
+
 def test_a_model_that_hears_nothing_takes_over_all_the_same(town: Town) -> None:
     town.write("a/dog.txt", "dog")
     make_media.wav(town.media / "a" / "hum.wav", make_media.tone(2))

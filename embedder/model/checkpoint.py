@@ -131,7 +131,7 @@ def written(path: Path) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield partial
             partial.replace(path)
-    except StoreUnavailableError:
+    except BaseException:
         with suppress(OSError):
             partial.unlink()
         raise

@@ -125,7 +125,7 @@ def _kept(path: Path, source: Source, *, rows: int) -> dict[str, NDArray[Any]] |
     """The arrays of a shelf; None where they are damaged, or not of so many media."""
     try:
         arrays = load_file(path)
-    except (OSError, SafetensorError) as error:
+    except (FileNotFoundError, SafetensorError) as error:  # what may not be read is not made anew: that takes hours
         log.warning("%s is looked at anew: %s cannot be read (%s)", source.name, path, type(error).__name__)
         return None
     if arrays.keys() != _ARRAYS or any(len(array) != rows for array in arrays.values()):
@@ -146,7 +146,7 @@ def _noted(note: Path, source: Source) -> list[Any] | None:
         entries: list[Any] = found if isinstance(found, list) else found["entries"]
         if any(len(entry) != _ENTRY for entry in entries):
             raise ValueError("entries of another form")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         log.warning("%s is looked at anew: %s is damaged (%s)", source.name, note, type(error).__name__)
         return None
     if isinstance(found, list):

@@ -144,14 +144,14 @@ def train(
                     _kept(model, texts(random, captions, plan.keep_texts)) if plan.backbone_rate else near.new_zeros(())
                 )
             total = near + wide + plan.keep_weight * kept
-            if not total.isfinite():
-                raise ModelMismatchError(
-                    f"{folder.name}: the loss of step {step} ({name}) is not finite; lower the rates in the recipe, or "
-                    "look for damaged features, and run it again"
-                )
             optimiser.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_([tensor for group in groups for tensor in group["params"]], 1.0)
+            norm = nn.utils.clip_grad_norm_([tensor for group in groups for tensor in group["params"]], 1.0)
+            if not (total.isfinite() and norm.isfinite()):  # before the weights take it
+                raise ModelMismatchError(
+                    f"{folder.name}: the loss of step {step} ({name}) or its slope is not finite; lower the rates in "
+                    "the recipe, or look for damaged features, and run it again"
+                )
             optimiser.step()
             if step % _LOG_EVERY == 0 or step == plan.steps - 1:
                 line = {"step": step, "medium": name, "loss": round(near.item(), 4), "strayed": round(kept.item(), 5)}
@@ -258,8 +258,8 @@ def _resume(path: Path, model: OmniModel, optimiser: torch.optim.Optimizer, made
     if not path.exists():
         return 0
     try:
-        state = torch.load(path, map_location=model.rotation.device, weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        state = torch.load(path, map_location="cpu", weights_only=True)  # or a full GPU would look like damage
+    except (EOFError, RuntimeError, LookupError, ValueError, pickle.UnpicklingError) as error:
         log.warning("%s begins anew: %s is damaged (%s)", path.parent.name, path, type(error).__name__)
         return 0
     if not isinstance(state, dict) or state.get("made_by") != _told(made_by):

@@ -41,6 +41,7 @@ def ship(workshop: Workshop, stage: str, folder: Path = CHECKPOINT) -> str:
         vectors = mini.encode(golden_segments(modality), Role.DOCUMENT)
         refuse_wrong_vectors(vectors, None, dim=DIM, what=f"stage {stage} on {modality}")
         goldens[modality.value] = vectors.astype(np.float16)
+    folder = folder.resolve()  # so that what is made lies on the same disk
     made = folder.with_name(f"{folder.name}.part")
     with checkpoint.writing(folder), ExitStack() as at_the_end:
         shutil.rmtree(made, ignore_errors=True)
