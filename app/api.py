@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException as Refusal
 from starlette.routing import Match
 
 from app import media_route
-from app.asking import Example, answered, joined
+from app.asking import Example, answered, joined, why_nothing
 from app.cards import has_picture
 from app.escaping import readable
 from app.grammar import understood
@@ -213,9 +213,7 @@ def _found(
     asked = understood(typed, Filters(kinds=frozenset(kinds)))
     question = joined(asked, avoid=unlike, examples=examples, weights=weights)
     answer = answered(library, question, limit=limit)
-    hints = [*question.hints, *answer.hints]
-    if not answer.results:
-        hints.append(library.why_nothing(question.filters))
+    hints = [*question.hints, *answer.hints, *why_nothing(library, question, answer)]
     told: dict[str, Any] = answer.to_json()
     for result, each in zip(answer.results, told["results"], strict=True):
         each |= _addresses(result)

@@ -206,3 +206,8 @@ def weights_of(text: str) -> dict[str, float]:
 def weights_text(weights: Mapping[str, float]) -> str:
     """Weights as an address has them; those that are 1 need not be said."""
     return ",".join(f"{name}:{weight:g}" for name, weight in weights.items() if weight != 1)
+
+
+def why_nothing(library: Library, question: Question, answer: Answer) -> list[str]:
+    """Why nothing was found, where nothing was."""
+    return [] if answer.results else [library.why_nothing(question.filters)]

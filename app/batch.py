@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 from uuid import UUID
 
-from app.asking import Example, Question, answered, joined
+from app.asking import Example, Question, answered, joined, why_nothing
 from app.grammar import Asked, understood
 from app.query import DEFAULT_LIMIT, BadQueryError, FilePart, Filters, SegmentPart
 from data.errors import MediaError
@@ -69,11 +69,6 @@ def lines_of(path: Path) -> Iterator[TextIO]:
         raise BadQueryError(f"{str(path)!r}: {reason}; give a file of JSON lines") from error
     with lines:
         yield lines
-
-
-def why_nothing(library: Library, question: Question, answer: Answer) -> list[str]:
-    """Why nothing was found, where nothing was."""
-    return [] if answer.results else [library.why_nothing(question.filters)]
 
 
 def in_json(question: Question, answer: Answer, *, why: Sequence[str]) -> dict[str, Any]:

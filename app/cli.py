@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from app import serving
-from app.asking import answered, joined
-from app.batch import answer_lines, examples_of, in_json, lines_of, typed, why_nothing
+from app.asking import answered, joined, why_nothing
+from app.batch import answer_lines, examples_of, in_json, lines_of, typed
 from app.query import DEFAULT_LIMIT, BadQueryError, check_limit
 from data.errors import MediaError, OmniaError
 from data.records import Kind

@@ -31,13 +31,8 @@ if TYPE_CHECKING:
     from embedder.media.sandbox import ReaderPool
 
 _HITS_PER_RESULT = 2  # asked for each evidence: a file answers with several segments
-_DEPTHS = (
-    50,
-    200,
-    800,
-    3_200,
-    6_400,
-)  # of hits: a longer list begins as a shorter one does, so that pages do not overlap
+# Of hits: a longer list begins as a shorter one does, so that pages do not overlap.
+_DEPTHS = (50, 200, 800, 3_200, 6_400)
 _FEWEST = 25  # files that a depth must find for its order to count, however many are asked for
 _BAR_HITS = 40  # by words, among which is what a question reaches by chance, however many are asked for
 _SURE = 0.999  # the chance of the very file that was asked with
@@ -128,7 +123,8 @@ class SearchService:
         if query.then:
             where = replace(where, kinds=_LASTING & (where.kinds or _LASTING))
         results: dict[str, Result] = {}
-        for asked in _depths(query.limit):
+        depths = _depths(query.limit)
+        for asked in depths:
             lists, drained = zip(*(self._hits(step, where, asked) for step in steps), strict=True)
             by_content: dict[str, list[Hit]] = {}
             for hit in in_sequence(lists) if len(lists) > 1 else lists[0]:
@@ -136,7 +132,7 @@ class SearchService:
                     by_content.setdefault(hit.segment.content, []).append(hit)
             if query.is_one_file:
                 by_content |= self._own(same - query.wrong, by_content, where, chosen)
-            is_last = all(drained) or asked == _depths(query.limit)[-1]
+            is_last = all(drained) or asked == depths[-1]
             wanted = (query.limit if is_last else min(query.limit, asked // _HITS_PER_RESULT)) - len(results)
             new = [one for one in by_content if one not in results and (is_last or one not in query.wrong)]
             files = first_files(
@@ -294,7 +290,8 @@ def _where(filters: Filters, chosen: set[str] | None) -> Where:
 
 def _depths(limit: int) -> list[int]:
     """How many hits are asked for, more and more until there are enough results; all lists begin with the same."""
-    return [*_DEPTHS, *[needed for needed in (limit * _HITS_PER_RESULT,) if needed > _DEPTHS[-1]]]
+    needed = limit * _HITS_PER_RESULT
+    return [*_DEPTHS, needed] if needed > _DEPTHS[-1] else [*_DEPTHS]
 
 
 def _sunk(hit: Hit, least: float, *, wrong: bool) -> Hit:

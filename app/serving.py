@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 
 from app.binding import is_loopback, name_of, try_to_bind
@@ -31,14 +30,10 @@ def command(address: str, port: int) -> list[str]:
 def serve(said: list[str]) -> None:
     """Serve until it is stopped: by a signal, which ends this process, or by Ctrl-C.
 
-    What is imported stays, and to look through it again and again takes a tenth of the start: garbage is
-    left until the first page has been drawn (`app/wiring.py`).
-
     Raises:
         BadSettingsError: it cannot start.
         KeyboardInterrupt: it was stopped by Ctrl-C.
     """
-    gc.disable()
     from click.exceptions import Abort, ClickException
     from streamlit.web import cli
 

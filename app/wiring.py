@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -199,10 +198,7 @@ def _warm_up() -> None:
         shared().catalogue()
         if first_page.wait(_HEAD_START_S):
             time.sleep(_REST_S)
-        gc.enable()
         _api()
         shared().service()
     except OmniaError as error:
         log.error("the library is not ready: %s", error)  # the page says it too, when it is asked
-    finally:
-        gc.enable()  # which `app/serving.py` left to the time after the first page, whatever has happened
