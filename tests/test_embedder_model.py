@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,10 +33,10 @@ def model() -> OmniModel:
 
 def features(tower: Tower, count: int, *, frames: int = 1, seed: int = 0) -> list[Features]:
     random = np.random.default_rng(seed)
-    classes, width, places = (
-        (vision.CLASSES, vision.FEATURES, vision.PLACES)
+    classes, width, places, detail = (
+        (vision.CLASSES, vision.FEATURES, vision.PLACES, vision.DETAIL)
         if tower is Tower.VISION
-        else (sounds.CLASSES, sounds.FEATURES, 1)
+        else (sounds.CLASSES, sounds.FEATURES, 1, 0)
     )
     made = []
     for _ in range(count):
@@ -45,6 +46,7 @@ def features(tower: Tower, count: int, *, frames: int = 1, seed: int = 0) -> lis
                 odds=random.random(classes).astype(np.float16),
                 frames=random.random((frames, width)).astype(np.float16),
                 places=random.random((places, width)).astype(np.float16),
+                detail=random.random(detail).astype(np.float16),
                 prior=prior / np.linalg.norm(prior),
             )
         )
@@ -84,6 +86,24 @@ def test_a_page_is_its_picture_and_its_words(model: OmniModel) -> None:
         (own,) = model.words(*padded([read_tokenizer().encode("an invoice for a new clutch").ids]))
     assert page @ own > plain @ own
     assert wordless @ plain > 0.95
+
+
+@pytest.mark.parametrize("tower", list(Tower))
+def test_the_networks_of_a_shortcut_are_averaged_and_read_detail_where_there_is_any(
+    model: OmniModel, tower: Tower
+) -> None:
+    shortcut = copy.deepcopy(model.projector(tower).shortcut)
+    reading = collate(features(tower, 3))
+    with torch.inference_mode():
+        assert not shortcut(reading).any()  # it begins with nothing to say
+        torch.manual_seed(0)
+        shortcut.out.normal_()
+        each = shortcut.each(reading)
+        torch.testing.assert_close(shortcut(reading), each.mean(0))
+        other = shortcut(replace(reading, detail=reading.detail.flip(0)))
+    assert len({vectors.numpy().tobytes() for vectors in each}) == len(each) > 1
+    assert (each.norm(dim=-1) < 1).all()
+    assert torch.equal(other[0], shortcut(reading)[0]) == (tower is Tower.SOUND)
 
 
 def test_soft_tokens_can_be_left_out(model: OmniModel) -> None:
@@ -130,6 +150,9 @@ def test_a_checkpoint_of_other_towers_is_refused(model: OmniModel, tmp_path: Pat
     path = tmp_path / checkpoint.MANIFEST_FILE
     path.write_text(path.read_text().replace(vision.SHA256, "0" * 64))
     with pytest.raises(ModelMismatchError, match="stands on other towers"):
+        checkpoint.load(tmp_path)
+    path.write_text(path.read_text().replace(f'"format": {checkpoint.FORMAT}', '"format": 1'))
+    with pytest.raises(ModelMismatchError, match="is of another version's network"):
         checkpoint.load(tmp_path)
 
 

@@ -83,8 +83,14 @@ def test_vision_agrees_with_timm(lite2: VisionTower) -> None:
     state = torch.load(weights.weight_file(vision._PACKAGE, vision._FILE, vision.SHA256), weights_only=True)
     reference.load_state_dict(dict(zip(reference.state_dict(), state.values(), strict=True)))
     pictures = torch.linspace(-1, 1, 2 * 3 * SIDE_PX * SIDE_PX).sin().reshape(2, 3, SIDE_PX, SIDE_PX)
+    stages: list[torch.Tensor] = []
+    for stage in reference.blocks[-2:]:
+        stage.register_forward_hook(lambda module, given, made: stages.append(made))
     with torch.inference_mode():
         torch.testing.assert_close(lite2._net(pictures), reference(pictures), atol=1e-3, rtol=1e-3)
+        expected = torch.cat([each for made in stages for each in (made.mean((2, 3)), made.amax((2, 3)))], dim=1)
+        torch.testing.assert_close(lite2._net.features(pictures)[1], expected, atol=1e-3, rtol=1e-3)
+    assert expected.shape == (2, vision.DETAIL)
 
 
 def test_a_batch_of_pictures_gives_what_one_gives(lite2: VisionTower) -> None:

@@ -148,6 +148,17 @@ def test_every_medium_is_on_its_shelf_and_a_second_look_reads_it_there(
     np.testing.assert_array_equal(again[0].odds, shelves[0].odds)
 
 
+def test_a_source_is_looked_at_in_as_many_views_as_it_says(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pairs = list(_drawn("drawings"))[:3]
+    source = replace(SOURCES[0], read=lambda folder: iter(pairs))
+    two, four = (cache.shelve(replace(source, views=views), tmp_path, tmp_path / "f") for views in (2, 4))
+    assert two.places.shape[:2] == (3, 2)
+    assert {array.shape[:2] for array in (four.odds, four.frames, four.places, four.detail, four.prior)} == {(3, 4)}
+    np.testing.assert_allclose(four.detail[:, :2].astype(np.float32), two.detail.astype(np.float32), atol=0.02)
+    assert len({view.tobytes() for view in four.places[0]}) == 4
+    assert "drawings is looked at anew: other views" in caplog.text
+
+
 def test_a_shelf_is_made_anew_by_other_rules_and_one_that_tells_nothing_is_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -327,7 +338,8 @@ def test_a_stage_fused_by_other_coefficients_is_refused(
 
 def _claim(workshop: Workshop, name: str, recipe: dict[str, Any], *, sha256: str = "a" * 64) -> None:
     """A manifest without weights."""
-    note = {"format": 1, "name": name, "sha256": sha256, "towers": checkpoint.towers(), "recipe": recipe, "numbers": {}}
+    note = {"format": checkpoint.FORMAT, "name": name, "sha256": sha256, "towers": checkpoint.towers()}
+    note |= {"recipe": recipe, "numbers": {}}
     workshop.stage(name).mkdir(parents=True, exist_ok=True)
     (workshop.stage(name) / checkpoint.MANIFEST_FILE).write_text(json.dumps(note))
 
@@ -684,6 +696,7 @@ def _blank_shelf(source: str, medium: Medium, entries: tuple[Entry, ...], *, pla
         frames=np.zeros((count, 1, 1, width), np.float16),
         counts=np.ones((count, 1), np.int64),
         places=np.zeros((count, 1, places, width), np.float16),
+        detail=np.zeros((count, 1, 0 if medium is Medium.AUDIO else 1120), np.float16),
         prior=np.zeros((count, 1, 384), np.float16),
     )
 

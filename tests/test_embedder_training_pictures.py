@@ -12,9 +12,11 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from embedder.training import captions
+from embedder.training import captions, views
 from embedder.training.captions import by_hand, group_of
 from embedder.training.fetch import FetchFailedError, fetch, place
 from embedder.training.pairs import Package, Pair, Registry, Source
@@ -235,6 +237,112 @@ def test_wallpapers_are_those_that_were_looked_at(tmp_path: Path) -> None:
     ]
 
 
+ANTIQUITY = "0ad-data/usr/share/games/0ad/mods/public/public.zip"
+PORTRAITS = "art/textures/ui/session/portraits"
+FANTASY = "wesnoth-1.16-data/usr/share/games/wesnoth/1.16/data/core/images"
+
+
+def put_portraits(folder: Path, *names: str) -> Path:
+    make_packages(folder, BY_NAME["game pictures"])
+    with zipfile.ZipFile(put(folder, ANTIQUITY), "w") as members:
+        for name in names:
+            members.writestr(name, b"pixels")
+    return folder / ANTIQUITY
+
+
+def test_portraits_come_out_of_their_archive_once_and_are_named_by_hand_or_by_people(tmp_path: Path) -> None:
+    names = ("gaia/fauna_cow", "units/pers_cavalry_archer", "units/han/champion_infantry_archer",
+             "units/rome_hero_scipio", "emblems/emblem_gaia")  # fmt: skip
+    archive = put_portraits(
+        tmp_path, "audio/music.ogg", *(f"{PORTRAITS}/{name}.png.cached.dds" for name in names)
+    )  # fmt: skip
+    said = {key: pair.captions for key, pair in read(tmp_path, "game pictures").items()}
+    assert said == {
+        "gaia/fauna_cow": ("cow", "black and white cow"),
+        "units/pers_cavalry_archer": ("archer on horseback", "rider", "archer on horseback, Persian"),
+        "units/han/champion_infantry_archer": ("archer", "soldier with a bow", "archer, Chinese"),
+    }
+    assert sorted(path.name for path in archive.parent.iterdir()) == ["public.zip", "public.zip.portraits"]
+    archive.unlink()
+    assert set(read(tmp_path, "game pictures")) == set(said)
+
+
+def test_a_portrait_is_seen_still_and_in_motion(tmp_path: Path) -> None:
+    Image.new("RGBA", (64, 64), (200, 30, 30, 255)).save(tmp_path / "cow.png.cached.dds")
+    pair = Pair(source="", key="", group="cow", captions=("cow",), path=tmp_path / "cow.png.cached.dds")
+    assert views.pictures(pair, np.random.default_rng(0), views=1)[0][5, 5].tolist() == [200, 30, 30]
+    assert len(views.moving(pair, np.random.default_rng(0))) == views.SHOT_FRAMES
+
+
+def test_creatures_are_named_by_hand_or_by_race_and_rank_and_not_by_invented_words(tmp_path: Path) -> None:
+    put_portraits(tmp_path)
+    for path in ("portraits/elves/archer+female", "portraits/goblins/spearman-2", "portraits/trolls/troll-hero",
+                 "portraits/monsters/mudcrawler", "items/barrel", "items/gohere"):  # fmt: skip
+        put(tmp_path, f"{FANTASY}/{path}.png")
+    put(tmp_path, f"{FANTASY}/story/swamp-01.jpg")
+    assert {key: pair.captions for key, pair in read(tmp_path, "game pictures").items()} == {
+        "elves/archer+female": ("female elf archer", "elf"),
+        "goblins/spearman-2": ("goblin spearman", "goblin"),
+        "trolls/troll-hero": ("troll",),
+        "items/barrel": ("barrel", "wooden barrel"),
+        "story/swamp-01": ("swamp", "dark swamp, painted"),
+    }
+
+
+def test_things_lose_the_grey_bar_below_them(tmp_path: Path) -> None:
+    base = "kalzium-data/usr/share/kalzium/data/iconsets/school"
+    bar = '<rect\n  style="opacity:0.61162792;fill:#555753"\n  y="30" />'
+    put(tmp_path, f"{base}/15.svg", f'<svg><rect y="1"/>{bar}<path d="M0 0"/></svg>')
+    put(tmp_path, f"{base}/99.svg", "<svg/>")
+    pairs = read(tmp_path, "things")
+    assert {key: (pair.captions, pair.svg) for key, pair in pairs.items()} == {
+        "15": (("guitar",), '<svg><rect y="1"/><path d="M0 0"/></svg>')
+    }
+
+
+def test_avatars_that_another_desktop_has_too_come_once(tmp_path: Path) -> None:
+    make_packages(tmp_path, BY_NAME["avatars"])
+    put(tmp_path, "gnome-control-center-data/usr/share/pixmaps/faces/legacy/chess.jpg", b"chess")
+    put(tmp_path, "cinnamon-common/usr/share/cinnamon/faces/0_chess.jpg", b"chess")
+    put(tmp_path, "cinnamon-common/usr/share/cinnamon/faces/7_fox.png", b"fox")
+    put(tmp_path, "cinnamon-common/usr/share/cinnamon/faces/user-generic.png", b"nobody")
+    put(tmp_path, "dde-account-faces/var/lib/AccountsService/icons/bigger/12.png", b"kitten")
+    put(tmp_path, "plasma-workspace-data/usr/share/plasma/avatars/photos/Air Balloon.png.license", b"words")
+    assert sorted(pair.captions[0] for pair in read(tmp_path, "avatars").values()) == [
+        "a fox, drawn",
+        "a sleeping kitten",
+        "chess pieces",
+    ]
+
+
+def test_landscapes_are_named_by_the_picture_or_else_by_the_land(tmp_path: Path) -> None:
+    base = "endless-sky-data/usr/share/games/endless-sky/images"
+    for path in ("land/canyon1", "land/canyon04", "land/snow10", "land/snow10-sfiera", "land/loc0", "scene/loc0"):
+        put(tmp_path, f"{base}/{path}.jpg")
+    pairs = read(tmp_path, "landscapes")
+    assert {key: pair.captions[0] for key, pair in pairs.items()} == {
+        "land/canyon1": "a canyon",
+        "land/snow10": "a glacier",
+        "land/snow10-sfiera": "snowy mountains",
+        "scene/loc0": "a welder",
+    }
+    assert pairs["land/canyon1"].group == "canyon"
+
+
+def test_icons_show_things_and_those_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for style in ("ultimate", "kameleon"):
+        names = ("keyboard", "keyboard-duo", "bomb", "align-left")
+        icons = {"icons": {name: {"body": "<path/>"} for name in names}}
+        put(tmp_path, f"@iconify-json__streamline-{style}-color/package/icons.json", json.dumps(icons))
+    pairs = {key: pair.captions[0] for key, pair in read(tmp_path, "icons").items()}
+    assert pairs == {
+        "streamline-ultimate-color/bomb": "bomb",
+        "streamline-ultimate-color/keyboard": "computer keyboard",
+        "streamline-kameleon-color/bomb": "bomb",
+        "streamline-kameleon-color/keyboard": "musical keyboard",
+    }
+
+
 def test_stamps_take_the_first_english_sentence_and_leave_signs_out(tmp_path: Path) -> None:
     base = "tuxpaint-stamps-default/usr/share/tuxpaint/stamps"
     for path, text in {
@@ -277,7 +385,21 @@ def test_links_are_not_followed_out_of_the_folder(tmp_path: Path) -> None:
     assert not read(tmp_path / "packages", "word pictures")
 
 
-@pytest.mark.parametrize("source", ["scratch", "wallpapers", "stamps", "photographs"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "scratch",
+        "wallpapers",
+        "game pictures",
+        "troops",
+        "things",
+        "avatars",
+        "landscapes",
+        "icons",
+        "stamps",
+        "photographs",
+    ],
+)
 def test_tables_by_hand_name_each_file_once(source: str) -> None:
     table = captions._WORDS.read_text().partition(f"\n[{source}]\n")[2].partition("\n\n[")[0]
     names = [entry.partition(":")[0].strip() for entry in table.replace("|", "\n").splitlines() if entry.strip()]

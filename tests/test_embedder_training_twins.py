@@ -40,6 +40,7 @@ def shelf(
         frames=arrays.reshape(len(media), 1, 2, -1) if is_heard else np.ones((len(media), 1, 1, 5), np.float16),
         counts=np.ones((len(media), 1), np.int64),
         places=np.ones((len(media), 1, 1, width), np.float16) if is_heard else arrays.reshape(len(media), 1, 4, -1),
+        detail=np.ones((len(media), 1, 0), np.float16),
         prior=np.ones((len(media), 1, 3), np.float16),
     )
 

@@ -31,7 +31,7 @@ StateDict = dict[str, Tensor]
 
 WEIGHTS_FILE, MANIFEST_FILE = "weights.safetensors", "manifest.json"
 TABLE = "backbone.tokens.weight"  # frozen in every stage, so never stored
-_FORMAT = 1
+FORMAT = 2  # raised when the network has other tensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ def save(folder: Path, model: OmniModel, *, name: str, recipe: Mapping[str, Any]
         save_file(state, partial)
         partial.chmod(0o644)
         manifest = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "name": name,
             "sha256": sha256_of(partial),
             "widths": WIDTHS,
@@ -157,14 +157,16 @@ def read_manifest(folder: Path) -> Manifest:
     """What the checkpoint in a folder is; cheap, no weights are read.
 
     Raises:
-        ModelMismatchError: there is none, or it stands on other towers than this version has.
+        ModelMismatchError: there is none, or it is of another format or stands on other towers than this version has.
     """
     try:
         found = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
         manifest = Manifest(
             name=found["name"], sha256=found["sha256"], recipe=found["recipe"], numbers=found["numbers"]
         )
-        if found["format"] != _FORMAT or found["towers"] != towers():
+        if found["format"] != FORMAT:
+            raise ModelMismatchError(f"checkpoint {str(folder)!r} is of another version's network: train it anew")
+        if found["towers"] != towers():
             raise ModelMismatchError(f"checkpoint {str(folder)!r} stands on other towers: train it anew")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelMismatchError(
@@ -196,8 +198,8 @@ def _assembled(backbone: Backbone, picture_words: Tensor, sound_words: Tensor) -
     scale = float(backbone.tokens.weight.detach().std())
     return OmniModel(
         backbone,
-        Projector(picture_words, features=vision.FEATURES, places=vision.PLACES, scale=scale),
-        Projector(sound_words, features=sounds.FEATURES, places=1, scale=scale),
+        Projector(picture_words, features=vision.FEATURES, places=vision.PLACES, detail=vision.DETAIL, scale=scale),
+        Projector(sound_words, features=sounds.FEATURES, places=1, detail=0, scale=scale),
     )
 
 

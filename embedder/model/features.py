@@ -26,12 +26,14 @@ class Features:
         odds: (C,) weight of each class.
         frames: (F, E) features over time, 1 <= F <= FRAMES.
         places: (P, E).
+        detail: (D,) of the pictures of a shot the mean; D = 0 for sounds.
         prior: (384,) the training-free vector, of unit norm.
     """
 
     odds: Halves
     frames: Halves
     places: Halves
+    detail: Halves
     prior: Vectors
 
 
@@ -39,15 +41,16 @@ def seen(tower: VisionTower, shots: Sequence[NDArray[np.uint8]], table: Vectors)
     """Pictures and shots (T, H, W, 3); `table` (1000, 384) are the vectors of the classes."""
     looks = tower.look([frame for shot in shots for frame in shot])
     ends = np.cumsum([len(shot) for shot in shots])[:-1]
-    parts = zip(np.split(looks.logits, ends), np.split(looks.grid, ends), strict=True)
-    return [from_looks(Looks(logits, grid), table) for logits, grid in parts]
+    parts = zip(*(np.split(found, ends) for found in (looks.logits, looks.grid, looks.detail)), strict=True)
+    return [from_looks(Looks(*part), table) for part in parts]
 
 
 def from_looks(looks: Looks, table: Vectors) -> Features:
     """The frames of one picture or shot."""
     odds = picture_odds(looks.logits)  # (T, 1000)
     vector = keep_top(odds, PICTURE_TOP).mean(axis=0) @ table
-    return _features(odds.mean(axis=0), looks.grid.mean(axis=1), looks.grid.mean(axis=0), vector)
+    detail = looks.detail.mean(axis=0)
+    return _features(odds.mean(axis=0), looks.grid.mean(axis=1), looks.grid.mean(axis=0), detail, vector)
 
 
 def heard(tower: SoundsTower, sound: Vectors, table: Vectors) -> Features:
@@ -59,7 +62,8 @@ def from_hearing(hearing: Hearing, table: Vectors) -> Features:
     """The patches of one recording."""
     odds = sound_odds(hearing.logits)  # (521,)
     loudest = hearing.features.max(axis=0, keepdims=True)  # (1, 1024)
-    return _features(odds, hearing.features, loudest, prior(odds[None], table, top=SOUND_TOP)[0])
+    nothing = np.empty(0, np.float32)
+    return _features(odds, hearing.features, loudest, nothing, prior(odds[None], table, top=SOUND_TOP)[0])
 
 
 def collate(batch: Sequence[Features], device: torch.device | str = "cpu") -> Reading:
@@ -75,17 +79,17 @@ def collate(batch: Sequence[Features], device: torch.device | str = "cpu") -> Re
         frames=_tensor(frames, device),
         frame_mask=torch.from_numpy(mask).to(device),
         places=_tensor(np.stack([each.places for each in batch]), device),
+        detail=_tensor(np.stack([each.detail for each in batch]), device),
         prior=_tensor(np.stack([each.prior for each in batch]), device),
     )
 
 
-def _features(odds: Vectors, frames: Vectors, places: Vectors, vector: Vectors) -> Features:
+def _features(odds: Vectors, frames: Vectors, places: Vectors, detail: Vectors, vector: Vectors) -> Features:
     if len(frames) > FRAMES:
         frames = np.stack([part.mean(axis=0) for part in np.array_split(frames, FRAMES)])
     unit = vector / np.linalg.norm(vector)
-    return Features(
-        odds.astype(np.float16), frames.astype(np.float16), places.astype(np.float16), unit.astype(np.float32)
-    )
+    halves = [array.astype(np.float16) for array in (odds, frames, places, detail)]
+    return Features(halves[0], halves[1], halves[2], halves[3], unit.astype(np.float32))
 
 
 def _tensor(array: NDArray[np.floating], device: torch.device | str) -> torch.Tensor:

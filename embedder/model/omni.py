@@ -70,8 +70,11 @@ class OmniModel(nn.Module):
         return nn.functional.normalize(seen + own * projector.around(reading), dim=-1) @ self.rotation
 
     def shortcut(self, tower: Tower, reading: Reading) -> Tensor:
-        """The projector's shortcut alone, unit vectors (B, 384): what training teaches on large batches."""
-        return nn.functional.normalize(self.projector(tower).shortcut(reading), dim=-1, eps=0.05) @ self.rotation
+        """What each network of the projector's shortcut says alone, unit vectors (K, B, 384).
+
+        That is what training teaches on large batches.
+        """
+        return nn.functional.normalize(self.projector(tower).shortcut.each(reading), dim=-1, eps=0.05) @ self.rotation
 
     def projector(self, tower: Tower) -> Projector:
         """What reads a tower."""

@@ -11,9 +11,10 @@ from embedder.model.backbone import DIM
 
 FRAMES = 8  # most frames of a shot, most windows of a sound; further ones are averaged into these
 TOP = 5  # classes that get a token of their own
-_WIDTH, _SHORTCUT_WIDTH = 512, 1024
+_WIDTH = 512
+_HEADS, _HEAD_WIDTH = 4, 384  # networks of a shortcut
 _LOOK_DROPOUT, _SHORTCUT_DROPOUT = 0.1, 0.4
-_GATE = 1.5  # LOG.md has the grid
+_GATE = 1.25  # LOG.md has the grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Reading:
         frames: (B, F, E) features of each frame or window in time, F at most FRAMES.
         frame_mask: (B, F) which of them are there.
         places: (B, P, E) features of parts of the picture, or the loudest of each feature of a sound (P = 1).
+        detail: (B, D) what the tower saw before the classes; D = 0 for sounds.
         prior: (B, 384) the training-free vector, of unit norm.
     """
 
@@ -32,6 +34,7 @@ class Reading:
     frames: Tensor
     frame_mask: Tensor
     places: Tensor
+    detail: Tensor
     prior: Tensor
 
     def to(self, device: torch.device) -> Reading:
@@ -51,7 +54,7 @@ class Projector(nn.Module):
         scale: standard deviation of the table of word embeddings; tokens begin at that size.
     """
 
-    def __init__(self, class_words: Tensor, *, features: int, places: int, scale: float) -> None:
+    def __init__(self, class_words: Tensor, *, features: int, places: int, detail: int, scale: float) -> None:
         super().__init__()
         self.classes = nn.Parameter(class_words.clone())  # (C, 384)
         self.rank = nn.Parameter(torch.zeros(TOP + 1, DIM))
@@ -69,7 +72,7 @@ class Projector(nn.Module):
         nn.init.constant_(last.weight, scale)
         self.time = nn.Parameter(torch.zeros(FRAMES, DIM))
         self.place = nn.Parameter(torch.zeros(places, DIM))
-        self.shortcut = _Shortcut(len(class_words), features)
+        self.shortcut = Shortcut(len(class_words), features, detail)
         self.gate: Tensor
         self.register_buffer("gate", torch.tensor(_GATE))
 
@@ -95,31 +98,38 @@ class Projector(nn.Module):
         return total
 
 
-class _Shortcut(nn.Module):
-    """From what a tower says of a medium as a whole straight to the space: one hidden layer, quick to learn.
+class Shortcut(nn.Module):
+    """From what a tower says of a medium as a whole straight to the space: a few networks side by side, quick to learn.
+
+    Each has one hidden layer and learns by itself from what they read together; their mean is surer than one network
+    as wide as all.
 
     Args:
-        classes, features: C and E.
+        classes, features, detail: C, E and D.
     """
 
-    def __init__(self, classes: int, features: int) -> None:
+    def __init__(self, classes: int, features: int, detail: int) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            nn.LayerNorm(features), nn.Dropout(_SHORTCUT_DROPOUT), nn.Linear(features, _SHORTCUT_WIDTH)
+        self.read = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(width), nn.Dropout(_SHORTCUT_DROPOUT), nn.Linear(width, _HEADS * _HEAD_WIDTH))
+            for width in (features, classes, detail)
+            if width
         )
-        self.odds = nn.Sequential(
-            nn.LayerNorm(classes), nn.Dropout(_SHORTCUT_DROPOUT), nn.Linear(classes, _SHORTCUT_WIDTH)
-        )
-        last = nn.Linear(_SHORTCUT_WIDTH, DIM)
-        nn.init.zeros_(last.weight)  # it begins with nothing to say
-        nn.init.zeros_(last.bias)
-        self.out = nn.Sequential(nn.LayerNorm(_SHORTCUT_WIDTH), nn.GELU(), nn.Dropout(_SHORTCUT_DROPOUT), last)
+        self.hidden = nn.Sequential(nn.LayerNorm(_HEAD_WIDTH), nn.GELU(), nn.Dropout(_SHORTCUT_DROPOUT))
+        self.out = nn.Parameter(torch.zeros(_HEADS, _HEAD_WIDTH, DIM))  # they begin with nothing to say
+        self.bias = nn.Parameter(torch.zeros(_HEADS, 1, DIM))
 
     def forward(self, reading: Reading) -> Tensor:
         """(B, 384) of a norm that comes near one as it learns; it is not surer of what it does not know."""
+        mean: Tensor = self.each(reading).mean(0)
+        return mean
+
+    def each(self, reading: Reading) -> Tensor:
+        """What each network says, (K, B, 384)."""
         there = reading.frame_mask.unsqueeze(-1).to(reading.frames.dtype)  # (B, F, 1)
         frames = (reading.frames * there).sum(1) / there.sum(1)  # (B, E)
-        features = self.features((frames + reading.places.mean(1)) / 2)
-        odds = self.odds(reading.odds.clamp(min=1e-5).log())
-        out: Tensor = self.out(features + odds).float()
+        seen = ((frames + reading.places.mean(1)) / 2, reading.odds.clamp(min=1e-5).log(), reading.detail)
+        read = [layer(part) for layer, part in zip(self.read, seen, strict=False)]  # (B, K * H) of each that is there
+        hidden = self.hidden(torch.stack(read).sum(0).reshape(-1, _HEADS, _HEAD_WIDTH))  # (B, K, H)
+        out: Tensor = (hidden.transpose(0, 1) @ self.out + self.bias).float()
         return out / (1 + out.square().sum(-1, keepdim=True)).sqrt()

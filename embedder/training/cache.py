@@ -31,10 +31,9 @@ from embedder.training.pairs import IN_MOTION, Medium, Pair, Source, is_held_out
 
 log = logging.getLogger(__name__)
 
-VIEWS = 2  # of each image and sound: as it is, and one variation
-_LOOKING = 1  # number of the rules by which a medium becomes arrays (views, features): raised when they change
+_LOOKING = 2  # number of the rules by which a medium becomes arrays (views, features): raised when they change
 _BATCH = 64  # media decoded ahead of the tower
-_ARRAYS = {"odds", "frames", "counts", "places", "prior"}  # of a shelf
+_ARRAYS = {"odds", "frames", "counts", "places", "detail", "prior"}  # of a shelf
 _ENTRY = 5  # parts of an entry in a note
 
 
@@ -69,6 +68,7 @@ class Shelf:
     frames: NDArray[np.float16]
     counts: NDArray[np.int64]
     places: NDArray[np.float16]
+    detail: NDArray[np.float16]
     prior: NDArray[np.float16]
 
     @property
@@ -89,10 +89,11 @@ class Shelf:
             self.odds[chosen, of],
             self.frames[chosen, of, :most],
             self.places[chosen, of],
+            self.detail[chosen, of],
             self.prior[chosen, of],
         )
-        odds, frames, places, prior = (torch.from_numpy(array).float() for array in arrays)
-        return Reading(odds, frames, torch.from_numpy(mask.astype(np.int64)), places, prior)
+        odds, frames, places, detail, prior = (torch.from_numpy(array).float() for array in arrays)
+        return Reading(odds, frames, torch.from_numpy(mask.astype(np.int64)), places, detail, prior)
 
 
 def shelve(source: Source, packages: Path, folder: Path) -> Shelf:
@@ -163,6 +164,7 @@ def _made_of(source: Source) -> dict[str, Any]:
     return {
         "packages": [f"{package.registry} {package.name} {package.version}" for package in source.packages],
         "rules": source.rules,
+        "views": source.views,
         "looking": _LOOKING,
         "tower": sounds.SHA256 if source.medium is Medium.AUDIO else vision.SHA256,
     }
@@ -185,13 +187,14 @@ def _made(source: Source, pairs: list[Pair]) -> tuple[tuple[Entry, ...], dict[st
     for row, (_, features) in enumerate(rows):
         for view, each in enumerate(features):
             frames[row, view, : len(each.frames)] = each.frames
-    arrays = {"odds": stacked("odds"), "places": stacked("places"), "prior": stacked("prior").astype(np.float16)}
+    arrays = {name: stacked(name) for name in ("odds", "places", "detail")}
+    arrays["prior"] = stacked("prior").astype(np.float16)
     there = np.ascontiguousarray(frames[:, :, : counts.max()])  # of any other array, safetensors writes other numbers
     return tuple(entry for entry, _ in rows), arrays | {"frames": there, "counts": counts}
 
 
 def _images(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, list[Features]]]:
-    yield from _looked(pairs, lambda pair, random: [p[None] for p in views.pictures(pair, random, views=VIEWS)])
+    yield from _looked(pairs, lambda pair, random: [p[None] for p in views.pictures(pair, random, views=source.views)])
 
 
 def _videos(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, list[Features]]]:
@@ -223,7 +226,7 @@ def _sounds(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, list
 
     def attempt(pair: Pair) -> tuple[Pair, list[NDArray[np.float32]]]:
         try:
-            return pair, views.sounds(pair, _random(pair), views=VIEWS)
+            return pair, views.sounds(pair, _random(pair), views=source.views)
         except MediaError as error:
             log.warning("%s %s: %s", pair.source, pair.key, error)
             return pair, []

@@ -195,8 +195,9 @@ def _loss(model: OmniModel, batch: Batch, plan: Plan) -> Tensor:
 
 
 def _shortcut_loss(model: OmniModel, batch: Batch, plan: Plan) -> Tensor:
-    vectors = model.shortcut(batch.tower, batch.reading)
-    return _contrast(vectors, batch, plan.temperature, {vectors.shape[1]: 1.0})
+    each = model.shortcut(batch.tower, batch.reading)
+    losses = [_contrast(vectors, batch, plan.temperature, {vectors.shape[1]: 1.0}) for vectors in each]
+    return torch.stack(losses).mean()
 
 
 def _contrast(vectors: Tensor, batch: Batch, temperature: float, widths: Mapping[int, float]) -> Tensor:

@@ -210,5 +210,6 @@ def _joined(parts: Sequence[Reading]) -> Reading:
         torch.cat(frames),
         torch.cat(masks),
         torch.cat([part.places for part in parts]),
+        torch.cat([part.detail for part in parts]),
         torch.cat([part.prior for part in parts]),
     )

@@ -85,6 +85,7 @@ class Source:
             slash becomes two underscores), holding it unpacked.
         rules: number of the rules by which it is read: raised when other media, groups or captions come of the same
             packages, so that its features are made anew.
+        views: in how many versions each image and sound is looked at: as it is, and variations of it.
     """
 
     name: str
@@ -94,3 +95,4 @@ class Source:
     read: Callable[[Path], Iterator[Pair]]
     whole: bool = False
     rules: int = 1
+    views: int = 2

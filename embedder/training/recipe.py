@@ -138,7 +138,7 @@ def _refuse_unknown(names: Iterable[str], known: Iterable[str], *, where: str) -
 def _refuse_strangers(copied: Mapping[str, Sequence[str]], *, where: str) -> None:
     """Refuse prefixes that cover nothing of a projector: fusion would, after all specialists have been trained."""
     with torch.device("meta"):
-        parts = Projector(torch.empty(TOP, DIM), features=1, places=1, scale=1.0).state_dict()
+        parts = Projector(torch.empty(TOP, DIM), features=1, places=1, detail=1, scale=1.0).state_dict()
     names = [f"{tower}.{part}." for tower in Tower for part in parts]
     for medium, prefixes in copied.items():
         for prefix in prefixes:

@@ -24,7 +24,7 @@ def _shots(source: Source) -> Source:
         for pair in islice(source.read(folder), 0, None, _EVERY):
             yield replace(pair, source=name)
 
-    return replace(source, name=name, medium=Medium.VIDEO, read=read)
+    return replace(source, name=name, medium=Medium.VIDEO, read=read, views=1)
 
 
 SOURCES = (*PICTURES, *(_shots(source) for source in PICTURES), *CLIPS, *SOUNDS, *PAGES)

@@ -24,7 +24,7 @@ SHOT_FRAMES = 4  # of the shots that are made from pictures
 _SIDE_PX = 320  # drawings are drawn at this size
 _WINDOW_S = 10.0  # of sound, as the reader cuts it
 _CLIP_FRAMES = 8
-_STILL = frozenset({".png", ".jpg", ".jpeg", ".svg"})
+_STILL = frozenset({".png", ".jpg", ".jpeg", ".svg", ".dds"})
 _ANIMATED = frozenset({".webp", ".gif"})
 
 
