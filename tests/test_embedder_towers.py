@@ -12,6 +12,7 @@ import torch
 from data.errors import ModelMismatchError
 from embedder import weights
 from embedder.model import backbone
+from embedder.model.features import seen
 from embedder.towers import sounds, vision
 from embedder.towers.sounds import SoundsTower
 from embedder.towers.vision import SIDE_PX, EfficientNetLite2, VisionTower
@@ -98,6 +99,13 @@ def test_a_batch_of_pictures_gives_what_one_gives(lite2: VisionTower) -> None:
     pictures = [(ramp * step % 256).astype(np.uint8).reshape(300, 200, 3) for step in range(1, 20)]
     together = lite2.logits(pictures)  # (19, 1000): two batches
     np.testing.assert_allclose(together[[0, 18]], lite2.logits([pictures[0], pictures[18]]), atol=1e-3)
+    shots = [np.stack([pictures[0], pictures[5]]), np.stack([pictures[18]]), np.stack(pictures[2:5])]
+    table = np.eye(vision.CLASSES, 384, dtype=np.float32) + 0.01
+    looks = lite2.look(pictures)
+    for shot, frames, found in zip(shots, ([0, 5], [18], [2, 3, 4]), seen(lite2, shots, table), strict=True):
+        assert len(found.frames) == len(shot)
+        for name, whole in (("detail", looks.detail), ("places", looks.grid)):
+            np.testing.assert_allclose(getattr(found, name), whole[frames].mean(axis=0), atol=0.05, err_msg=name)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 4000, 3), (2000, 3, 3)])

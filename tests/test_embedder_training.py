@@ -27,6 +27,7 @@ from embedder.mini import GOLDENS_FILE, OmniaMini
 from embedder.model import checkpoint
 from embedder.segment import Modality, Role, Segment
 from embedder.selftest import golden_segments
+from embedder.towers import vision
 from embedder.training import cache, loop, stages, views
 from embedder.training import ship as shipping
 from embedder.training.cache import Entry, Shelf
@@ -362,6 +363,13 @@ def test_stages_of_earlier_versions_are_done_though_they_say_less(claims: Worksh
     assert list(claims.lineage(REHEARSED)) == ancestors(recipe, REHEARSED)
 
 
+def test_a_stage_of_an_earlier_version_s_network_is_refused_with_a_way_out(claims: Workshop) -> None:
+    path = claims.stage(BASE) / checkpoint.MANIFEST_FILE
+    path.write_text(path.read_text().replace(f'"format": {checkpoint.FORMAT}', '"format": 1'))
+    with pytest.raises(ModelMismatchError, match=r"stages/base' is of another version: remove it, and train it anew"):
+        claims.is_done(specialist(Medium.IMAGE))
+
+
 def test_a_stage_of_weights_that_were_made_anew_is_refused(claims: Workshop) -> None:
     _claim(claims, specialist(Medium.AUDIO), claims.made_by(specialist(Medium.AUDIO)), sha256="b" * 64)
     with pytest.raises(BadSettingsError, match=r"'fused' .*: from specialist-audio was aaaaaaaaaaaa, is bbbbbbbbbbbb;"):
@@ -422,6 +430,7 @@ def test_only_what_both_say_is_compared_and_a_table_as_a_whole() -> None:
         ("{ audio = 1.0 }", "{}", r"\[recover\]: media: {} are no weights"),
         ("{ audio = 1.0 }", "{ audio = 0.0 }", "media: .* are no weights"),
         ('["vision.shortcut"]', '["vision.shortcuts"]', r"copied.image: 'vision.shortcuts' is no part"),
+        ('["sound"]', '["sound.shortcut.read.2"]', r"copied.audio: 'sound.shortcut.read.2' is no part"),  # its detail
     ],
 )
 def test_a_recipe_that_cannot_be_used_is_refused(tmp_path: Path, line: str, instead: str, said: str) -> None:
@@ -696,7 +705,7 @@ def _blank_shelf(source: str, medium: Medium, entries: tuple[Entry, ...], *, pla
         frames=np.zeros((count, 1, 1, width), np.float16),
         counts=np.ones((count, 1), np.int64),
         places=np.zeros((count, 1, places, width), np.float16),
-        detail=np.zeros((count, 1, 0 if medium is Medium.AUDIO else 1120), np.float16),
+        detail=np.zeros((count, 1, 0 if medium is Medium.AUDIO else vision.DETAIL), np.float16),
         prior=np.zeros((count, 1, 384), np.float16),
     )
 

@@ -165,9 +165,9 @@ def read_manifest(folder: Path) -> Manifest:
             name=found["name"], sha256=found["sha256"], recipe=found["recipe"], numbers=found["numbers"]
         )
         if found["format"] != FORMAT:
-            raise ModelMismatchError(f"checkpoint {str(folder)!r} is of another version's network: train it anew")
+            raise ModelMismatchError(f"checkpoint {str(folder)!r} is of another version: remove it, and train it anew")
         if found["towers"] != towers():
-            raise ModelMismatchError(f"checkpoint {str(folder)!r} stands on other towers: train it anew")
+            raise ModelMismatchError(f"checkpoint {str(folder)!r} stands on other towers: remove it, and train it anew")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelMismatchError(
             f"no checkpoint in {str(folder)!r}: {error}; train one, or restore the file"

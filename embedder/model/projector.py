@@ -129,7 +129,8 @@ class Shortcut(nn.Module):
         there = reading.frame_mask.unsqueeze(-1).to(reading.frames.dtype)  # (B, F, 1)
         frames = (reading.frames * there).sum(1) / there.sum(1)  # (B, E)
         seen = ((frames + reading.places.mean(1)) / 2, reading.odds.clamp(min=1e-5).log(), reading.detail)
-        read = [layer(part) for layer, part in zip(self.read, seen, strict=False)]  # (B, K * H) of each that is there
+        there_are = (part for part in seen if part.shape[-1])
+        read = [layer(part) for layer, part in zip(self.read, there_are, strict=True)]  # (B, K * H) each
         hidden = self.hidden(torch.stack(read).sum(0).reshape(-1, _HEADS, _HEAD_WIDTH))  # (B, K, H)
         out: Tensor = (hidden.transpose(0, 1) @ self.out + self.bias).float()
         return out / (1 + out.square().sum(-1, keepdim=True)).sqrt()

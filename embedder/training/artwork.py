@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from embedder.training.captions import by_hand, spoken
-from embedder.training.fetch import fetched
+from embedder.training.fetch import FetchFailedError, fetched
 from embedder.training.pairs import Pair, Source
 from embedder.training.pictured import debian, files_in, icon_svg, loaded, npm, picture_pair, picture_source
 
@@ -52,8 +52,11 @@ def _portraits(home: Path) -> Path:
         work = archive.with_name(f"{target.name}.part")
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        with zipfile.ZipFile(archive) as members:
-            members.extractall(work, [name for name in members.namelist() if name.startswith(_PORTRAITS)])
+        try:
+            with zipfile.ZipFile(archive) as members:
+                members.extractall(work, [name for name in members.namelist() if name.startswith(_PORTRAITS)])
+        except zipfile.BadZipFile as error:
+            raise FetchFailedError(f"{archive.name} is damaged: {error}; remove {str(home)!r}, run it again") from error
         work.rename(target)
     return target / _PORTRAITS
 
@@ -170,7 +173,7 @@ ARTWORK: tuple[Source, ...] = (
         "landscapes",
         read_landscapes,
         (_LANDSCAPES,),
-        "public domain, CC BY-SA 3.0 and 4.0, authors named in the package",
+        "public domain, CC BY 4.0, CC BY-SA 3.0 and 4.0, authors named in the package",
     ),
     picture_source("icons", read_icons, _ICONS, "CC BY 4.0, Streamline"),
 )

@@ -202,7 +202,7 @@ def _videos(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, list
 
 
 def _looked(pairs: Iterable[Pair], make: Any) -> Iterator[tuple[Entry, list[Features]]]:
-    tower, table = VisionTower("cpu", bf16=_bf16()), read_tables().imagenet
+    tower, table = VisionTower("cpu"), read_tables().imagenet  # fp32, so that all processors see the same
 
     def attempt(pair: Pair) -> tuple[Pair, list[NDArray[np.uint8]]] | None:
         try:
@@ -238,7 +238,7 @@ def _sounds(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, list
 
 
 def _documents(source: Source, pairs: Sequence[Pair]) -> Iterator[tuple[Entry, list[Features]]]:
-    tower, table = VisionTower("cpu", bf16=_bf16()), read_tables().imagenet
+    tower, table = VisionTower("cpu"), read_tables().imagenet
     for path, mine in groupby(sorted(pairs, key=lambda pair: str(pair.path)), key=lambda pair: pair.path):
         assert path is not None
         try:
@@ -258,9 +258,3 @@ def _entry(pair: Pair, words: str = "") -> Entry:
 def _random(pair: Pair) -> np.random.Generator:
     """The same variation of a medium in every run."""
     return np.random.default_rng(list(f"{pair.source}/{pair.key}".encode()))
-
-
-def _bf16() -> bool:
-    from embedder.device import pick_device
-
-    return pick_device("cpu").bf16

@@ -20,9 +20,10 @@ def picture_source(
     licence: str,
     *,
     whole: bool = False,
+    rules: int = 1,
     views: int = 4,
 ) -> Source:
-    """A row of the table; a source that is held out whole has two views, whatever is said."""
+    """A row of the table of sources."""
     return Source(
         name=name,
         medium=Medium.IMAGE,
@@ -30,7 +31,8 @@ def picture_source(
         licence=licence,
         read=read,
         whole=whole,
-        views=2 if whole else views,
+        rules=rules,
+        views=views,
     )
 
 

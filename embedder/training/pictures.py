@@ -208,9 +208,10 @@ def _named(source: str, packages: Sequence[Package], folder: Path) -> Iterator[P
 # ---- Held out: Tux Paint's stamps.
 
 _STAMPS = debian("tuxpaint-stamps-default", "2022.06.04-1")
-# Signs to be read rather than seen, and stamps whose words are of something else.
+# Signs to be read rather than seen, stamps whose words are of something else, and one cut out of a photograph that is
+# trained on (an avatar).
 _STAMPS_LEFT_OUT = re.compile(
-    r"symbols/|town/(roadsigns|flags)/|.*/(dreydl-|pengwin$|final-roll-call$|sedan_police$|home_compost)"
+    r"symbols/|town/(roadsigns|flags)/|.*/(dreydl-|pengwin$|final-roll-call$|sedan_police$|home_compost|spacewalk$)"
 )
 
 
@@ -281,12 +282,13 @@ PICTURES: tuple[Source, ...] = (
         "GPL-2+ (Tux Paint, MATE, Plasma, Palapeli); CC0 1.0, CC BY 4.0 and CC BY-SA 3.0 and 4.0 (Lomiri)",
     ),
     *ARTWORK,
-    picture_source("stamps", read_stamps, (_STAMPS,), "GPL-2+, Tux Paint contributors", whole=True),
+    picture_source("stamps", read_stamps, (_STAMPS,), "GPL-2+, Tux Paint contributors", whole=True, rules=2, views=2),
     picture_source(
         "photographs",
         read_photographs,
         (_GCOMPRIS,),
         "public domain, CC0 1.0, CC BY and CC BY-SA, authors named in the package",
         whole=True,
+        views=2,
     ),
 )

@@ -137,9 +137,12 @@ def _refuse_unknown(names: Iterable[str], known: Iterable[str], *, where: str) -
 
 def _refuse_strangers(copied: Mapping[str, Sequence[str]], *, where: str) -> None:
     """Refuse prefixes that cover nothing of a projector: fusion would, after all specialists have been trained."""
-    with torch.device("meta"):
-        parts = Projector(torch.empty(TOP, DIM), features=1, places=1, detail=1, scale=1.0).state_dict()
-    names = [f"{tower}.{part}." for tower in Tower for part in parts]
+    names: list[str] = []
+    for tower in Tower:
+        with torch.device("meta"):
+            sees = int(tower is Tower.VISION)  # detail, which sounds have none of
+            parts = Projector(torch.empty(TOP, DIM), features=1, places=1, detail=sees, scale=1.0).state_dict()
+        names += [f"{tower}.{part}." for part in parts]
     for medium, prefixes in copied.items():
         for prefix in prefixes:
             if not any(name.startswith(f"{prefix.rstrip('.')}.") for name in names):
