@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from app.once import Once
 from data.errors import ModelMismatchError
+from data.printing import for_shell
 from data.settings import Settings
 
 if TYPE_CHECKING:
@@ -112,11 +114,12 @@ class Spaces:
         if active.name == name:
             raise ModelMismatchError(
                 f"this library was made by {active.fingerprint}, which {fingerprint} cannot read; "
-                "run ingest to refill it: python -m indexer ingest FOLDER"
+                f"run ingest to refill it: python -m indexer ingest {for_shell(catalogue.roots())}"
             )
         raise ModelMismatchError(
             f"this library holds nothing made by {name}, it was made by {active.name}: "
-            f"ask without --model and OMNIA_MODEL, or fill it: python -m indexer ingest FOLDER --model {name}"
+            "ask without --model and OMNIA_MODEL, or fill it: "
+            f"python -m indexer ingest {for_shell(catalogue.roots())} --model {shlex.quote(name)}"
         )
 
     def _leave(self) -> None:

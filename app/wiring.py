@@ -16,7 +16,7 @@ from app.once import Once
 from app.query import ANYTHING, Filters
 from app.space import Current, Space, Spaces
 from data.errors import ModelMismatchError, OmniaError
-from data.printing import printable, shortened
+from data.printing import for_shell, printable, shortened
 from data.records import FileChoice, FileState
 from data.settings import Settings
 
@@ -72,7 +72,7 @@ class Library:
         if not self.store().count():
             return (
                 "the library's files have no vectors in the store (deleted, another server?); "
-                "embed them again with: python -m indexer ingest FOLDER"
+                f"embed them again with: python -m indexer ingest {for_shell(self.catalogue().roots())}"
             )
         for folder in filters.files.folders:
             if not self.catalogue().chosen(FileChoice(folders=(folder,)), self.space().model.fingerprint):

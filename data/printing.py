@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+
+_NAMED = 5  # paths in a line
+
 
 def printable(text: str, *, but: str = "") -> str:
     """`text` with � for what a terminal would obey and for what is no character; what is in `but` may stay."""
@@ -18,3 +23,8 @@ def shortened(text: str, *, most: int = 80) -> str:
 def counted(number: int, noun: str) -> str:
     """A number of things as people write it: 1 file, 1,200 files."""
     return f"{number:,} {noun}{'s' if number != 1 else ''}"
+
+
+def for_shell(paths: Sequence[str]) -> str:
+    """Paths as words of a command that can be pasted into a shell; the first few, and dots where there are more."""
+    return " ".join(map(shlex.quote, paths[:_NAMED])) + " …" * (len(paths) > _NAMED)

@@ -8,9 +8,8 @@ from typing import Any
 
 from data.catalogue import Filling, LibraryModel
 from data.errors import ModelMismatchError
+from data.printing import for_shell
 from indexer.library import Library
-
-_NAMED = 5  # roots in a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +46,12 @@ class Switched:
                 f"to delete what {old} left: python -m indexer prune --model {shlex.quote(old)}"
             )
         todo = [root.path for root in self.filling.roots if root.missing]
-        paths = " ".join(shlex.quote(path) for path in todo[:_NAMED]) + " …" * (len(todo) > _NAMED)
         filled = len(self.filling.roots) - len(todo)
         name = shlex.quote(self.filling.model.name)
         return (
             f"{filled:,} of {len(self.filling.roots):,} folders are filled with {new}, {self.filling.missing:,} files "
-            f"are missing; until then {old} answers. To finish: python -m indexer ingest {paths} --model {name}; "
+            f"are missing; until then {old} answers. "
+            f"To finish: python -m indexer ingest {for_shell(todo)} --model {name}; "
             f"to do without them: python -m indexer switch {name} --force"
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -363,11 +364,16 @@ def test_a_model_whose_vectors_were_lost_does_not_answer_before_it_has_them_agai
     assert filled.stored("new-1") == 3
 
 
+def _ingest(filled: Town) -> str:
+    """The command that reads its three folders again."""
+    return "python -m indexer ingest " + " ".join(shlex.quote(str(filled.media / name)) for name in "abc")
+
+
 def test_who_asks_a_library_whose_vectors_were_lost_is_told_to_ingest(filled: Town) -> None:
     filled.drop("old-1")
     page = filled.page()
     assert ask(page, "dog") == []
-    assert page.why_nothing().endswith("embed them again with: python -m indexer ingest FOLDER")
+    assert page.why_nothing().endswith(f"embed them again with: {_ingest(filled)}")
     filled.ingest("old", "a")
     assert ask(page, "dog") == ["dog.txt"]
     assert page.why_nothing().startswith("nothing in the library says or writes this")
@@ -533,8 +539,9 @@ def test_a_collection_of_another_width_is_refused(filled: Town) -> None:
 def test_the_next_version_of_a_model_says_so_and_refills(filled: Town) -> None:
     filled.models["old"] = WiderEmbedder("old-2")
     page = filled.page()
-    with pytest.raises(ModelMismatchError, match="made by old-1, which old-2 cannot read; run ingest to refill it"):
+    with pytest.raises(ModelMismatchError, match="made by old-1, which old-2 cannot read; run ingest") as refused:
         page.service()
+    assert str(refused.value).endswith(f": {_ingest(filled)}")
     report = filled.ingest("old", "a", "b", "c")
     assert report.switched
     assert "old-2 answers from now on, no longer old-1" in report.switch
