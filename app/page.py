@@ -13,9 +13,9 @@ from app.answers import answers, browsed, cards
 from app.box import question
 from app.escaping import literal
 from app.files import glimpse
-from app.panel import badge, failures_line, may_add, panel, roots_list
+from app.panel import badge, failures_line, may_add, panel, refill, roots_list
 from app.wiring import first_page
-from data.errors import OmniaError
+from data.errors import OmniaError, OutdatedVectorsError
 from data.printing import counted
 from data.records import FileState, Kind
 
@@ -53,6 +53,8 @@ def render(library: Library) -> None:
             found = answers(library, asked) if asked.parts else browsed(library, asked)
             if not found:
                 _nothing(library, asked)
+    except OutdatedVectorsError:
+        refill(library)
     except OmniaError as error:
         st.error(literal(str(error)), icon=":material/error:")
     first_page.set()

@@ -12,8 +12,8 @@ import streamlit as st
 from streamlit import config
 
 from app.binding import is_loopback
-from app.escaping import safe
-from data.errors import BadSettingsError, OmniaError
+from app.escaping import literal, safe
+from data.errors import BadSettingsError, OmniaError, OutdatedVectorsError
 from data.locks import is_ingesting
 from data.printing import counted
 from data.records import FileState, Kind
@@ -21,7 +21,7 @@ from data.records import FileState, Kind
 if TYPE_CHECKING:
     from app.wiring import Library
     from data.catalogue import FailureGroup, Filling, LibraryModel, LibrarySummary, Running
-    from embedder.embed import ModelRow
+    from embedder.models import ModelRow
 
 _FAILURES = 20  # on a page of them
 
@@ -51,6 +51,33 @@ def panel(library: Library, summary: LibrarySummary) -> None:
             _failures(library, summary, is_busy=is_busy)
             if summary.roots:
                 st.html(_models(library, library.catalogue().fillings()))
+
+
+@st.fragment(run_every=2)
+def refill(library: Library) -> None:
+    """What to do with a library of another version's vectors, until it answers again; then the whole page is drawn."""
+    try:
+        library.space()
+    except OutdatedVectorsError as error:
+        st.error(literal(str(error)), icon=":material/error:")
+        summary = library.catalogue().summary()
+        run = _under_way(library, summary)
+        is_busy = run is not None or library.ingests.is_at_work
+        if is_busy:
+            share, text = (run.progress.share or 0.0, run.progress.as_text()) if run else (0.0, "At work …")
+            st.progress(share, text=text)
+        st.button(
+            "Refill",
+            key="refill",
+            icon=":material/sync:",
+            disabled=is_busy,
+            on_click=_try,
+            args=(library, _look(library, summary)),
+            help="Read all folders again with this version's model; questions are answered when that is done",
+        )
+        _complain(library, is_busy=is_busy)
+    else:
+        st.rerun(scope="app")
 
 
 def may_add() -> bool:
@@ -97,18 +124,27 @@ def _work(library: Library, run: Running | None, *, is_busy: bool) -> None:
             on_click=library.ingests.stop,
             help="What is indexed by now is kept, and the next run goes on from there",
         )
-    elif not is_busy and (complaint := library.ingests.complaint()):
-        wished = " om-wished" * complaint.startswith("stopped")
-        st.html(f'<p class="om-wrong{wished}">The last run: {safe(complaint)}</p>')
     if st.session_state.get("was busy") and not is_busy:  # what was refused may start now
         st.session_state["refused"] = ""
     st.session_state["was busy"] = is_busy
+    _complain(library, is_busy=is_busy)
+
+
+def _complain(library: Library, *, is_busy: bool) -> None:
+    """How the last run went wrong, or why none was started."""
+    if not is_busy and (complaint := library.ingests.complaint()):
+        wished = " om-wished" * complaint.startswith("stopped")
+        st.html(f'<p class="om-wrong{wished}">The last run: {safe(complaint)}</p>')
     if refused := st.session_state.get("refused"):
         st.html(f'<p class="om-wrong">{safe(refused)}</p>')
 
 
+def _look(library: Library, summary: LibrarySummary) -> Callable[[], None]:
+    """To start an ingest of all roots."""
+    return partial(library.ingests.start, "ingest", *(root.path for root in summary.roots))
+
+
 def _buttons(library: Library, summary: LibrarySummary, *, is_busy: bool) -> None:
-    look = partial(library.ingests.start, "ingest", *(root.path for root in summary.roots))
     if summary.roots:
         st.button(
             "Look for changes",
@@ -116,7 +152,7 @@ def _buttons(library: Library, summary: LibrarySummary, *, is_busy: bool) -> Non
             icon=":material/sync:",
             disabled=is_busy,
             on_click=_try,
-            args=(library, look),
+            args=(library, _look(library, summary)),
             help="Read what is new or changed, and forget what is gone",
         )
     if may_add():

@@ -10,7 +10,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from app.once import Once
-from data.errors import ModelMismatchError
+from data.errors import ModelMismatchError, OutdatedVectorsError
 from data.printing import for_shell
 from data.settings import Settings
 
@@ -72,7 +72,8 @@ class Spaces:
 
         Raises:
             BadSettingsError: no model has this name.
-            ModelMismatchError: the library holds nothing of this model, or what it holds is of another version.
+            ModelMismatchError: the library holds nothing of this model.
+            OutdatedVectorsError: what it holds is of another version of it.
             StoreUnavailableError: the catalogue cannot be read.
         """
         with self._lock:
@@ -112,7 +113,7 @@ class Spaces:
         if not catalogue.has_indexed(active.fingerprint):
             return wanted  # an empty library has nothing to mistake
         if active.name == name:
-            raise ModelMismatchError(
+            raise OutdatedVectorsError(
                 f"this library was made by {active.fingerprint}, which {fingerprint} cannot read; "
                 f"run ingest to refill it: python -m indexer ingest {for_shell(catalogue.roots())}"
             )

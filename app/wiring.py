@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from app.search import SearchService
     from data.catalogue import Catalogue, LibraryModel
     from data.vectors import VectorStore
-    from embedder.embed import Embedder, ModelRow
+    from embedder.embed import Embedder
     from embedder.media.sandbox import ReaderPool
+    from embedder.models import ModelRow
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class Library:
 
     def row_of(self, name: str) -> ModelRow:
         """What is known of a model without loading it."""
-        from embedder.embed import model_row
+        from embedder.models import model_row
 
         return model_row(name)
 

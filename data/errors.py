@@ -48,6 +48,10 @@ class ModelMismatchError(OmniaError):
     """Vectors of two models met, or a model's weights are not the ones that are pinned."""
 
 
+class OutdatedVectorsError(ModelMismatchError):
+    """A library's vectors are of another version of its model; an ingest of its folders makes them anew."""
+
+
 class EmbeddingFailedError(OmniaError):
     """The model cannot embed one segment of a batch, however it is batched.
 

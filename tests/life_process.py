@@ -4,6 +4,7 @@
 builds the page's service as the page does and answers one JSON query a line with one JSON answer a line;
 `python tests/life_process.py serve PORT` is the server of the page.
 OMNIA_MODEL=hash gives each text, picture and sound a vector of its own, in microseconds; any other name is that model.
+HASH_FINGERPRINT is which version of it this is.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from data.vectors import Vectors  # noqa: E402
-from embedder import embed  # noqa: E402
+from embedder import embed, models  # noqa: E402
 from embedder.embed import Embedder  # noqa: E402
 from embedder.segment import Modality, Role, Segment  # noqa: E402
 
 HASH_MODEL = "hash"
-HASH_FINGERPRINT = "hash-1"
+HASH_FINGERPRINT = os.environ.get("HASH_FINGERPRINT", "hash-1")
 DIM = 384
 
 
@@ -53,8 +54,8 @@ class HashModel:
 
 def add_hash_model() -> None:
     """Make "hash" a model of this process, loaded without torch."""
-    row = embed.ModelRow(name=HASH_MODEL, fingerprint=HASH_FINGERPRINT, dim=DIM, licence="", loader="")
-    embed.MODELS[HASH_MODEL] = row
+    row = models.ModelRow(name=HASH_MODEL, fingerprint=HASH_FINGERPRINT, dim=DIM, licence="", loader="")
+    models.MODELS[HASH_MODEL] = row
     load = embed.load_embedder
 
     def load_embedder(name: str, *, device: str = "auto", **options: Any) -> Embedder:

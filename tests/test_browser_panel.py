@@ -102,6 +102,28 @@ def test_the_page_shows_the_first_files_by_itself_and_later_ones_when_it_is_refr
         assert errors(page) == []
 
 
+def test_a_library_of_an_earlier_version_is_refilled_by_a_click_and_answers(browser, address, home, tmp_path):
+    media = tmp_path / "media"
+    media.mkdir()
+    (media / "note.txt").write_text("a lantern in the harbour")
+    assert report_of(start_ingest(media, home))["indexed"] == 1
+    later = environment(home) | {"HASH_FINGERPRINT": "hash-2"}
+    with (
+        serving([life_process.__file__, "serve"], log=tmp_path / "later", environment=later) as newer,
+        opened(browser, newer) as page,
+    ):
+        page.get_by_text("made by hash-1, which hash-2 cannot read").wait_for()
+        SCREENSHOTS.mkdir(exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / "outdated.png")
+        page.get_by_role("button", name="Refill").click()
+        page.locator(".om-name", has_text="note.txt").wait_for()
+        page.get_by_role("button", name="Refill").wait_for(state="detached")
+        ask(page, "lantern")
+        page.locator(".om-took").wait_for()
+        assert names(page) == ["note.txt"]
+        assert errors(page) == []
+
+
 def test_a_run_that_the_page_started_is_stopped_there_and_goes_on_later(browser, address, tmp_path):
     media = tmp_path / "media"
     texts = mixed_folder(media, 4 * BESIDE, pictures=4, sounds=2)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from data.errors import BadSettingsError, EmbeddingFailedError, ModelMismatchError
 from data.records import Evidence, Kind
 from embedder.device import pick_device
-from embedder.embed import MODELS, Embedder, ModelRow, load_embedder, model_row
+from embedder.embed import Embedder, load_embedder
+from embedder.models import MODELS, ModelRow, model_row
 from embedder.segment import Modality, Role, Segment, words
 from embedder.selftest import golden_segments
 
@@ -215,8 +216,9 @@ def test_a_device_is_found_without_being_named() -> None:
 
 def test_reading_a_row_and_help_load_no_heavy_library() -> None:
     check = (
-        "import sys; from embedder.embed import model_row; model_row('omnia-zero'); import embedder.cli;"
-        "heavy = {'torch', 'transformers', 'onnxruntime', 'torchaudio', 'PIL'} & set(sys.modules);"
+        "import sys; from embedder.models import model_row; model_row('omnia-zero');"
+        "assert 'numpy' not in sys.modules, 'the first page waits for it';"
+        "import embedder.cli; heavy = {'torch', 'transformers', 'onnxruntime', 'torchaudio', 'PIL'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"
     )
     found = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)

@@ -14,12 +14,12 @@ from safetensors.numpy import save_file
 from data.errors import ModelMismatchError
 from data.records import Kind
 from embedder.device import Device
-from embedder.embed import MODELS, model_row
 from embedder.mini import CHECKPOINT, GOLDENS_FILE, OmniaMini, load_mini
 from embedder.model import checkpoint
 from embedder.model.features import Features, collate
 from embedder.model.omni import WIDTHS, OmniModel, Tower
 from embedder.model.projector import FRAMES, TOP
+from embedder.models import MODELS, model_row
 from embedder.segment import Modality, Role, words
 from embedder.selftest import golden_segments
 from embedder.towers import sounds, vision

@@ -27,8 +27,8 @@ from data.catalogue import LibraryModel, open_catalogue
 from data.errors import BadSettingsError, EmbeddingFailedError, ModelMismatchError
 from data.settings import Settings
 from data.vectors import Vectors, drop_vectors, open_vectors, stored_dim
-from embedder import embed
 from embedder.media.sandbox import ReaderPool
+from embedder.models import MODELS, ModelRow
 from embedder.segment import Modality, Role, Segment
 from indexer import cli
 from indexer import ingest as ingest_module
@@ -586,10 +586,10 @@ def test_what_is_waiting_counts_copies_once(town: Town) -> None:
 @pytest.fixture
 def command(town: Town, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     for name, model in town.models.items():
-        row = embed.ModelRow(
+        row = ModelRow(
             name=name, fingerprint=model.row.fingerprint, dim=model.row.dim, licence="", loader="", batch_size=8
         )
-        monkeypatch.setitem(embed.MODELS, name, row)
+        monkeypatch.setitem(MODELS, name, row)
     monkeypatch.setattr(library_module, "load_embedder", lambda name, **_: town.models[name])
     monkeypatch.setattr(os, "nice", lambda _: 0)
     monkeypatch.setenv("OMNIA_HOME", str(town.home))
@@ -631,7 +631,7 @@ def test_a_root_is_forgotten_though_the_model_that_answers_is_not_there(
 ) -> None:
     town.write("a/dog.txt", "dog")
     assert command("ingest", town.media / "a", "--model", "old")[0] == 0
-    monkeypatch.delitem(embed.MODELS, "old")
+    monkeypatch.delitem(MODELS, "old")
     assert command("ingest", town.media / "a")[0] == 2
     code, pruned, _ = command("prune", town.media / "a")
     assert (code, pruned) == (0, {"files": 1, "contents": 1})
