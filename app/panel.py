@@ -21,7 +21,7 @@ from data.records import FileState, Kind
 if TYPE_CHECKING:
     from app.wiring import Library
     from data.catalogue import FailureGroup, Filling, LibraryModel, LibrarySummary, Running
-    from embedder.models import ModelRow
+    from embedder.rows import ModelRow
 
 _FAILURES = 20  # on a page of them
 

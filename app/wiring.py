@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from data.vectors import VectorStore
     from embedder.embed import Embedder
     from embedder.media.sandbox import ReaderPool
-    from embedder.models import ModelRow
+    from embedder.rows import ModelRow
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Library:
 
     def row_of(self, name: str) -> ModelRow:
         """What is known of a model without loading it."""
-        from embedder.models import model_row
+        from embedder.rows import model_row
 
         return model_row(name)
 

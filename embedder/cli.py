@@ -83,7 +83,7 @@ def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _info(options: argparse.Namespace) -> int:
     from data.settings import Settings
     from embedder.embed import load_embedder
-    from embedder.models import model_row
+    from embedder.rows import model_row
 
     name = Settings.load(model=options.model).model_for(None)
     row = model_row(name)
@@ -129,7 +129,7 @@ def _tables(options: argparse.Namespace) -> int:
     from embedder.zero import build_tables
 
     path = build_tables()
-    _print(f"wrote {path}; change the fingerprint in embedder/models.py if vectors changed")
+    _print(f"wrote {path}; change the fingerprint in embedder/rows.py if vectors changed")
     return 0
 
 

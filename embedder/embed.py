@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from data.errors import BadSettingsError, EmbeddingFailedError, ModelMismatchError
 from embedder.hub_rows import refuse_without_consent
-from embedder.models import ModelRow, model_row
+from embedder.rows import ModelRow, model_row
 from embedder.segment import Modality, Role, Segment
 from embedder.selftest import golden_segments, refuse_wrong_vectors
 

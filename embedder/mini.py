@@ -21,7 +21,7 @@ from embedder.model import checkpoint
 from embedder.model.backbone import DIM
 from embedder.model.features import Features, collate, heard, seen
 from embedder.model.omni import OmniModel, Tower
-from embedder.models import MODELS
+from embedder.rows import MODELS
 from embedder.segment import Modality, Role, Segment
 from embedder.towers.sounds import SoundsTower
 from embedder.towers.vision import VisionTower
@@ -45,7 +45,7 @@ def load_mini(device: Device) -> OmniaMini:
     there, named = checkpoint.read_manifest(CHECKPOINT).fingerprint, MODELS[NAME].fingerprint
     if there != named:
         raise ModelMismatchError(
-            f"the checkpoint in {str(CHECKPOINT)!r} is {there}, and embedder/models.py names {named}: write {there!r} "
+            f"the checkpoint in {str(CHECKPOINT)!r} is {there}, and embedder/rows.py names {named}: write {there!r} "
             "there, or restore the folder by git checkout"
         )
     return OmniaMini(checkpoint.load(CHECKPOINT), device, goldens=CHECKPOINT / GOLDENS_FILE)

@@ -18,7 +18,7 @@ from data.points import collection_folder
 from data.settings import Settings
 from data.vectors import VectorStore, drop_vectors, open_vectors, stored_dim
 from embedder.embed import Embedder, load_embedder
-from embedder.models import model_row
+from embedder.rows import model_row
 
 if TYPE_CHECKING:
     from indexer.pipeline import Pool

@@ -64,7 +64,7 @@ def bench_page(folder: Path, size: Size) -> Iterator[Line]:
     from data.catalogue import open_catalogue
     from data.settings import Settings
     from data.vectors import open_vectors
-    from embedder.models import model_row
+    from embedder.rows import model_row
 
     row = model_row(MODEL)
     settings = Settings(home=folder, catalogue_url=f"sqlite:///{folder / 'catalogue.sqlite'}")

@@ -18,7 +18,7 @@ from data.errors import BadSettingsError, UnreadableMediaError
 from data.records import Evidence, FileState, Kind, SegmentRecord, Span, segment_id
 from data.settings import Settings
 from data.vectors import Vectors
-from embedder.models import ModelRow
+from embedder.rows import ModelRow
 from embedder.segment import Role, Segment
 
 AXES = ("dog", "beach", "night", "rain", "music", "city", "page", "other")

@@ -24,8 +24,9 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from data.vectors import Vectors  # noqa: E402
-from embedder import embed, models  # noqa: E402
+from embedder import embed  # noqa: E402
 from embedder.embed import Embedder  # noqa: E402
+from embedder.rows import MODELS, ModelRow  # noqa: E402
 from embedder.segment import Modality, Role, Segment  # noqa: E402
 
 HASH_MODEL = "hash"
@@ -54,8 +55,8 @@ class HashModel:
 
 def add_hash_model() -> None:
     """Make "hash" a model of this process, loaded without torch."""
-    row = models.ModelRow(name=HASH_MODEL, fingerprint=HASH_FINGERPRINT, dim=DIM, licence="", loader="")
-    models.MODELS[HASH_MODEL] = row
+    row = ModelRow(name=HASH_MODEL, fingerprint=HASH_FINGERPRINT, dim=DIM, licence="", loader="")
+    MODELS[HASH_MODEL] = row
     load = embed.load_embedder
 
     def load_embedder(name: str, *, device: str = "auto", **options: Any) -> Embedder:

@@ -24,7 +24,7 @@ from data.records import Evidence, FileState, Kind, Span
 from data.server import ServerStore, open_server
 from data.settings import Settings
 from data.vectors import ANYWHERE, Where, drop_vectors, open_vectors, stored_dim
-from embedder import models
+from embedder.rows import MODELS, ModelRow
 from indexer.library import open_library
 from indexer.prune import prune
 
@@ -477,8 +477,8 @@ def names(*numbers):
 
 
 def test_two_libraries_on_one_server_prune_and_drop_only_their_own(server, tmp_path, monkeypatch):
-    row = models.ModelRow(name="tiny", fingerprint=FINGERPRINT, dim=DIM, licence="", loader="", batch_size=8)
-    monkeypatch.setitem(models.MODELS, "tiny", row)
+    row = ModelRow(name="tiny", fingerprint=FINGERPRINT, dim=DIM, licence="", loader="", batch_size=8)
+    monkeypatch.setitem(MODELS, "tiny", row)
     one, two = on_server(tmp_path / "one"), on_server(tmp_path / "two")
     for settings, numbers, start in ((one, (0, 1, 2), 0), (two, (2, 3), 8)):
         with open_library(settings) as library:

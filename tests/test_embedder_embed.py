@@ -15,7 +15,7 @@ from data.errors import BadSettingsError, EmbeddingFailedError, ModelMismatchErr
 from data.records import Evidence, Kind
 from embedder.device import pick_device
 from embedder.embed import Embedder, load_embedder
-from embedder.models import MODELS, ModelRow, model_row
+from embedder.rows import MODELS, ModelRow, model_row
 from embedder.segment import Modality, Role, Segment, words
 from embedder.selftest import golden_segments
 
@@ -216,7 +216,7 @@ def test_a_device_is_found_without_being_named() -> None:
 
 def test_reading_a_row_and_help_load_no_heavy_library() -> None:
     check = (
-        "import sys; from embedder.models import model_row; model_row('omnia-zero');"
+        "import sys; from embedder.rows import model_row; model_row('omnia-zero');"
         "assert 'numpy' not in sys.modules, 'the first page waits for it';"
         "import embedder.cli; heavy = {'torch', 'transformers', 'onnxruntime', 'torchaudio', 'PIL'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"

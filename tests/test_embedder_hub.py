@@ -30,7 +30,7 @@ from embedder.embed import Embedder, load_embedder
 from embedder.hub import HubModel, fetch, fitting, load_hub, plain, refuse_gaps, spread
 from embedder.hub_folder import folder_row
 from embedder.hub_rows import HUB, HUB_DEFAULT, hub_row, refuse_without_consent
-from embedder.models import model_row
+from embedder.rows import model_row
 from embedder.segment import Modality, Role, Segment, words
 from embedder.selftest import golden_segments
 from tests.make_folder import mixed_folder
@@ -290,7 +290,7 @@ def test_info_says_which_consent_is_missing(capsys: pytest.CaptureFixture[str]) 
 
 def test_reading_the_row_of_a_folder_loads_no_heavy_library(gemma: Path) -> None:
     check = (
-        f"import sys; from embedder.models import model_row; model_row({str(gemma)!r});"
+        f"import sys; from embedder.rows import model_row; model_row({str(gemma)!r});"
         "heavy = {'torch', 'transformers', 'sentence_transformers', 'huggingface_hub', 'PIL'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"
     )

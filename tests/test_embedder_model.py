@@ -19,7 +19,7 @@ from embedder.model import checkpoint
 from embedder.model.features import Features, collate
 from embedder.model.omni import WIDTHS, OmniModel, Tower
 from embedder.model.projector import FRAMES, TOP
-from embedder.models import MODELS, model_row
+from embedder.rows import MODELS, model_row
 from embedder.segment import Modality, Role, words
 from embedder.selftest import golden_segments
 from embedder.towers import sounds, vision
@@ -211,9 +211,7 @@ def test_the_table_names_the_checkpoint_that_is_there(monkeypatch: pytest.Monkey
     row = model_row("omnia-mini")
     assert row.fingerprint == checkpoint.read_manifest(CHECKPOINT).fingerprint
     monkeypatch.setitem(MODELS, "omnia-mini", replace(row, fingerprint="omnia-mini-000000000000"))
-    with pytest.raises(
-        ModelMismatchError, match=rf"is {row.fingerprint}, and embedder/embed\.py names omnia-mini-0000"
-    ):
+    with pytest.raises(ModelMismatchError, match=rf"is {row.fingerprint}, and embedder/rows\.py names omnia-mini-0000"):
         load_mini(Device("cpu", bf16=False))
 
 

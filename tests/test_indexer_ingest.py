@@ -23,7 +23,7 @@ from data.settings import Settings
 from data.vectors import VectorStore, drop_vectors, open_vectors
 from embedder.embed import Embedder
 from embedder.media.sandbox import ReaderPool
-from embedder.models import ModelRow
+from embedder.rows import ModelRow
 from embedder.segment import Modality, Segment
 from indexer.ingest import ingest
 from indexer.library import Library, place_of

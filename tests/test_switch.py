@@ -28,7 +28,7 @@ from data.errors import BadSettingsError, EmbeddingFailedError, ModelMismatchErr
 from data.settings import Settings
 from data.vectors import Vectors, drop_vectors, open_vectors, stored_dim
 from embedder.media.sandbox import ReaderPool
-from embedder.models import MODELS, ModelRow
+from embedder.rows import MODELS, ModelRow
 from embedder.segment import Modality, Role, Segment
 from indexer import cli
 from indexer import ingest as ingest_module

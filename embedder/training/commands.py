@@ -66,7 +66,7 @@ def _runner(name: str) -> Callable[[argparse.Namespace], int]:
         if name == "ship":
             from embedder.training.ship import ship
 
-            _print(f"{ship(workshop, options.stage or _LAST)}; write this fingerprint into embedder/models.py")
+            _print(f"{ship(workshop, options.stage or _LAST)}; write this fingerprint into embedder/rows.py")
             return 0
         _refuse_early(name, options, workshop)
         if name == "evaluate" and options.mteb:

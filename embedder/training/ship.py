@@ -25,7 +25,7 @@ def ship(workshop: Workshop, stage: str, folder: Path = CHECKPOINT) -> str:
     All of it is made beside that folder first and moved there at the end, so that the old model is whole until then.
 
     Returns:
-        The fingerprint, for the table in embedder/models.py.
+        The fingerprint, for the table in embedder/rows.py.
 
     Raises:
         BadSettingsError: the stage, or one that it stands on, has not been run or was made by another recipe.
