@@ -1,0 +1,91 @@
+"""Order: what is right in one list of all media, by the whole product against the plain cosine of the same vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Sequence, Set
+from pathlib import Path
+
+import numpy as np
+
+from data.vectors import Vectors
+from tests.bench_line import MODEL, Line, Size
+from tests.life_process import ROOT, report_of, start_ingest
+
+_SAMPLES = ROOT / "data" / "samples"
+_TRUTH = Path(__file__).parent / "samples_truth.json"
+_FIRST = 10
+
+
+def bench_order(folder: Path, _size: Size) -> Iterator[Line]:
+    """The samples under names that say nothing, asked for by one word each, and by each of them.
+
+    Right is what is about the same. The product has the words in files beside the vectors, as it always does.
+    """
+    from app.query import FilePart, Query, TextPart
+    from app.results import Band, Result
+    from app.wiring import Library
+    from data.settings import Settings
+    from embedder.segment import Role, words
+
+    truth = json.loads(_TRUTH.read_text(encoding="utf-8"))
+    about: dict[str, set[str]] = {}
+    (folder / "media").mkdir()
+    for number, (name, told) in enumerate(sorted(truth.items())):
+        copy = folder / "media" / f"{number:03}{Path(name).suffix}"
+        shutil.copy(_SAMPLES / name, copy)
+        about[str(copy)] = set(told["subjects"])
+    report_of(start_ingest(folder / "media", folder / "home", model=MODEL))
+    home = folder / "home"
+    library = Library(Settings(home=home, catalogue_url=f"sqlite:///{home / 'catalogue.sqlite'}"))
+    try:
+        service = library.service()
+        files = {hashlib.sha256(Path(path).read_bytes()).hexdigest(): path for path in about}
+        held: defaultdict[str, list[Vectors]] = defaultdict(list)
+        for records, vectors in library.store().scan():
+            for record, vector in zip(records, vectors, strict=True):
+                held[files[record.content]].append(vector)
+        stored = {path: np.stack(of) for path, of in held.items()}  # (S, D) each
+        bands: dict[Band, list[bool]] = {band: [] for band in Band}
+
+        def by_product(part: TextPart | FilePart, right: Set[str]) -> list[str]:
+            found: Sequence[Result] = service.search(Query(parts=(part,), limit=len(truth))).results
+            for result in found:
+                if not result.same:
+                    bands[result.band].append(result.path in right)
+            return [result.path for result in found if not result.same]
+
+        def by_cosine(asked: Vectors, asks: str = "") -> list[str]:
+            best = {path: float((of @ asked.T).max()) for path, of in stored.items() if path != asks}
+            return sorted(best, key=lambda path: -best[path])
+
+        gained: dict[str, list[float]] = defaultdict(list)
+        for subject in sorted(set().union(*about.values())):
+            right = {path for path, subjects in about.items() if subject in subjects}
+            gained["words"].append(_ndcg(by_product(TextPart(subject), right), right))
+            asked = library.embedder().embed([words(subject)], Role.QUERY)
+            gained["words, cosine"].append(_ndcg(by_cosine(asked), right))
+        for path, subjects in about.items():
+            right = {other for other, its in about.items() if its & subjects and other != path}
+            if right:
+                gained["files"].append(_ndcg(by_product(FilePart(Path(path)), right), right))
+                gained["files, cosine"].append(_ndcg(by_cosine(stored[path], path), right))
+        for asked_with in ("words", "files"):
+            value, peer = (float(np.mean(gained[name])) for name in (asked_with, f"{asked_with}, cosine"))
+            yield Line(f"nDCG@{_FIRST}, {len(gained[asked_with])} {asked_with}, all media", value, "", "cosine", peer)
+        every = sum(sum(told) for told in bands.values())
+        for band in (Band.STRONG, Band.LIKELY):
+            yield Line(f"{band} that is right", float(np.mean(bands[band])), "", "wanted", 1.0)
+        yield Line("right that is not weak", 1 - sum(bands[Band.WEAK]) / every, "", "all of it", 1.0)
+    finally:
+        library.close()
+
+
+def _ndcg(ranked: Sequence[str], right: Set[str]) -> float:
+    """Of the first `_FIRST`, each right one worth the same."""
+    worth = 1 / np.log2(np.arange(2, _FIRST + 2))
+    gained = sum(worth[place] for place, path in enumerate(ranked[:_FIRST]) if path in right)
+    return float(gained / worth[: len(right)].sum())
