@@ -146,6 +146,18 @@ def _names_in_pairs(db: Connection) -> None:
 
 def _found_by_index(db: Connection) -> None:
     """Version 11: the newest files, the longest recordings and those below a folder, without looking at all."""
+    _index_some_rows(db)
+    if db.dialect.name == "postgresql":
+        for table, column in (("roots", "path"), ("files", "path"), ("progress", "at")):
+            db.execute(text(f'ALTER TABLE {table} ALTER COLUMN "{column}" TYPE TEXT COLLATE "C"'))
+
+
+def _index_some_rows(db: Connection) -> None:
+    """Indexes of a part of a table: any database takes these lines, where SQLAlchemy's options load each dialect.
+
+    The newest are for `data.choosing.newest_contents` alone: SQLite uses that index only where the state is written out
+    in a question.
+    """
     db.execute(
         text("CREATE INDEX ix_outcomes_newest ON outcomes (kind, fingerprint, mtime_ns) WHERE state = 'indexed'")
     )
@@ -155,9 +167,6 @@ def _found_by_index(db: Connection) -> None:
             "WHERE duration_s IS NOT NULL"
         )
     )
-    if db.dialect.name == "postgresql":
-        for table, column in (("roots", "path"), ("files", "path"), ("progress", "at")):
-            db.execute(text(f'ALTER TABLE {table} ALTER COLUMN "{column}" TYPE TEXT COLLATE "C"'))
 
 
 def _own_collections(db: Connection) -> None:
@@ -199,6 +208,7 @@ def migrate(connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     if not inspect(connection).has_table(SchemaVersion.__tablename__):
         Base.metadata.create_all(connection)
+        _index_some_rows(connection)
         connection.execute(insert(SchemaVersion).values(version=NEWEST_VERSION))
         connection.execute(insert(LibraryId).values(id=_new_id()))
         return

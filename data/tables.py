@@ -215,27 +215,9 @@ class SchemaVersion(Base):
     version: Mapped[int] = mapped_column(primary_key=True)
 
 
+# Two more hold some rows only: see `data.migrations`.
 Index("ix_indexings_counted", Indexing.fingerprint, Indexing.segments)  # all that counting them needs
-_LASTS = Indexing.duration_s.is_not(None)
-Index(
-    "ix_indexings_lasting",
-    Indexing.fingerprint,
-    Indexing.duration_s,
-    Indexing.content,
-    sqlite_where=_LASTS,
-    postgresql_where=_LASTS,
-)
 # None begins with the fingerprint, which most rows share: SQLite would take such an index for a narrow one.
 Index("ix_outcomes_content", FileOutcome.content, FileOutcome.fingerprint)
 Index("ix_outcomes_counted", FileOutcome.kind, FileOutcome.state, FileOutcome.fingerprint)
 Index("ix_outcomes_state", FileOutcome.state, FileOutcome.fingerprint)
-# For `data.choosing.newest_contents` alone: SQLite uses it only where the state is written out in a question.
-_IS_INDEXED = FileOutcome.state == FileState.INDEXED.value
-Index(
-    "ix_outcomes_newest",
-    FileOutcome.kind,
-    FileOutcome.fingerprint,
-    FileOutcome.mtime_ns,
-    sqlite_where=_IS_INDEXED,
-    postgresql_where=_IS_INDEXED,
-)
