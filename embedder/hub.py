@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -31,6 +32,7 @@ Vectors = NDArray[np.float32]
 
 _FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors", "README.md", "LICENSE*")
 _SHORTEST_S = 0.25  # shorter sounds have fewer mel frames than the towers' convolutions need
+_telling = Lock()
 _MEDIA = {Modality.WORDS: "text", Modality.SOUND: "audio"}
 # Parts that no vector comes from, which many files are saved without.
 _IDLE = frozenset({"pooler", "lm_head", "logit_scale", "logit_bias", "masked_spec_embed"})
@@ -231,22 +233,26 @@ def refuse_gaps(row: HubRow, missing: Iterable[str]) -> None:
 
 @contextmanager
 def _missing_told() -> Iterator[set[str]]:
-    """The names of tensors that were in no file, told while a model loads: the library itself only warns of them."""
+    """The names of tensors that were in no file, told while a model loads: the library itself only warns of them.
+
+    One model at a time: what the library tells does not say of which.
+    """
     from transformers import modeling_utils
 
     library: Any = modeling_utils
     missing: set[str] = set()
-    report = library.log_state_dict_report
+    with _telling:
+        report = library.log_state_dict_report
 
-    def listen(*arguments: Any, loading_info: Any, **named: Any) -> None:
-        missing.update(loading_info.missing_keys)
-        report(*arguments, loading_info=loading_info, **named)
+        def listen(*arguments: Any, loading_info: Any, **named: Any) -> None:
+            missing.update(loading_info.missing_keys)
+            report(*arguments, loading_info=loading_info, **named)
 
-    library.log_state_dict_report = listen
-    try:
-        yield missing
-    finally:
-        library.log_state_dict_report = report
+        library.log_state_dict_report = listen
+        try:
+            yield missing
+        finally:
+            library.log_state_dict_report = report
 
 
 def medium(segment: Segment) -> str:

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -458,6 +459,25 @@ def test_weights_that_lack_tensors_are_refused(copy: Path, what: str) -> None:
         ModelMismatchError, match=r"^weights of model .* are incomplete: '.*' is missing with \d+ other"
     ):
         load_hub(Device("cpu", bf16=False), folder_row(str(copy)))
+
+
+def test_of_models_that_load_at_once_only_the_incomplete_one_is_refused(gemma: Path, copy: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+    from transformers import modeling_utils
+
+    report = modeling_utils.log_state_dict_report
+    weights = load_file(copy / "model.safetensors")
+    save_file(
+        {name: weights[name] for name in weights if "mlp" not in name}, copy / "model.safetensors", {"format": "pt"}
+    )
+    cpu = Device("cpu", bf16=False)
+    with ThreadPoolExecutor(4) as threads:
+        loads = [threads.submit(load_hub, cpu, folder_row(str(folder))) for folder in (gemma, copy) * 3]
+    for whole, torn in zip(loads[::2], loads[1::2], strict=True):
+        assert isinstance(whole.result(), HubModel)
+        with pytest.raises(ModelMismatchError, match="incomplete"):
+            torn.result()
+    assert modeling_utils.log_state_dict_report is report
 
 
 def test_heads_that_no_vector_comes_from_may_be_missing() -> None:
