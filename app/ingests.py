@@ -36,7 +36,10 @@ class Ingests:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *arguments: str) -> None:
-        """Run a command of the indexer ("retry", or "ingest" and roots), its output to `ingest.log` in the home.
+        """Run a command of the indexer, its output to `ingest.log` in the home.
+
+        Args:
+            arguments: "retry", "ingest" and roots, or "switch" and a model.
 
         Raises:
             StoreLockedError: an ingest is under way.

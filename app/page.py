@@ -13,7 +13,8 @@ from app.answers import answers, browsed, cards
 from app.box import question
 from app.escaping import literal
 from app.files import glimpse
-from app.panel import badge, failures_line, may_add, panel, refill, roots_list
+from app.panel import badge, failures_line, may_add, panel, roots_list
+from app.refill import refill
 from app.wiring import first_page
 from data.errors import OmniaError, OutdatedVectorsError
 from data.printing import counted
@@ -54,7 +55,8 @@ def render(library: Library) -> None:
             if not found:
                 _nothing(library, asked)
     except OutdatedVectorsError:
-        refill(library)
+        with st.container():  # see `_counts`
+            refill(library)
     except OmniaError as error:
         st.error(literal(str(error)), icon=":material/error:")
     first_page.set()

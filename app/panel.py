@@ -12,8 +12,8 @@ import streamlit as st
 from streamlit import config
 
 from app.binding import is_loopback
-from app.escaping import literal, safe
-from data.errors import BadSettingsError, OmniaError, OutdatedVectorsError
+from app.escaping import safe
+from data.errors import BadSettingsError, OmniaError
 from data.locks import is_ingesting
 from data.printing import counted
 from data.records import FileState, Kind
@@ -28,7 +28,7 @@ _FAILURES = 20  # on a page of them
 
 def badge(library: Library, summary: LibrarySummary) -> str:
     """What the header says while an ingest runs, as HTML; "" at other times."""
-    run = _under_way(library, summary)
+    run = under_way(library, summary)
     if run is None:
         return ""
     share = run.progress.share
@@ -42,7 +42,7 @@ def panel(library: Library, summary: LibrarySummary) -> None:
         if not shown.open:
             return
         with st.container(key="panel"):
-            run = _under_way(library, summary)
+            run = under_way(library, summary)
             is_busy = run is not None or library.ingests.is_at_work
             _work(library, run, is_busy=is_busy)
             _buttons(library, summary, is_busy=is_busy)
@@ -51,33 +51,6 @@ def panel(library: Library, summary: LibrarySummary) -> None:
             _failures(library, summary, is_busy=is_busy)
             if summary.roots:
                 st.html(_models(library, library.catalogue().fillings()))
-
-
-@st.fragment(run_every=2)
-def refill(library: Library) -> None:
-    """What to do with a library of another version's vectors, until it answers again; then the whole page is drawn."""
-    try:
-        library.space()
-    except OutdatedVectorsError as error:
-        st.error(literal(str(error)), icon=":material/error:")
-        summary = library.catalogue().summary()
-        run = _under_way(library, summary)
-        is_busy = run is not None or library.ingests.is_at_work
-        if is_busy:
-            share, text = (run.progress.share or 0.0, run.progress.as_text()) if run else (0.0, "At work …")
-            st.progress(share, text=text)
-        st.button(
-            "Refill",
-            key="refill",
-            icon=":material/sync:",
-            disabled=is_busy,
-            on_click=_try,
-            args=(library, _look(library, summary)),
-            help="Read all folders again with this version's model; questions are answered when that is done",
-        )
-        _complain(library, is_busy=is_busy)
-    else:
-        st.rerun(scope="app")
 
 
 def may_add() -> bool:
@@ -103,7 +76,7 @@ def roots_list(summary: LibrarySummary) -> str:
     return f'<ul class="om-roots">{"".join(rows)}</ul>'
 
 
-def _under_way(library: Library, summary: LibrarySummary) -> Running | None:
+def under_way(library: Library, summary: LibrarySummary) -> Running | None:
     """The crawl that goes on now; one whose ingest was killed does not."""
     return summary.running[-1] if summary.running and is_ingesting(library.settings.home) else None
 
@@ -124,14 +97,14 @@ def _work(library: Library, run: Running | None, *, is_busy: bool) -> None:
             on_click=library.ingests.stop,
             help="What is indexed by now is kept, and the next run goes on from there",
         )
+    complain(library, is_busy=is_busy)
+
+
+def complain(library: Library, *, is_busy: bool) -> None:
+    """How the last run went wrong, or why none was started."""
     if st.session_state.get("was busy") and not is_busy:  # what was refused may start now
         st.session_state["refused"] = ""
     st.session_state["was busy"] = is_busy
-    _complain(library, is_busy=is_busy)
-
-
-def _complain(library: Library, *, is_busy: bool) -> None:
-    """How the last run went wrong, or why none was started."""
     if not is_busy and (complaint := library.ingests.complaint()):
         wished = " om-wished" * complaint.startswith("stopped")
         st.html(f'<p class="om-wrong{wished}">The last run: {safe(complaint)}</p>')
@@ -139,8 +112,8 @@ def _complain(library: Library, *, is_busy: bool) -> None:
         st.html(f'<p class="om-wrong">{safe(refused)}</p>')
 
 
-def _look(library: Library, summary: LibrarySummary) -> Callable[[], None]:
-    """To start an ingest of all roots."""
+def rescan(library: Library, summary: LibrarySummary) -> Callable[[], None]:
+    """What starts an ingest of all roots."""
     return partial(library.ingests.start, "ingest", *(root.path for root in summary.roots))
 
 
@@ -151,8 +124,8 @@ def _buttons(library: Library, summary: LibrarySummary, *, is_busy: bool) -> Non
             key="look",
             icon=":material/sync:",
             disabled=is_busy,
-            on_click=_try,
-            args=(library, _look(library, summary)),
+            on_click=attempt,
+            args=(library, rescan(library, summary)),
             help="Read what is new or changed, and forget what is gone",
         )
     if may_add():
@@ -162,7 +135,7 @@ def _buttons(library: Library, summary: LibrarySummary, *, is_busy: bool) -> Non
                 "Add",
                 icon=":material/create_new_folder:",
                 disabled=is_busy,
-                on_click=_try,
+                on_click=attempt,
                 args=(library, partial(_add, library)),
             )
     if summary.roots:
@@ -178,7 +151,7 @@ def _add(library: Library) -> None:
     st.session_state["folder"] = ""
 
 
-def _try(library: Library, start: Callable[[], None]) -> None:
+def attempt(library: Library, start: Callable[[], None]) -> None:
     """Start something, or keep why not, until the next try; the second click of a double one starts nothing."""
     if library.ingests.is_at_work:
         return
@@ -211,7 +184,7 @@ def _models(library: Library, fillings: Sequence[Filling]) -> str:
 
 
 def _model(library: Library, filling: Filling) -> str:
-    model, row = filling.model, _row(library, filling.model)
+    model, row = filling.model, known_row(library, filling.model)
     about = f"{row.dim} numbers a vector · {row.licence}" if row else "not known to this version"
     if filling.is_active:
         state = "answers"
@@ -228,7 +201,7 @@ def _model(library: Library, filling: Filling) -> str:
 
 
 @lru_cache(maxsize=32)  # a model in a folder is read in full to be told
-def _row(library: Library, model: LibraryModel) -> ModelRow | None:
+def known_row(library: Library, model: LibraryModel) -> ModelRow | None:
     try:
         return library.row_of(model.name)
     except OmniaError:
@@ -246,7 +219,7 @@ def _failures(library: Library, summary: LibrarySummary, *, is_busy: bool) -> No
             key="retry",
             icon=":material/refresh:",
             disabled=is_busy,
-            on_click=_try,
+            on_click=attempt,
             args=(library, partial(library.ingests.start, "retry")),
             help="Read all of them once more",
         )

@@ -153,8 +153,9 @@ def _found_by_index(db: Connection) -> None:
 
 
 def _index_some_rows(db: Connection) -> None:
-    """Indexes of a part of a table: any database takes these lines, where SQLAlchemy's options load each dialect.
+    """Indexes of a part of a table. Step 11 is made of them: they are changed by another step, never here.
 
+    SQLite and PostgreSQL both take these lines, whereas options of `Index` would import both of SQLAlchemy's dialects.
     The newest are for `data.choosing.newest_contents` alone: SQLite uses that index only where the state is written out
     in a question.
     """

@@ -24,7 +24,7 @@ class Settings:
         catalogue_url: SQLAlchemy URL of the catalogue; a SQLite file in `home` by default.
         qdrant_url: URL of a Qdrant server; None keeps the vectors embedded in `home`.
         qdrant_api_key: secret for that server, never logged.
-        model: row of the model table, see `embedder.embed`; None leaves it to the library, whose active model answers
+        model: row of the model table, see `embedder.rows`; None leaves it to the library, whose active model answers
             and is ingested with, and for an empty one means DEFAULT_MODEL.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         workers: decoding processes; 0 means one for each core, at most 8.

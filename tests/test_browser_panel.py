@@ -102,14 +102,19 @@ def test_the_page_shows_the_first_files_by_itself_and_later_ones_when_it_is_refr
         assert errors(page) == []
 
 
+def later(home: Path) -> dict[str, str]:
+    """The next version of the model, which nobody asked for by name."""
+    named = environment(home) | {"HASH_FINGERPRINT": "hash-2"}
+    return {key: value for key, value in named.items() if key != "OMNIA_MODEL"}
+
+
 def test_a_library_of_an_earlier_version_is_refilled_by_a_click_and_answers(browser, address, home, tmp_path):
     media = tmp_path / "media"
     media.mkdir()
     (media / "note.txt").write_text("a lantern in the harbour")
     assert report_of(start_ingest(media, home))["indexed"] == 1
-    later = environment(home) | {"HASH_FINGERPRINT": "hash-2"}
     with (
-        serving([life_process.__file__, "serve"], log=tmp_path / "later", environment=later) as newer,
+        serving([life_process.__file__, "serve"], log=tmp_path / "later", environment=later(home)) as newer,
         opened(browser, newer) as page,
     ):
         page.get_by_text("made by hash-1, which hash-2 cannot read").wait_for()
@@ -121,6 +126,32 @@ def test_a_library_of_an_earlier_version_is_refilled_by_a_click_and_answers(brow
         ask(page, "lantern")
         page.locator(".om-took").wait_for()
         assert names(page) == ["note.txt"]
+        page.get_by_role("button", name="Library").click()
+        answering = page.locator(".om-model", has_text="answers")
+        answering.wait_for()
+        assert "hash-2" in answering.inner_text()
+        assert errors(page) == []
+
+
+def test_a_refill_that_finds_a_folder_gone_says_so_and_answers_without_it_by_a_click(browser, address, home, tmp_path):
+    here, drive = tmp_path / "here", tmp_path / "drive"
+    for folder in (here, drive):
+        folder.mkdir()
+        (folder / f"{folder.name}.txt").write_text(f"a lantern in the harbour, {folder.name}")
+        assert report_of(start_ingest(folder, home))["indexed"] == 1
+    drive.rename(tmp_path / "pulled out")
+    with (
+        serving([life_process.__file__, "serve"], log=tmp_path / "later", environment=later(home)) as newer,
+        opened(browser, newer) as page,
+    ):
+        page.get_by_role("button", name="Refill").click()
+        page.locator(".om-wrong", has_text=f"Refilled but for 1 file of {drive}: it is not there").wait_for()
+        page.screenshot(path=SCREENSHOTS / "refilled in part.png")
+        page.get_by_role("button", name="Answer without them").click()
+        page.get_by_role("button", name="Refill").wait_for(state="detached")
+        ask(page, "lantern")
+        page.locator(".om-took").wait_for()
+        assert names(page) == ["here.txt"]
         assert errors(page) == []
 
 
