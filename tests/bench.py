@@ -1,4 +1,4 @@
-"""Speed and order, as ratios within one run: `python -m tests.bench [NAME ...] [--quick]`, also `make bench`.
+"""Benches, as ratios within one run: `python -m tests.bench [NAME ...] [--quick]`, also `make bench`.
 
 Each line tells a name, the value, its peer (a limit, or another way to do the same measured just now) and the ratio of
 the two. The absolute numbers are this machine's and today's; the ratios travel.
@@ -34,7 +34,7 @@ QUICK = Size(pictures=40, rescanned=2_000, segments=10_000, queries=50, beside=3
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure speed and order in one run.")
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, as ratios in one run.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to run: {', '.join(BENCHES)} (default: all)")
     parser.add_argument("--quick", action="store_true", help="small sizes: to see that it runs, not to quote")
     args = parser.parse_args()

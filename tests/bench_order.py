@@ -8,12 +8,16 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data.vectors import Vectors
 from tests.bench_line import MODEL, Line, Size
 from tests.life_process import ROOT, report_of, start_ingest
+
+if TYPE_CHECKING:
+    from app.wiring import Library
 
 _SAMPLES = ROOT / "data" / "samples"
 _TRUTH = Path(__file__).parent / "samples_truth.json"
@@ -25,34 +29,23 @@ def bench_order(folder: Path, _size: Size) -> Iterator[Line]:
 
     Right is what is about the same. The product has the words in files beside the vectors, as it always does.
     """
+    from app import wiring
     from app.query import FilePart, Query, TextPart
     from app.results import Band, Result
-    from app.wiring import Library
     from data.settings import Settings
     from embedder.segment import Role, words
 
-    truth = json.loads(_TRUTH.read_text(encoding="utf-8"))
-    about: dict[str, set[str]] = {}
-    (folder / "media").mkdir()
-    for number, (name, told) in enumerate(sorted(truth.items())):
-        copy = folder / "media" / f"{number:03}{Path(name).suffix}"
-        shutil.copy(_SAMPLES / name, copy)
-        about[str(copy)] = set(told["subjects"])
+    about = _copied_samples(folder / "media")
     report_of(start_ingest(folder / "media", folder / "home", model=MODEL))
     home = folder / "home"
-    library = Library(Settings(home=home, catalogue_url=f"sqlite:///{home / 'catalogue.sqlite'}"))
+    library = wiring.Library(Settings(home=home, catalogue_url=f"sqlite:///{home / 'catalogue.sqlite'}"))
     try:
         service = library.service()
-        files = {hashlib.sha256(Path(path).read_bytes()).hexdigest(): path for path in about}
-        held: defaultdict[str, list[Vectors]] = defaultdict(list)
-        for records, vectors in library.store().scan():
-            for record, vector in zip(records, vectors, strict=True):
-                held[files[record.content]].append(vector)
-        stored = {path: np.stack(of) for path, of in held.items()}  # (S, D) each
+        stored = _stored(library, list(about))
         bands: dict[Band, list[bool]] = {band: [] for band in Band}
 
         def by_product(part: TextPart | FilePart, right: Set[str]) -> list[str]:
-            found: Sequence[Result] = service.search(Query(parts=(part,), limit=len(truth))).results
+            found: Sequence[Result] = service.search(Query(parts=(part,), limit=len(about))).results
             for result in found:
                 if not result.same:
                     bands[result.band].append(result.path in right)
@@ -82,6 +75,27 @@ def bench_order(folder: Path, _size: Size) -> Iterator[Line]:
         yield Line("right that is not weak", 1 - sum(bands[Band.WEAK]) / every, "", "all of it", 1.0)
     finally:
         library.close()
+
+
+def _copied_samples(media: Path) -> dict[str, set[str]]:
+    """What each copy is about."""
+    media.mkdir()
+    about = {}
+    for number, (name, told) in enumerate(sorted(json.loads(_TRUTH.read_text(encoding="utf-8")).items())):
+        copy = media / f"{number:03}{Path(name).suffix}"
+        shutil.copy(_SAMPLES / name, copy)
+        about[str(copy)] = set(told["subjects"])
+    return about
+
+
+def _stored(library: Library, paths: Sequence[str]) -> dict[str, Vectors]:
+    """The vectors (S, D) of each file."""
+    files = {hashlib.sha256(Path(path).read_bytes()).hexdigest(): path for path in paths}
+    held: defaultdict[str, list[Vectors]] = defaultdict(list)
+    for records, vectors in library.store().scan():
+        for record, vector in zip(records, vectors, strict=True):
+            held[files[record.content]].append(vector)
+    return {path: np.stack(of) for path, of in held.items()}
 
 
 def _ndcg(ranked: Sequence[str], right: Set[str]) -> float:
