@@ -43,6 +43,9 @@ from tests import make_media
 from tests.make_folder import words_of
 
 THINGS = ("red ball", "green tree", "blue car", "old boat", "small house", "tall tower", "black cat", "white bird")
+SHIPPED = read_recipe(RECIPE)
+CLIPART = f"clipart = {SHIPPED.weights[Medium.IMAGE]['clipart']}"
+STEPS = f"steps = {SHIPPED.specialise[Medium.IMAGE].steps}"
 COLOURS = ("red", "green", "blue", "brown", "gray", "purple", "black", "white")
 
 
@@ -380,7 +383,7 @@ def test_a_stage_of_weights_that_were_made_anew_is_refused(claims: Workshop) -> 
 def test_a_stage_of_other_weights_of_sources_is_refused(claims: Workshop) -> None:
     weights = {**claims.recipe.weights, Medium.IMAGE: {**claims.recipe.weights[Medium.IMAGE], "clipart": 2.0}}
     other = replace(claims, recipe=replace(claims.recipe, weights=weights))
-    with pytest.raises(BadSettingsError, match=r"sources.image.clipart was 4.0, is 2.0"):
+    with pytest.raises(BadSettingsError, match=f"sources.image.{CLIPART.replace('=', 'was')}, is 2.0"):
         other.is_done(specialist(Medium.IMAGE))
     assert other.is_done(specialist(Medium.VIDEO))
 
@@ -389,7 +392,7 @@ def test_what_one_stage_below_says_otherwise_is_not_shipped(claims: Workshop, tm
     name = specialist(Medium.DOCUMENT)
     _claim(claims, name, {**claims.made_by(name), "steps": 2})
     assert claims.is_done(REHEARSED)
-    with pytest.raises(BadSettingsError, match=r"'specialist-document' .*: steps was 2, is 150"):
+    with pytest.raises(BadSettingsError, match=r"'specialist-document' .*: steps was 2, is \d+"):
         ship(claims, REHEARSED, tmp_path / "shipped")
 
 
@@ -404,18 +407,18 @@ def test_only_what_both_say_is_compared_and_a_table_as_a_whole() -> None:
 @pytest.mark.parametrize(
     ("line", "instead", "said"),
     [
-        ("clipart = 4.0", "clip-art = 4.0", r"\[sources.image\]: unknown 'clip-art'; did you mean 'clipart'"),
-        ("clipart = 4.0", "stamps = 4.0", "unknown 'stamps'"),  # it is only tested on
-        ("clipart = 4.0", "clipart = -4.0", "clipart = -4.0 is no weight"),
+        (CLIPART, "clip-art = 4.0", r"\[sources.image\]: unknown 'clip-art'; did you mean 'clipart'"),
+        (CLIPART, "stamps = 4.0", "unknown 'stamps'"),  # it is only tested on
+        (CLIPART, "clipart = -4.0", "clipart = -4.0 is no weight"),
         ("[sources.image]", "[sources.images]", "unknown 'images'; did you mean 'image'"),
         ("[recover]", "[recovery]\n[recover]", "unknown 'recovery'; did you mean 'recover'"),
         ("[recover]", "[specialise.sound]\n[recover]", "unknown 'sound'; known are: image, video, audio, document"),
         ("{ audio = 1.0 }", "{ sound = 1.0 }", r"media of \[recover\]: unknown 'sound'"),
         ("image = 0.45", "pictures = 0.45", r"media of \[rehearse\]: unknown 'pictures'"),
         ("image = 0.6", "imagery = 0.6", r"coefficients: unknown 'imagery'; did you mean 'image'"),
-        ("steps = 900", "step = 900", "step"),
-        ("steps = 900", "steps = 0", r"\[specialise.image\]: steps: 0 is no whole number of 1 or more"),
-        ("steps = 900", "steps = 2.5", "steps: 2.5"),
+        (STEPS, "step = 900", "step"),
+        (STEPS, "steps = 0", r"\[specialise.image\]: steps: 0 is no whole number of 1 or more"),
+        (STEPS, "steps = 2.5", "steps: 2.5"),
         ("batch_size = 160", "batch_size = 0", "batch_size: 0"),
         ("batch_size = 160", 'batch_size = "many"', "batch_size: 'many'"),
         ("batch_size = 160", "keep_texts = -1", "keep_texts: -1"),
@@ -455,7 +458,7 @@ def test_a_recipe_may_say_how_much_each_width_counts(tmp_path: Path) -> None:
         (["train", "--device", "gpu"], "device 'gpu' is unknown"),
         (
             ["train", "--steps", "2"],
-            "'specialist-image' was made otherwise than the recipe says now: steps was 900, is 2",
+            f"'specialist-image' was made otherwise than the recipe says now: {STEPS.replace('=', 'was')}, is 2",
         ),
         (["specialise", "audio", "--steps", "2"], "'specialist-audio' was made otherwise"),
         (["fuse"], "stage 'specialist-video' has not been run"),
