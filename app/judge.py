@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +125,12 @@ def judge(service: SearchService, catalogue: Catalogue, store: VectorStore, verd
     return Judged(pairs=pairs, left_out=left_out)
 
 
+def ndcg(first: Sequence[str], right: Set[str]) -> float:
+    """Normalised discounted cumulative gain of the first DEPTH answers at most, binary gains."""
+    gain = sum(1 / math.log2(place + 2) for place, answer in enumerate(first) if answer in right)
+    return gain / sum(1 / math.log2(place + 2) for place in range(min(len(right), DEPTH)))
+
+
 def _first(service: SearchService, query: Query, kind: Kind) -> list[str]:
     """The contents of the first DEPTH answers of a kind."""
     filters = replace(query.filters, kinds=frozenset({kind}))
@@ -132,11 +138,9 @@ def _first(service: SearchService, query: Query, kind: Kind) -> list[str]:
 
 
 def _score(first: Sequence[str], right: set[str], wrong: set[str]) -> tuple[float, float, float | None]:
-    gain = sum(1 / math.log2(place + 2) for place, content in enumerate(first) if content in right)
-    ideal = sum(1 / math.log2(place + 2) for place in range(min(len(right), DEPTH)))
     among = set(first)
     recall = len(among & right) / min(len(right), DEPTH)
-    return recall, gain / ideal, len(among & wrong) / len(wrong) if wrong else None
+    return recall, ndcg(first, right), len(among & wrong) / len(wrong) if wrong else None
 
 
 def _mean(scores: Sequence[tuple[float, float, float | None]]) -> Score:

@@ -28,7 +28,7 @@ _FAILURES = 20  # on a page of them
 
 def badge(library: Library, summary: LibrarySummary) -> str:
     """What the header says while an ingest runs, as HTML; "" at other times."""
-    run = under_way(library, summary)
+    run = _under_way(library, summary)
     if run is None:
         return ""
     share = run.progress.share
@@ -42,9 +42,9 @@ def panel(library: Library, summary: LibrarySummary) -> None:
         if not shown.open:
             return
         with st.container(key="panel"):
-            run = under_way(library, summary)
-            is_busy = run is not None or library.ingests.is_at_work
-            _work(library, run, is_busy=is_busy)
+            is_busy = work(library, summary)
+            _stop(library)
+            complain(library, is_busy=is_busy)
             _buttons(library, summary, is_busy=is_busy)
             if summary.roots:
                 st.html(roots_list(summary) + _counts(summary))
@@ -76,19 +76,25 @@ def roots_list(summary: LibrarySummary) -> str:
     return f'<ul class="om-roots">{"".join(rows)}</ul>'
 
 
-def under_way(library: Library, summary: LibrarySummary) -> Running | None:
+def _under_way(library: Library, summary: LibrarySummary) -> Running | None:
     """The crawl that goes on now; one whose ingest was killed does not."""
     return summary.running[-1] if summary.running and is_ingesting(library.settings.home) else None
 
 
-def _work(library: Library, run: Running | None, *, is_busy: bool) -> None:
-    """How far the ingest has come, or how the last one went wrong."""
+def work(library: Library, summary: LibrarySummary) -> bool:
+    """Whether an ingest is at work, of this page or of a terminal; if so, how far it has come is drawn."""
+    run = _under_way(library, summary)
+    is_busy = library.ingests.is_at_work or is_ingesting(library.settings.home)
     if run is not None:
         st.progress(run.progress.share or 0.0, text=run.progress.as_text())
         if run.progress.at:
             st.html(f'<p class="om-at"><bdi>{safe(run.progress.at)}</bdi></p>')
     elif is_busy:  # before its first crawl, or after its last
         st.progress(0.0, text="At work …")
+    return is_busy
+
+
+def _stop(library: Library) -> None:
     if library.ingests.is_at_work:  # one that a terminal started is the terminal's to stop
         st.button(
             "Stop",
@@ -97,7 +103,6 @@ def _work(library: Library, run: Running | None, *, is_busy: bool) -> None:
             on_click=library.ingests.stop,
             help="What is indexed by now is kept, and the next run goes on from there",
         )
-    complain(library, is_busy=is_busy)
 
 
 def complain(library: Library, *, is_busy: bool) -> None:
@@ -184,7 +189,7 @@ def _models(library: Library, fillings: Sequence[Filling]) -> str:
 
 
 def _model(library: Library, filling: Filling) -> str:
-    model, row = filling.model, known_row(library, filling.model)
+    model, row = filling.model, _row(library, filling.model)
     about = f"{row.dim} numbers a vector · {row.licence}" if row else "not known to this version"
     if filling.is_active:
         state = "answers"
@@ -201,7 +206,7 @@ def _model(library: Library, filling: Filling) -> str:
 
 
 @lru_cache(maxsize=32)  # a model in a folder is read in full to be told
-def known_row(library: Library, model: LibraryModel) -> ModelRow | None:
+def _row(library: Library, model: LibraryModel) -> ModelRow | None:
     try:
         return library.row_of(model.name)
     except OmniaError:

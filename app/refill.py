@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.escaping import literal, safe
-from app.panel import attempt, complain, known_row, rescan, under_way
+from app.panel import attempt, complain, rescan, work
 from data.errors import OmniaError, OutdatedVectorsError
-from data.locks import is_ingesting
 from data.printing import counted
 
 if TYPE_CHECKING:
@@ -28,24 +27,21 @@ def refill(library: Library) -> None:
         try:
             library.space()
         except OutdatedVectorsError as error:
-            _outdated(library, str(error))
+            _outdated(library, error)
         else:
             st.rerun(scope="app")
     except OmniaError as error:  # a beat is in nobody's `try`
         st.error(literal(str(error)), icon=":material/error:")
 
 
-def _outdated(library: Library, why: str) -> None:
-    st.error(literal(why), icon=":material/error:")
+def _outdated(library: Library, error: OutdatedVectorsError) -> None:
+    st.error(literal(str(error)), icon=":material/error:")
     summary = library.catalogue().summary()
-    run = under_way(library, summary)
-    is_busy = run is not None or library.ingests.is_at_work or is_ingesting(library.settings.home)
+    is_busy = work(library, summary)
     if is_busy:
-        share, text = (run.progress.share or 0.0, run.progress.as_text()) if run else (0.0, "At work …")
-        st.progress(share, text=text)
         st.session_state.pop("lacking", None)
     elif "lacking" not in st.session_state:  # it takes long to tell in a large library
-        st.session_state["lacking"] = _lacking(library, summary)
+        st.session_state["lacking"] = _lacking(library, summary, error.fingerprint)
     lacking = st.session_state.get("lacking")
     with st.container(horizontal=True):
         st.button(
@@ -71,13 +67,11 @@ def _outdated(library: Library, why: str) -> None:
     complain(library, is_busy=is_busy)
 
 
-def _lacking(library: Library, summary: LibrarySummary) -> tuple[str, str] | None:
+def _lacking(library: Library, summary: LibrarySummary, fingerprint: str) -> tuple[str, str] | None:
     """The model that a refill has begun with, by name, and what it lacks; None where none was begun."""
-    active, away = library.catalogue().active(), {root.path: root.offline_reason for root in summary.roots}
+    away = {root.path: root.offline_reason for root in summary.roots}
     for filling in library.catalogue().fillings():
-        row = known_row(library, filling.model)
-        is_newer = active and filling.model.name == active.name and not filling.is_active
-        if is_newer and row and row.fingerprint == filling.model.fingerprint and filling.missing:
+        if filling.model.fingerprint == fingerprint and filling.missing:
             missing = (
                 f"{root.path}{f': it {away[root.path]}' if away.get(root.path) else ''}"
                 for root in filling.roots

@@ -115,7 +115,8 @@ class Spaces:
         if active.name == name:
             raise OutdatedVectorsError(
                 f"this library was made by {active.fingerprint}, which {fingerprint} cannot read; "
-                f"run ingest to refill it: python -m indexer ingest {for_shell(catalogue.roots())}"
+                f"run ingest to refill it: python -m indexer ingest {for_shell(catalogue.roots())}",
+                fingerprint=fingerprint,
             )
         raise ModelMismatchError(
             f"this library holds nothing made by {name}, it was made by {active.name}: "

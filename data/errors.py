@@ -49,7 +49,15 @@ class ModelMismatchError(OmniaError):
 
 
 class OutdatedVectorsError(ModelMismatchError):
-    """A library's vectors are of another version of its model; an ingest of its folders makes them anew."""
+    """A library's vectors are of another version of its model; an ingest of its folders makes them anew.
+
+    Args:
+        fingerprint: of the model as it is in this version of Omnia.
+    """
+
+    def __init__(self, message: str, *, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+        super().__init__(message)
 
 
 class EmbeddingFailedError(OmniaError):

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _SAMPLES = ROOT / "data" / "samples"
 _TRUTH = Path(__file__).parent / "samples_truth.json"
-_FIRST = 10
 
 
 def bench_order(folder: Path, _size: Size) -> Iterator[Line]:
@@ -30,6 +29,7 @@ def bench_order(folder: Path, _size: Size) -> Iterator[Line]:
     Right is what is about the same. The product has the words in files beside the vectors, as it always does.
     """
     from app import wiring
+    from app.judge import DEPTH, ndcg
     from app.query import FilePart, Query, TextPart
     from app.results import Band, Result
     from data.settings import Settings
@@ -58,17 +58,17 @@ def bench_order(folder: Path, _size: Size) -> Iterator[Line]:
         gained: dict[str, list[float]] = defaultdict(list)
         for subject in sorted(set().union(*about.values())):
             right = {path for path, subjects in about.items() if subject in subjects}
-            gained["words"].append(_ndcg(by_product(TextPart(subject), right), right))
+            gained["words"].append(ndcg(by_product(TextPart(subject), right)[:DEPTH], right))
             asked = library.embedder().embed([words(subject)], Role.QUERY)
-            gained["words, cosine"].append(_ndcg(by_cosine(asked), right))
+            gained["words, cosine"].append(ndcg(by_cosine(asked)[:DEPTH], right))
         for path, subjects in about.items():
             right = {other for other, its in about.items() if its & subjects and other != path}
             if right:
-                gained["files"].append(_ndcg(by_product(FilePart(Path(path)), right), right))
-                gained["files, cosine"].append(_ndcg(by_cosine(stored[path], path), right))
+                gained["files"].append(ndcg(by_product(FilePart(Path(path)), right)[:DEPTH], right))
+                gained["files, cosine"].append(ndcg(by_cosine(stored[path], path)[:DEPTH], right))
         for asked_with in ("words", "files"):
             value, peer = (float(np.mean(gained[name])) for name in (asked_with, f"{asked_with}, cosine"))
-            yield Line(f"nDCG@{_FIRST}, {len(gained[asked_with])} {asked_with}, all media", value, "", "cosine", peer)
+            yield Line(f"nDCG@{DEPTH}, {len(gained[asked_with])} {asked_with}, all media", value, "", "cosine", peer)
         every = sum(sum(told) for told in bands.values())
         for band in (Band.STRONG, Band.LIKELY):
             yield Line(f"{band} that is right", float(np.mean(bands[band])), "", "wanted", 1.0)
@@ -96,10 +96,3 @@ def _stored(library: Library, paths: Sequence[str]) -> dict[str, Vectors]:
         for record, vector in zip(records, vectors, strict=True):
             held[files[record.content]].append(vector)
     return {path: np.stack(of) for path, of in held.items()}
-
-
-def _ndcg(ranked: Sequence[str], right: Set[str]) -> float:
-    """Of the first `_FIRST`, each right one worth the same."""
-    worth = 1 / np.log2(np.arange(2, _FIRST + 2))
-    gained = sum(worth[place] for place, path in enumerate(ranked[:_FIRST]) if path in right)
-    return float(gained / worth[: len(right)].sum())

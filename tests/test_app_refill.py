@@ -18,7 +18,7 @@ WHY = "this library was made by fake-0, which fake-1 cannot read"
 @pytest.fixture
 def page(shelf, tmp_path, monkeypatch) -> AppTest:
     def outdated():
-        raise OutdatedVectorsError(WHY)
+        raise OutdatedVectorsError(WHY, fingerprint="fake-1")
 
     monkeypatch.setattr(wiring, "shared", lambda: shelf.library)
     fill(shelf, tmp_path)
