@@ -152,6 +152,35 @@ def text_finds(shown: Exhibit) -> Recall:
     return measure(shown.texts, shown.vectors, same(shown, shown))
 
 
+def text_finds_among(shown: Exhibit, others: Exhibit, size: int) -> Recall:
+    """Captions as queries for their media among `size` candidates: the media and as many others as are missing.
+
+    Returns:
+        The mean over all the ways to fill up with others that were not used before; at least one must be possible.
+    """
+    missing = size - len(shown.vectors)
+    right, alike = same(shown, shown), same(shown, others)
+    found = [
+        measure(
+            shown.texts,
+            np.concatenate([shown.vectors, others.vectors[at : at + missing]]),
+            np.concatenate([right, alike[:, at : at + missing]], axis=1),
+        )
+        for at in range(0, len(others.vectors) - missing + 1, missing)
+    ]
+
+    def mean(of: Sequence[Mapping[int, float]]) -> dict[int, float]:
+        return {depth: round(float(np.mean([each[depth] for each in of])), 4) for depth in DEPTHS}
+
+    return Recall(
+        queries=found[0].queries,
+        candidates=size,
+        recall=mean([each.recall for each in found]),
+        ndcg=round(float(np.mean([each.ndcg for each in found])), 4),
+        chance=mean([each.chance for each in found]),
+    )
+
+
 def finds_text(shown: Exhibit) -> Recall:
     """Media as queries, captions as candidates, each caption once."""
     first, right = captions_found(shown)

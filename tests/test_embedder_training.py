@@ -731,6 +731,17 @@ def test_recall_by_hand() -> None:
     assert found.chance == {1: 0.25, 5: 1.0, 10: 1.0}
 
 
+def test_few_are_looked_for_among_more_that_are_filled_up_by_turns() -> None:
+    vectors = np.eye(4, dtype=np.float32)
+    shown = evaluate.Exhibit("image", vectors[:2], ("a", "b"), ("x", "y"), vectors[[0, 3]])
+    others = evaluate.Exhibit("image", vectors[[2, 2, 3, 3, 0]], ("c", "d", "e", "b", "f"), tuple("12345"), vectors[:0])
+    found = evaluate.text_finds_among(shown, others, 4)  # two fillings; the fifth that is left over is none
+    assert (found.queries, found.candidates) == (2, 4)
+    assert found.recall[1] == (0.5 + 0.5) / 2, "in the second filling, what shows another comes first"
+    assert found.recall[5] == 1
+    assert found.chance[1] == pytest.approx(((1 / 4 + 1 / 4) / 2 + (1 / 4 + 2 / 4) / 2) / 2, abs=1e-4)
+
+
 def test_a_query_is_not_its_own_answer() -> None:
     vectors = np.eye(3, dtype=np.float32)
     right = ~np.eye(3, dtype=bool)

@@ -47,7 +47,7 @@ class OmniModel(nn.Module):
         """What a tower says of B media to unit vectors (B, 384).
 
         Args:
-            kept: (B, T) soft tokens that count, for dropping some in training; all by default.
+            kept: (B, T) soft tokens that count, for dropping some in training; all by default. The rest costs nothing.
             around: (B, 1) how much of what goes around the backbone counts, for training without it; all by default.
             words: token ids and mask (B, W) of the words on a page, [CLS] and [SEP] included; they come first.
         """
@@ -66,6 +66,8 @@ class OmniModel(nn.Module):
         mask = torch.cat([lead_mask, mask, one], dim=1)
         if around is not None:
             own = own * around
+        if kept is not None:
+            x, mask = _packed(x, mask)
         seen = self.backbone.pooled(x, mask)
         return nn.functional.normalize(seen + own * projector.around(reading), dim=-1) @ self.rotation
 
@@ -79,3 +81,10 @@ class OmniModel(nn.Module):
     def projector(self, tower: Tower) -> Projector:
         """What reads a tower."""
         return self.vision if tower is Tower.VISION else self.sound
+
+
+def _packed(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Tokens (B, T, D) and which of them count (B, T), without the rest: in order, as wide as the longest needs."""
+    order = mask.argsort(dim=1, descending=True, stable=True)[:, : int(mask.sum(1).max())]
+    rows = torch.arange(len(x), device=x.device)[:, None]
+    return x[rows, order], mask[rows, order]

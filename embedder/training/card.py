@@ -63,6 +63,9 @@ def _more(numbers: Mapping[str, Any]) -> Iterator[str]:
     if clipart := numbers["sources"].get("clipart"):
         by_title, by_all = (_cell(clipart[how]) for how in ("from_text", "from_description"))
         yield f"Clip-art held out by what it shows: {by_title} by title, {by_all} by title, description and keywords."
+        if filled := clipart.get("filled_up"):
+            by_title, by_all = (_cell(filled[how]) for how in ("from_text", "from_description"))
+            yield f"The same, filled up with clip-art that was trained on: {by_title} and {by_all}."
     if hidden := numbers.get("pages_by_pixels"):
         yield f"Pages by their pixels alone: {_cell(hidden)}."
     for name, found in numbers["across"].items():

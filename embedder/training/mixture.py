@@ -20,6 +20,7 @@ from embedder.training.pairs import Medium
 Vectors = NDArray[np.float32]
 
 _PAGE_TOKENS = 128
+_LENGTHS = 8  # texts are put together by length, so that little of a batch is padding
 _BACKBONE_ALONE = 0.35  # share of the media that the backbone has to tell by itself
 _FIRST_CAPTION, _ALL_CAPTIONS = 0.5, 0.25  # how often the best is taken, and all as one; else any
 
@@ -183,16 +184,20 @@ def _said(random: Generator, entry: Entry) -> str:
 
 
 def texts(random: Generator, captions: Captions, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Token ids and mask (B, T) of random captions, and their vectors (B, D)."""
-    chosen = random.choice(len(captions.texts), size)
+    """Token ids and mask (B, T) of random captions that are about as long, and their vectors (B, D)."""
+    drawn = random.choice(len(captions.texts), _LENGTHS * size)
+    by_length = sorted(drawn, key=lambda number: len(captions.ids[number]))
+    at = size * int(random.integers(_LENGTHS))
+    chosen = by_length[at : at + size]
     ids, mask = padded([captions.ids[number] for number in chosen])
     kept = captions.vectors[chosen]
     return ids.to(kept.device), mask.to(kept.device), kept
 
 
 def _dropped(random: Generator, size: int, frames: int, places: int) -> Tensor:
-    """Which soft tokens count: a fifth of them do not; now and then none that names a class, or none but those."""
-    kept = random.random((size, TOP + 1 + frames + places)) > 0.2
+    """Which soft tokens count: a quarter of them does not; now and then none that names a class, or none but those."""
+    tokens = TOP + 1 + frames + places
+    kept = random.permuted(np.tile(np.arange(tokens) >= tokens // 4, (size, 1)), axis=1)
     fate = random.random(size)
     kept[fate < 0.15, : TOP + 1] = False
     kept[fate > 0.85, TOP + 1 :] = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 _AFTER_FUSION = (FUSED, RECOVERED, LONGER, REHEARSED)
 _ROTATION_FILE, _ROTATION_TEXTS = "rotation.npy", 20_000
 _MOST_CANDIDATES = 400  # of one source in an exhibit
+_FILLINGS = 20  # how often a source that has fewer, but most of them, is filled up with what it is trained on
 
 
 class Training:
@@ -133,6 +134,8 @@ class Training:
             if shelf.medium is Medium.IMAGE:
                 asked = evaluate.by_description(shown, model, self.captions)
                 found["sources"][shelf.source]["from_description"] = asdict(evaluate.text_finds(asked))
+                if not whole and _MOST_CANDIDATES / 2 < len(rows) < _MOST_CANDIDATES:
+                    found["sources"][shelf.source]["filled_up"] = self._filled_up(model, shelf, shown, asked)
         documents = [shelf for shelf in self._shelves if shelf.medium is Medium.DOCUMENT]
         if documents:
             pages = self._shown(self._of(Medium.DOCUMENT))
@@ -144,6 +147,24 @@ class Training:
         cosines = (evaluate.embed_texts(model, texts) * (untouched @ model.rotation.cpu().numpy())).sum(axis=1)
         found["text_kept"] = {"texts": len(texts), "mean": float(cosines.mean()), "least": float(cosines.min())}
         return found
+
+    def _filled_up(
+        self, model: OmniModel, shelf: Shelf, shown: evaluate.Exhibit, asked: evaluate.Exhibit
+    ) -> dict[str, Any]:
+        """What is found of a source among as many candidates as others have: the rest was trained on, drawn by chance.
+
+        Args:
+            shown, asked: what is tested on, asked for by title and by all captions.
+        """
+        trained = [row for row, entry in enumerate(shelf.entries) if not entry.held_out]
+        missing = _MOST_CANDIDATES - len(shown.vectors)
+        rows = np.random.default_rng(0).permutation(trained)[: _FILLINGS * missing].tolist()
+        others = evaluate.exhibit(shelf.source, model, [(shelf, rows)], self.captions)
+        by_all = replace(others, captions=others.descriptions)
+        return {
+            "from_text": asdict(evaluate.text_finds_among(shown, others, _MOST_CANDIDATES)),
+            "from_description": asdict(evaluate.text_finds_among(asked, by_all, _MOST_CANDIDATES)),
+        }
 
     def exhibit(self, medium: Medium, model: OmniModel) -> evaluate.Exhibit:
         """The held-out tenth of every source of a medium that is trained on, without twins of what is trained on."""
