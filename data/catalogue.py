@@ -40,7 +40,7 @@ from data.running import Progress, Running, end_runs, note_progress
 from data.saving import drop_search, indexed_after, keep_search, kept_searches, look_at
 from data.sweeping import forget_files, holding, sweep_files, unseen_files
 from data.switching import Filling, LibraryModel, Waiting, active_model, answer_first, is_under, meet
-from data.tables import File, FileOutcome, Indexing, Root, Run
+from data.tables import FILES, INDEXINGS, OUTCOMES, ROOTS, RUNS
 
 __all__ = [
     "Catalogue",
@@ -59,8 +59,8 @@ __all__ = [
 ]
 
 _MARK_SEEN = (
-    update(File)
-    .where(File.id.in_(bindparam("ids", expanding=True)), File.seen_run < bindparam("run"))
+    update(FILES)
+    .where(FILES.c.id.in_(bindparam("ids", expanding=True)), FILES.c.seen_run < bindparam("run"))
     .values(seen_run=bindparam("run"))
 )
 _CLAIM = 0x66696C6C  # advisory lock of PostgreSQL
@@ -118,10 +118,10 @@ class Catalogue(Models):
         """
         with self._engine.begin() as db:
             meet(db, LibraryModel(model or fingerprint, fingerprint))
-            root_id = db.execute(select(Root.id).where(Root.path == root)).scalar_one_or_none()
+            root_id = db.execute(select(ROOTS.c.id).where(ROOTS.c.path == root)).scalar_one_or_none()
             if root_id is None:
-                root_id = _new_id(db, insert(Root).values(path=root, offline_reason=""))
-            run = _new_id(db, insert(Run).values(root_id=root_id, fingerprint=fingerprint, started_at=time.time()))
+                root_id = _new_id(db, insert(ROOTS).values(path=root, offline_reason=""))
+            run = _new_id(db, insert(RUNS).values(root_id=root_id, fingerprint=fingerprint, started_at=time.time()))
             if progress is not None:
                 note_progress(db, run, progress)
             return run
@@ -157,7 +157,7 @@ class Catalogue(Models):
         with self._engine.begin() as db:
             if progress is not None:
                 note_progress(db, run, progress)
-            root_id = db.execute(select(Run.root_id).where(Run.id == run)).scalar_one()
+            root_id = db.execute(select(RUNS.c.root_id).where(RUNS.c.id == run)).scalar_one()
             record_outcomes(db, outcomes, run=run, root_id=root_id, fingerprint=fingerprint)
             if any(outcome.content is not None for outcome in outcomes):
                 answer_first(db, fingerprint)
@@ -197,11 +197,11 @@ class Catalogue(Models):
         removed = sweep_files(self._engine, run, root, keep) if sweep else 0
         with self._engine.begin() as db:
             for chunk in chunks(list(passed)):
-                db.execute(update(Root).where(Root.path.in_(chunk)).values(offline_reason=""))
-            db.execute(update(Root).where(Root.path == root).values(offline_reason=offline_reason))
-            db.execute(update(Run).where(Run.id == run).values(finished_at=time.time()))
+                db.execute(update(ROOTS).where(ROOTS.c.path.in_(chunk)).values(offline_reason=""))
+            db.execute(update(ROOTS).where(ROOTS.c.path == root).values(offline_reason=offline_reason))
+            db.execute(update(RUNS).where(RUNS.c.id == run).values(finished_at=time.time()))
             if not offline_reason and active_model(db) is None:  # under some model its outcomes have to be seen
-                answer_first(db, db.execute(select(Run.fingerprint).where(Run.id == run)).scalar_one())
+                answer_first(db, db.execute(select(RUNS.c.fingerprint).where(RUNS.c.id == run)).scalar_one())
         return removed
 
     @translated
@@ -229,20 +229,22 @@ class Catalogue(Models):
         """Drop the indexings of these contents under a fingerprint, before their vectors are deleted."""
         for chunk in chunks(list(contents)):  # each by itself: others write in between
             with self._engine.begin() as db:
-                db.execute(delete(Indexing).where(Indexing.content.in_(chunk), Indexing.fingerprint == fingerprint))
+                db.execute(
+                    delete(INDEXINGS).where(INDEXINGS.c.content.in_(chunk), INDEXINGS.c.fingerprint == fingerprint)
+                )
 
     @translated
     def forget_root(self, root: str) -> int:
         """Drop a root and every file under it that is in no other root below; returns how many files."""
         removed = forget_files(self._engine, root)
         with self._engine.begin() as db:
-            doomed = select(Root.id).where(Root.path == root)
-            other = db.execute(select(func.max(Root.id)).where(Root.path != root)).scalar()
+            doomed = select(ROOTS.c.id).where(ROOTS.c.path == root)
+            other = db.execute(select(func.max(ROOTS.c.id)).where(ROOTS.c.path != root)).scalar()
             if other is not None:  # the latest run stays, so that no number is given twice
-                latest = select(func.max(Run.id)).scalar_subquery()
-                db.execute(update(Run).where(Run.id == latest, Run.root_id.in_(doomed)).values(root_id=other))
-            db.execute(delete(Run).where(Run.root_id.in_(doomed)))
-            db.execute(delete(Root).where(Root.path == root))
+                latest = select(func.max(RUNS.c.id)).scalar_subquery()
+                db.execute(update(RUNS).where(RUNS.c.id == latest, RUNS.c.root_id.in_(doomed)).values(root_id=other))
+            db.execute(delete(RUNS).where(RUNS.c.root_id.in_(doomed)))
+            db.execute(delete(ROOTS).where(ROOTS.c.path == root))
         return removed
 
     @translated
@@ -252,10 +254,10 @@ class Catalogue(Models):
         Skipped ones, too: a newer version may have a reader for them.
         """
         with self._engine.begin() as db:
-            failed = FileOutcome.state.in_((FileState.FAILED.value, FileState.SKIPPED.value)) & under(fingerprint)
-            roots = select(Root.path).distinct().join(File).join(FileOutcome, FileOutcome.file_id == File.id)
-            found = list(db.execute(roots.where(failed)).scalars())
-            db.execute(update(FileOutcome).where(failed).values(is_final=False))
+            failed = OUTCOMES.c.state.in_((FileState.FAILED.value, FileState.SKIPPED.value)) & under(fingerprint)
+            roots = select(ROOTS.c.path).select_from(ROOTS).join(FILES).join(OUTCOMES, OUTCOMES.c.file_id == FILES.c.id)
+            found = list(db.execute(roots.where(failed).distinct()).scalars())
+            db.execute(update(OUTCOMES).where(failed).values(is_final=False))
             return found
 
     # ── looking ──
@@ -273,7 +275,7 @@ class Catalogue(Models):
         """The records of these paths, as far as they are known."""
         with self._reader.connect() as db:
             condition = under(fingerprint)
-            return [one for chunk in chunks(paths) for one in file_records(db, File.path.in_(chunk) & condition)]
+            return [one for chunk in chunks(paths) for one in file_records(db, FILES.c.path.in_(chunk) & condition)]
 
     @translated
     def files_of(self, contents: Collection[str], fingerprint: str | None = None) -> dict[str, list[FileRecord]]:
@@ -281,7 +283,7 @@ class Catalogue(Models):
         found: defaultdict[str, list[FileRecord]] = defaultdict(list)
         with self._reader.connect() as db:
             for chunk in chunks(list(contents)):
-                for record in file_records(db, FileOutcome.content.in_(chunk) & under(fingerprint)):
+                for record in file_records(db, OUTCOMES.c.content.in_(chunk) & under(fingerprint)):
                     found[record.content or ""].append(record)
         return dict(found)
 
@@ -371,7 +373,7 @@ class Catalogue(Models):
     def failures(self, fingerprint: str | None = None, *, state: FileState = FileState.FAILED) -> list[FileRecord]:
         """The files whose last attempt failed, or ended in another state, by path."""
         with self._reader.connect() as db:
-            return file_records(db, (FileOutcome.state == state.value) & under(fingerprint))
+            return file_records(db, (OUTCOMES.c.state == state.value) & under(fingerprint))
 
     @translated
     def failure_groups(self, *, offset: int = 0, limit: int = 20) -> tuple[FailureGroup, ...]:
@@ -389,18 +391,18 @@ class Catalogue(Models):
     def has_files(self, root: str) -> bool:
         """Whether any file at or below a path is known."""
         with self._reader.connect() as db:
-            return db.execute(select(File.id).where(is_under(root)).limit(1)).first() is not None
+            return db.execute(select(FILES.c.id).where(is_under(root)).limit(1)).first() is not None
 
     @translated
     def has_file(self, path: str) -> bool:
         """Whether a path is known as a file."""
         with self._reader.connect() as db:
-            return db.execute(select(File.id).where(File.path == path)).first() is not None
+            return db.execute(select(FILES.c.id).where(FILES.c.path == path)).first() is not None
 
     @translated
     def roots(self) -> list[str]:
         with self._reader.connect() as db:
-            return list(db.execute(select(Root.path).order_by(Root.path)).scalars())
+            return list(db.execute(select(ROOTS.c.path).order_by(ROOTS.c.path)).scalars())
 
     @translated
     def summary(self) -> LibrarySummary:

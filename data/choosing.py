@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, bindparam, func,
 from data.recording import chunks
 from data.records import ANY_FILE, FileChoice, FileState, Kind
 from data.switching import is_under
-from data.tables import File, FileOutcome, Indexing, escape_path, is_indexed
+from data.tables import FILES, INDEXINGS, OUTCOMES, escape_path, is_indexed
 
 _FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")  # an é in one letter, or in two, as some systems have it
 
@@ -27,7 +27,7 @@ def chosen_contents(db: Connection, choice: FileChoice, fingerprint: str) -> set
 
 def chosen_files(db: Connection, files: Collection[int], choice: FileChoice, fingerprint: str) -> set[int]:
     """Those of some files, by number, that a choice means."""
-    number = FileOutcome.file_id
+    number = OUTCOMES.c.file_id
     query = _of_the_chosen(choice, fingerprint).with_only_columns(number)
     return {one for chunk in chunks(list(files)) for one in db.execute(query.where(number.in_(chunk))).scalars()}
 
@@ -42,11 +42,11 @@ def newest_contents(
     """
     if replace(choice, since_ns=None, before_ns=None) == ANY_FILE:
         return _newest_of_all(db, _conditions(choice), fingerprint, kinds=kinds, limit=limit)
-    query = _of_the_chosen(choice, fingerprint).group_by(FileOutcome.content)
+    query = _of_the_chosen(choice, fingerprint).group_by(OUTCOMES.c.content)
     if kinds:
-        query = query.where(FileOutcome.kind.in_([kind.value for kind in kinds]))
-    changed = func.max(FileOutcome.mtime_ns)
-    found = db.execute(query.order_by(changed.desc(), FileOutcome.content).limit(limit)).scalars()
+        query = query.where(OUTCOMES.c.kind.in_([kind.value for kind in kinds]))
+    changed = func.max(OUTCOMES.c.mtime_ns)
+    found = db.execute(query.order_by(changed.desc(), OUTCOMES.c.content).limit(limit)).scalars()
     return [content for content in found if content is not None]
 
 
@@ -55,10 +55,10 @@ def _newest_of_all(
 ) -> list[str]:
     """Read by an index, newest first and each kind by itself, no farther than is needed."""
     query = (
-        select(FileOutcome.mtime_ns, FileOutcome.content)
-        .where(FileOutcome.kind == bindparam("kind"), FileOutcome.fingerprint == fingerprint, *dates)
-        .where(FileOutcome.state == literal_column(f"'{FileState.INDEXED}'"), FileOutcome.content.is_not(None))
-        .order_by(FileOutcome.mtime_ns.desc(), FileOutcome.content)
+        select(OUTCOMES.c.mtime_ns, OUTCOMES.c.content)
+        .where(OUTCOMES.c.kind == bindparam("kind"), OUTCOMES.c.fingerprint == fingerprint, *dates)
+        .where(OUTCOMES.c.state == literal_column(f"'{FileState.INDEXED}'"), OUTCOMES.c.content.is_not(None))
+        .order_by(OUTCOMES.c.mtime_ns.desc(), OUTCOMES.c.content)
     )
     found: dict[str, None] = {}
     with ExitStack() as stack:
@@ -75,25 +75,26 @@ def _newest_of_all(
 
 def some_contents(db: Connection, kind: Kind, fingerprint: str, *, limit: int) -> list[str]:
     """A few contents of a kind that are indexed under a fingerprint, the same ones each time; quick in any library."""
-    query = select(FileOutcome.content).where(
-        FileOutcome.kind == kind.value,
-        FileOutcome.state == FileState.INDEXED.value,
-        FileOutcome.fingerprint == fingerprint,
+    query = select(OUTCOMES.c.content).where(
+        OUTCOMES.c.kind == kind.value,
+        OUTCOMES.c.state == FileState.INDEXED.value,
+        OUTCOMES.c.fingerprint == fingerprint,
     )
     return list(dict.fromkeys(content for content in db.execute(query.limit(limit)).scalars() if content is not None))
 
 
 def _of_the_chosen(choice: FileChoice, fingerprint: str) -> Select[str | None]:
     query = (
-        select(FileOutcome.content)
-        .where(FileOutcome.fingerprint == fingerprint, is_indexed(FileOutcome))
+        select(OUTCOMES.c.content)
+        .select_from(OUTCOMES)
+        .where(OUTCOMES.c.fingerprint == fingerprint, is_indexed(OUTCOMES))
         .where(*_conditions(choice))
     )
     if choice.folders or choice.suffixes:
-        query = query.join(File, File.id == FileOutcome.file_id)
+        query = query.join(FILES, FILES.c.id == OUTCOMES.c.file_id)
     if choice.longer_s is not None or choice.shorter_s is not None:
-        same = (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == FileOutcome.fingerprint)
-        query = query.join(Indexing, same).where(*_lasting(choice))
+        same = (INDEXINGS.c.content == OUTCOMES.c.content) & (INDEXINGS.c.fingerprint == OUTCOMES.c.fingerprint)
+        query = query.join(INDEXINGS, same).where(*_lasting(choice))
     return query
 
 
@@ -103,12 +104,12 @@ def _conditions(choice: FileChoice) -> list[ColumnElement[bool]]:
         found.append(or_(*(_lies_in(folder) for folder in choice.folders)))
     if choice.suffixes:
         endings = (escape_path(f".{suffix.lower().lstrip('.')}") for suffix in choice.suffixes)
-        path = func.lower(File.path)
+        path = func.lower(FILES.c.path)
         found.append(or_(*(func.substr(path, func.length(path) + 1 - len(one), len(one)) == one for one in endings)))
     if choice.since_ns is not None:
-        found.append(FileOutcome.mtime_ns >= choice.since_ns)
+        found.append(OUTCOMES.c.mtime_ns >= choice.since_ns)
     if choice.before_ns is not None:
-        found.append(FileOutcome.mtime_ns < choice.before_ns)
+        found.append(OUTCOMES.c.mtime_ns < choice.before_ns)
     return found
 
 
@@ -121,7 +122,7 @@ def _lies_in(folder: str) -> ColumnElement[bool]:
 
 def _folded(letters: Collection[str]) -> ColumnElement[str]:
     """The path in lower case, with these letters in one spelling: databases may leave all but ASCII as it is."""
-    path: ColumnElement[str] = func.lower(File.path)
+    path: ColumnElement[str] = func.lower(FILES.c.path)
     spellings: dict[str, str] = {}
     for letter in letters:
         if not letter.isascii():
@@ -143,7 +144,7 @@ def _ascii_lower(text: str) -> str:
 def _lasting(choice: FileChoice) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if choice.longer_s is not None:
-        found.append(Indexing.duration_s >= choice.longer_s)
+        found.append(INDEXINGS.c.duration_s >= choice.longer_s)
     if choice.shorter_s is not None:
-        found.append(Indexing.duration_s < choice.shorter_s)
+        found.append(INDEXINGS.c.duration_s < choice.shorter_s)
     return found

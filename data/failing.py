@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from data.looking import under
 from data.records import FileState
-from data.tables import File, FileOutcome
+from data.tables import FILES, OUTCOMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +37,13 @@ class FailureGroup:
 
 def failure_groups(db: Connection, *, offset: int, limit: int) -> tuple[FailureGroup, ...]:
     """The failures under the active model from number `offset` on, `limit` of them at most, the commonest first."""
-    files = func.count().over(partition_by=(FileOutcome.reason, FileOutcome.hint)).label("files")
+    files = func.count().over(partition_by=(OUTCOMES.c.reason, OUTCOMES.c.hint)).label("files")
     query = (
-        select(FileOutcome.reason, FileOutcome.hint, FileOutcome.attempts, File.path, files)
-        .join(File, File.id == FileOutcome.file_id)
-        .where(FileOutcome.state == FileState.FAILED.value, under(None))
-        .order_by(files.desc(), FileOutcome.reason, FileOutcome.hint, File.path)
+        select(OUTCOMES.c.reason, OUTCOMES.c.hint, OUTCOMES.c.attempts, FILES.c.path, files)
+        .select_from(OUTCOMES)
+        .join(FILES, FILES.c.id == OUTCOMES.c.file_id)
+        .where(OUTCOMES.c.state == FileState.FAILED.value, under(None))
+        .order_by(files.desc(), OUTCOMES.c.reason, OUTCOMES.c.hint, FILES.c.path)
     )
     rows = db.execute(query.offset(offset).limit(limit)).all()
     return tuple(

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, insert, select
 
 from data.records import Verdict
-from data.tables import Judgement
+from data.tables import JUDGEMENTS
 
 
 def keep_verdict(db: Connection, verdict: Verdict) -> None:
@@ -23,19 +23,19 @@ def keep_verdict(db: Connection, verdict: Verdict) -> None:
         "is_right": verdict.is_right,
         "made_at": time.time(),
     }
-    db.execute(insert(Judgement).values(row))
+    db.execute(insert(JUDGEMENTS).values(row))
 
 
 def drop_verdict(db: Connection, question: str, content: str) -> None:
     """Forget what was said of a content, for one question."""
-    db.execute(delete(Judgement).where(Judgement.question_id == _id(question), Judgement.content == content))
+    db.execute(delete(JUDGEMENTS).where(JUDGEMENTS.c.question_id == _id(question), JUDGEMENTS.c.content == content))
 
 
 def kept_verdicts(db: Connection, question: str | None) -> list[Verdict]:
     """What was said of the results of one question, or of all, in the order said."""
-    query = select(Judgement.__table__).order_by(Judgement.made_at, Judgement.content)
+    query = select(JUDGEMENTS).order_by(JUDGEMENTS.c.made_at, JUDGEMENTS.c.content)
     if question is not None:
-        query = query.where(Judgement.question_id == _id(question))
+        query = query.where(JUDGEMENTS.c.question_id == _id(question))
     return [
         Verdict(question=row.question, content=row.content, segment=UUID(row.segment), is_right=row.is_right)
         for row in db.execute(query)

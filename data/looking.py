@@ -13,22 +13,25 @@ from data.recording import chunks
 from data.records import FileRecord, FileState, Kind
 from data.running import Running, running
 from data.switching import active_model
-from data.tables import ActiveModel, File, FileOutcome, Indexing, Root
+from data.tables import ACTIVE_MODEL, FILES, INDEXINGS, OUTCOMES, ROOTS
 
 _KINDS = {None: None} | {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in FileState}
 
 # Asked for every file of a crawl: built once, for building takes longer than answering.
 _KNOWN = (
-    select(File.id, File.path, FileOutcome.size_bytes, FileOutcome.mtime_ns, FileOutcome.content, FileOutcome.state)
-    .add_columns(FileOutcome.fingerprint, FileOutcome.is_final, Indexing.content)
-    .join(FileOutcome, FileOutcome.file_id == File.id)
-    .outerjoin(Indexing, (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == bindparam("fingerprint")))
-    .where(File.path.in_(bindparam("paths", expanding=True)))
-    .order_by(FileOutcome.run)
+    select(FILES.c.id, FILES.c.path, OUTCOMES.c.size_bytes, OUTCOMES.c.mtime_ns, OUTCOMES.c.content, OUTCOMES.c.state)
+    .add_columns(OUTCOMES.c.fingerprint, OUTCOMES.c.is_final, INDEXINGS.c.content)
+    .select_from(FILES)
+    .join(OUTCOMES, OUTCOMES.c.file_id == FILES.c.id)
+    .outerjoin(
+        INDEXINGS, (INDEXINGS.c.content == OUTCOMES.c.content) & (INDEXINGS.c.fingerprint == bindparam("fingerprint"))
+    )
+    .where(FILES.c.path.in_(bindparam("paths", expanding=True)))
+    .order_by(OUTCOMES.c.run)
 )
-_INDEXED_KIND = select(Indexing.kind).where(
-    Indexing.content == bindparam("content"), Indexing.fingerprint == bindparam("fingerprint")
+_INDEXED_KIND = select(INDEXINGS.c.kind).where(
+    INDEXINGS.c.content == bindparam("content"), INDEXINGS.c.fingerprint == bindparam("fingerprint")
 )
 
 
@@ -103,73 +106,77 @@ def indexed_kind(db: Connection, content: str, fingerprint: str) -> Kind | None:
 def indexed_among(db: Connection, contents: Collection[str], fingerprint: str) -> set[str]:
     """Those of `contents` that are indexed under a fingerprint."""
     found: set[str] = set()
-    query = select(Indexing.content).where(Indexing.fingerprint == fingerprint)
+    query = select(INDEXINGS.c.content).where(INDEXINGS.c.fingerprint == fingerprint)
     for chunk in chunks(list(contents)):
-        found.update(db.execute(query.where(Indexing.content.in_(chunk))).scalars())
+        found.update(db.execute(query.where(INDEXINGS.c.content.in_(chunk))).scalars())
     return found
 
 
 def lost_contents(db: Connection, stored: Collection[str], fingerprint: str) -> set[str]:
     """Contents that are indexed under a fingerprint, with segments, and are not among the stored ones."""
-    query = select(Indexing.content).where(Indexing.fingerprint == fingerprint, Indexing.segments > 0)
+    query = select(INDEXINGS.c.content).where(INDEXINGS.c.fingerprint == fingerprint, INDEXINGS.c.segments > 0)
     return set(db.execute(query).scalars()).difference(stored)
 
 
 def orphaned(db: Connection) -> dict[str, set[str]]:
     """Contents that are indexed and that no file has any more, by fingerprint."""
-    is_live = exists().where(FileOutcome.content == Indexing.content, FileOutcome.fingerprint == Indexing.fingerprint)
+    is_live = exists().where(
+        OUTCOMES.c.content == INDEXINGS.c.content, OUTCOMES.c.fingerprint == INDEXINGS.c.fingerprint
+    )
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for fingerprint, content in db.execute(select(Indexing.fingerprint, Indexing.content).where(~is_live)):
+    for fingerprint, content in db.execute(select(INDEXINGS.c.fingerprint, INDEXINGS.c.content).where(~is_live)):
         found[fingerprint].add(content)
     return dict(found)
 
 
 def under(fingerprint: str | None) -> ColumnElement[bool]:
     """Outcomes under a fingerprint, or under the active model's."""
-    active = select(ActiveModel.fingerprint).scalar_subquery()
-    return FileOutcome.fingerprint == (active if fingerprint is None else fingerprint)
+    active = select(ACTIVE_MODEL.c.fingerprint).scalar_subquery()
+    return OUTCOMES.c.fingerprint == (active if fingerprint is None else fingerprint)
 
 
 def file_records(db: Connection, condition: ColumnElement[bool]) -> list[FileRecord]:
     """The files and outcomes of which a condition holds, by path."""
-    same = (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == FileOutcome.fingerprint)
+    same = (INDEXINGS.c.content == OUTCOMES.c.content) & (INDEXINGS.c.fingerprint == OUTCOMES.c.fingerprint)
     query = (
-        select(File.id, File.path, Root.path.label("root"), Indexing.duration_s, FileOutcome.__table__)
-        .join(FileOutcome, FileOutcome.file_id == File.id)
-        .join(Root, Root.id == File.root_id)
-        .outerjoin(Indexing, same)
+        select(FILES.c.id, FILES.c.path, ROOTS.c.path.label("root"), INDEXINGS.c.duration_s, OUTCOMES)
+        .select_from(FILES)
+        .join(OUTCOMES, OUTCOMES.c.file_id == FILES.c.id)
+        .join(ROOTS, ROOTS.c.id == FILES.c.root_id)
+        .outerjoin(INDEXINGS, same)
     )
-    return [_file_record(row) for row in db.execute(query.where(condition).order_by(File.path))]
+    return [_file_record(row) for row in db.execute(query.where(condition).order_by(FILES.c.path))]
 
 
 def best_record(db: Connection, file_id: int) -> FileRecord | None:
     """A file by its number: as it is indexed under the active model, or else under any, or else as it is."""
     active = active_model(db)
     fingerprint = active.fingerprint if active else ""
-    found = file_records(db, File.id == file_id)
+    found = file_records(db, FILES.c.id == file_id)
     ranked = sorted(found, key=lambda one: (one.state is not FileState.INDEXED, one.fingerprint != fingerprint))
     return next(iter(ranked), None)
 
 
 def indexing_notes(db: Connection, fingerprint: str | None) -> dict[str, list[str]]:
     """What was left out of indexed files, by path."""
-    same = (Indexing.content == FileOutcome.content) & (Indexing.fingerprint == FileOutcome.fingerprint)
+    same = (INDEXINGS.c.content == OUTCOMES.c.content) & (INDEXINGS.c.fingerprint == OUTCOMES.c.fingerprint)
     query = (
-        select(File.path, Indexing.notes)
-        .join(FileOutcome, FileOutcome.file_id == File.id)
-        .join(Indexing, same)
-        .where(Indexing.notes != "", under(fingerprint))
+        select(FILES.c.path, INDEXINGS.c.notes)
+        .select_from(FILES)
+        .join(OUTCOMES, OUTCOMES.c.file_id == FILES.c.id)
+        .join(INDEXINGS, same)
+        .where(INDEXINGS.c.notes != "", under(fingerprint))
     )
-    return {path: notes.splitlines() for path, notes in db.execute(query.order_by(File.path))}
+    return {path: notes.splitlines() for path, notes in db.execute(query.order_by(FILES.c.path))}
 
 
 def summarised(db: Connection) -> LibrarySummary:
     """The whole library in numbers."""
-    files_of_root = select(func.count()).where(File.root_id == Root.id).scalar_subquery()
-    roots = db.execute(select(Root.path, Root.offline_reason, files_of_root).order_by(Root.path)).all()
-    counted = select(FileOutcome.kind, FileOutcome.state, func.count()).where(under(None))
-    counts = db.execute(counted.group_by(FileOutcome.kind, FileOutcome.state)).all()
-    summed = select(Indexing.fingerprint, func.sum(Indexing.segments)).group_by(Indexing.fingerprint)
+    files_of_root = select(func.count()).where(FILES.c.root_id == ROOTS.c.id).scalar_subquery()
+    roots = db.execute(select(ROOTS.c.path, ROOTS.c.offline_reason, files_of_root).order_by(ROOTS.c.path)).all()
+    counted = select(OUTCOMES.c.kind, OUTCOMES.c.state, func.count()).where(under(None))
+    counts = db.execute(counted.group_by(OUTCOMES.c.kind, OUTCOMES.c.state)).all()
+    summed = select(INDEXINGS.c.fingerprint, func.sum(INDEXINGS.c.segments)).group_by(INDEXINGS.c.fingerprint)
     segments = db.execute(summed).all()
     return LibrarySummary(
         roots=tuple(RootSummary(path=p, offline_reason=why, files=n) for p, why, n in roots),

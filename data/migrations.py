@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, inspect, select, text, update
 
 from data.errors import StoreUnavailableError
 from data.naming import keep_names
-from data.tables import Base, File, LibraryId, Root, SchemaVersion
+from data.tables import FILES, LIBRARY, METADATA, ROOTS, SCHEMA_VERSION
 
 log = logging.getLogger(__name__)
 
@@ -136,10 +136,10 @@ def _places(db: Connection) -> None:
 def _names_in_pairs(db: Connection) -> None:
     """Version 10: names in scripts that set no spaces between words are found by parts of them."""
     db.execute(text("DELETE FROM name_words"))
-    for root, root_id in db.execute(select(Root.path, Root.id)).all():
-        query = select(File.id, File.path).where(File.root_id == root_id).order_by(File.id).limit(_NAMED)
+    for root, root_id in db.execute(select(ROOTS.c.path, ROOTS.c.id)).all():
+        query = select(FILES.c.id, FILES.c.path).where(FILES.c.root_id == root_id).order_by(FILES.c.id).limit(_NAMED)
         last = 0
-        while files := db.execute(query.where(File.id > last)).all():
+        while files := db.execute(query.where(FILES.c.id > last)).all():
             keep_names(db, ((number, path) for number, path in files), root)
             last = files[-1].id
 
@@ -195,8 +195,8 @@ NEWEST_VERSION = max(STEPS)
 
 def is_newest(connection: Connection) -> bool:
     """Whether `migrate` has nothing to do."""
-    has_version = inspect(connection).has_table(SchemaVersion.__tablename__)
-    return has_version and connection.execute(select(SchemaVersion.version)).scalar() == NEWEST_VERSION
+    has_version = inspect(connection).has_table(SCHEMA_VERSION.name)
+    return has_version and connection.execute(select(SCHEMA_VERSION.c.version)).scalar() == NEWEST_VERSION
 
 
 def migrate(connection: Connection) -> None:
@@ -207,13 +207,13 @@ def migrate(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-    if not inspect(connection).has_table(SchemaVersion.__tablename__):
-        Base.metadata.create_all(connection)
+    if not inspect(connection).has_table(SCHEMA_VERSION.name):
+        METADATA.create_all(connection)
         _index_some_rows(connection)
-        connection.execute(insert(SchemaVersion).values(version=NEWEST_VERSION))
-        connection.execute(insert(LibraryId).values(id=_new_id()))
+        connection.execute(insert(SCHEMA_VERSION).values(version=NEWEST_VERSION))
+        connection.execute(insert(LIBRARY).values(id=_new_id()))
         return
-    version = connection.execute(select(SchemaVersion.version)).scalar_one()
+    version = connection.execute(select(SCHEMA_VERSION.c.version)).scalar_one()
     if version > NEWEST_VERSION:
         raise StoreUnavailableError(
             f"the catalogue has schema version {version}, this Omnia knows versions up to {NEWEST_VERSION}: "
@@ -224,7 +224,7 @@ def migrate(connection: Connection) -> None:
     for number in range(version + 1, NEWEST_VERSION + 1):
         STEPS[number](connection)
     if version < NEWEST_VERSION:
-        connection.execute(update(SchemaVersion).values(version=NEWEST_VERSION))
+        connection.execute(update(SCHEMA_VERSION).values(version=NEWEST_VERSION))
 
 
 def _new_id() -> str:

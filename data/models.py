@@ -24,7 +24,7 @@ from data.switching import (
     rename,
     waiting,
 )
-from data.tables import Indexing, KnownModel, LibraryId
+from data.tables import INDEXINGS, LIBRARY, MODELS
 
 
 class Models:
@@ -43,7 +43,7 @@ class Models:
             StoreUnavailableError: it is not there.
         """
         with self._reader.connect() as db:
-            found = db.execute(select(LibraryId.id)).scalar_one_or_none()
+            found: str | None = db.execute(select(LIBRARY.c.id)).scalar_one_or_none()
         if found is None:
             raise StoreUnavailableError("the catalogue lacks the library's ID; restore it from a whole copy")
         return found
@@ -64,21 +64,21 @@ class Models:
     def has_indexed(self, fingerprint: str) -> bool:
         """Whether any content is indexed under a fingerprint."""
         with self._reader.connect() as db:
-            found = select(Indexing.content).where(Indexing.fingerprint == fingerprint).limit(1)
+            found = select(INDEXINGS.c.content).where(INDEXINGS.c.fingerprint == fingerprint).limit(1)
             return db.execute(found).first() is not None
 
     @translated
     def place(self, fingerprint: str) -> str:
         """Where the last ingest found the collection of a fingerprint, "" where that was not told."""
         with self._reader.connect() as db:
-            query = select(KnownModel.place).where(KnownModel.fingerprint == fingerprint)
+            query = select(MODELS.c.place).where(MODELS.c.fingerprint == fingerprint)
             return db.execute(query).scalar_one_or_none() or ""
 
     @translated
     def note_place(self, fingerprint: str, place: str) -> None:
         """All that is indexed under a fingerprint has its vectors in this place."""
         with self._engine.begin() as db:
-            db.execute(update(KnownModel).where(KnownModel.fingerprint == fingerprint).values(place=place))
+            db.execute(update(MODELS).where(MODELS.c.fingerprint == fingerprint).values(place=place))
 
     @translated
     def lost(self, stored: Collection[str], fingerprint: str) -> set[str]:
@@ -134,4 +134,4 @@ class Models:
     def forget_name(self, fingerprint: str) -> None:
         """The last step of forgetting a model."""
         with self._engine.begin() as db:
-            db.execute(delete(KnownModel).where(KnownModel.fingerprint == fingerprint))
+            db.execute(delete(MODELS).where(MODELS.c.fingerprint == fingerprint))

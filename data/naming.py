@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
-from data.tables import File, FileOutcome, NameWord, is_indexed
+from data.tables import FILES, NAME_WORDS, OUTCOMES, is_indexed
 from data.wording import pairs, unspaced_runs
 
 _PIECE = re.compile(r"[^\W\d_]+|\d+")
@@ -22,15 +22,18 @@ _MOST = 40  # words of a path
 _COMMON = 2_000  # files: a word that so many have tells too little to go through them
 
 # Asked for every word of every question: built once, for building takes longer than answering.
-_ABOUT = select(func.max(File.id))  # how many files there are, about
+_ABOUT = select(func.max(FILES.c.id))  # how many files there are, about
 _HELD = select(func.count()).select_from(
-    select(NameWord.file_id).where(NameWord.word == bindparam("word")).limit(_COMMON + 1).subquery()
+    select(NAME_WORDS.c.file_id).where(NAME_WORDS.c.word == bindparam("word")).limit(_COMMON + 1).subquery()
 )
 _NAMED = (
-    select(NameWord.word, FileOutcome.content)
-    .join(FileOutcome, FileOutcome.file_id == NameWord.file_id)
-    .where(NameWord.word.in_(bindparam("words", expanding=True)), FileOutcome.fingerprint == bindparam("fingerprint"))
-    .where(is_indexed(FileOutcome))
+    select(NAME_WORDS.c.word, OUTCOMES.c.content)
+    .select_from(NAME_WORDS)
+    .join(OUTCOMES, OUTCOMES.c.file_id == NAME_WORDS.c.file_id)
+    .where(
+        NAME_WORDS.c.word.in_(bindparam("words", expanding=True)), OUTCOMES.c.fingerprint == bindparam("fingerprint")
+    )
+    .where(is_indexed(OUTCOMES))
 )
 
 
@@ -62,7 +65,7 @@ def keep_names(db: Connection, files: Iterable[tuple[int, str]], root: str) -> N
         words = {_safe(word) for word in name_words(below)}
         rows += [{"word": word, "file_id": number} for word in sorted(words)]
     if rows:
-        db.execute(insert(NameWord), rows)
+        db.execute(insert(NAME_WORDS), rows)
 
 
 def named_contents(db: Connection, words: Sequence[str], fingerprint: str, *, limit: int) -> dict[str, float]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from data.naming import keep_names
 from data.records import FileState, Kind
-from data.tables import File, FileOutcome, Indexing, Root
+from data.tables import FILES, INDEXINGS, OUTCOMES, ROOTS
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def _record_indexings(db: Connection, outcomes: Sequence[Outcome], fingerprint: str) -> None:
     contents = [outcome.content for outcome in outcomes]
-    db.execute(delete(Indexing).where(Indexing.content.in_(contents), Indexing.fingerprint == fingerprint))
+    db.execute(delete(INDEXINGS).where(INDEXINGS.c.content.in_(contents), INDEXINGS.c.fingerprint == fingerprint))
     now = time.time()
     rows = [
         {
@@ -77,7 +77,7 @@ def _record_indexings(db: Connection, outcomes: Sequence[Outcome], fingerprint: 
         }
         for outcome in outcomes
     ]
-    db.execute(insert(Indexing), rows)
+    db.execute(insert(INDEXINGS), rows)
 
 
 def _record_files(db: Connection, outcomes: Sequence[Outcome], *, run: int, root_id: int, fingerprint: str) -> None:
@@ -105,23 +105,25 @@ def _record_files(db: Connection, outcomes: Sequence[Outcome], *, run: int, root
 def replace_outcomes(db: Connection, rows: Sequence[dict[str, Any]], fingerprint: str) -> None:
     """Put outcomes of one fingerprint (at most one chunk) in the place of the files' former ones."""
     ids = [row["file_id"] for row in rows]
-    db.execute(delete(FileOutcome).where(FileOutcome.file_id.in_(ids), FileOutcome.fingerprint == fingerprint))
-    db.execute(insert(FileOutcome), list(rows))
+    db.execute(delete(OUTCOMES).where(OUTCOMES.c.file_id.in_(ids), OUTCOMES.c.fingerprint == fingerprint))
+    db.execute(insert(OUTCOMES), list(rows))
 
 
 def _seen_files(db: Connection, paths: Sequence[str], *, run: int, root_id: int) -> dict[str, int]:
     """The numbers of these paths, made where they are new; all are marked seen."""
-    columns = select(File.path, File.id).where(File.path.in_(paths))
+    columns = select(FILES.c.path, FILES.c.id).where(FILES.c.path.in_(paths))
     ids = {row.path: row.id for row in db.execute(columns)}
     if ids:
-        is_latest = File.seen_run <= run
-        db.execute(update(File).where(File.id.in_(list(ids.values())), is_latest).values(root_id=root_id, seen_run=run))
+        is_latest = FILES.c.seen_run <= run
+        db.execute(
+            update(FILES).where(FILES.c.id.in_(list(ids.values())), is_latest).values(root_id=root_id, seen_run=run)
+        )
     new = [{"path": path, "root_id": root_id, "seen_run": run} for path in paths if path not in ids]
     if new:
         known = set(ids)
-        db.execute(insert(File), new)
+        db.execute(insert(FILES), new)
         ids = {row.path: row.id for row in db.execute(columns)}
-        root = db.execute(select(Root.path).where(Root.id == root_id)).scalar_one()
+        root = db.execute(select(ROOTS.c.path).where(ROOTS.c.id == root_id)).scalar_one()
         keep_names(db, ((number, path) for path, number in ids.items() if path not in known), root)
     return ids
 
@@ -134,8 +136,8 @@ def _tell_other_models(
     for outcome in outcomes:
         if outcome.content is not None:
             by_content[outcome.content].append(outcome)
-    known = select(Indexing.fingerprint, Indexing.content, Indexing.kind)
-    others = known.where(Indexing.content.in_(list(by_content)), Indexing.fingerprint != fingerprint)
+    known = select(INDEXINGS.c.fingerprint, INDEXINGS.c.content, INDEXINGS.c.kind)
+    others = known.where(INDEXINGS.c.content.in_(list(by_content)), INDEXINGS.c.fingerprint != fingerprint)
     rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for other, content, kind in db.execute(others).all():
         for outcome in by_content[content]:
@@ -168,5 +170,5 @@ def _facts(outcome: Outcome, *, file_id: int, fingerprint: str, run: int) -> dic
 
 
 def _outcomes_of(db: Connection, ids: Iterable[int], fingerprint: str) -> Sequence[Row[Any]]:
-    of_these = FileOutcome.file_id.in_(list(ids))
-    return db.execute(select(FileOutcome.__table__).where(of_these, FileOutcome.fingerprint == fingerprint)).all()
+    of_these = OUTCOMES.c.file_id.in_(list(ids))
+    return db.execute(select(OUTCOMES).where(of_these, OUTCOMES.c.fingerprint == fingerprint)).all()

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from data.tables import Root, Run, RunProgress
+from data.tables import PROGRESS, ROOTS, RUNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,24 +73,25 @@ def note_progress(db: Connection, run: int, progress: Progress) -> None:
     Two of its threads say so: the row is changed in place, for which the second waits. It is made when the run begins.
     """
     values = {"run": run, **asdict(progress)}
-    if not db.execute(update(RunProgress).values(values)).rowcount:
-        db.execute(insert(RunProgress).values(values))
+    if not db.execute(update(PROGRESS).values(values)).rowcount:
+        db.execute(insert(PROGRESS).values(values))
 
 
 def end_runs(db: Connection) -> None:
     """End what was left by an ingest that was killed."""
-    db.execute(update(Run).where(Run.finished_at.is_(None)).values(finished_at=time.time()))
-    db.execute(delete(RunProgress))
+    db.execute(update(RUNS).where(RUNS.c.finished_at.is_(None)).values(finished_at=time.time()))
+    db.execute(delete(PROGRESS))
 
 
 def running(db: Connection) -> tuple[Running, ...]:
     """The crawls that have not ended: also those of an ingest that was killed, until the next one begins."""
     query = (
-        select(Root.path, Run.started_at, RunProgress.__table__)
-        .join(Root, Root.id == Run.root_id)
-        .outerjoin(RunProgress, RunProgress.run == Run.id)
-        .where(Run.finished_at.is_(None))
-        .order_by(Run.id)
+        select(ROOTS.c.path, RUNS.c.started_at, PROGRESS)
+        .select_from(RUNS)
+        .join(ROOTS, ROOTS.c.id == RUNS.c.root_id)
+        .outerjoin(PROGRESS, PROGRESS.c.run == RUNS.c.id)
+        .where(RUNS.c.finished_at.is_(None))
+        .order_by(RUNS.c.id)
     )
     return tuple(
         Running(

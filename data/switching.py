@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, delete, exists, func, insert, or_, select, update
 
 from data.recording import chunks, replace_outcomes
 from data.records import FileState, Kind
-from data.tables import ActiveModel, File, FileOutcome, Indexing, KnownModel, Root
+from data.tables import ACTIVE_MODEL, FILES, INDEXINGS, MODELS, OUTCOMES, ROOTS
 
-_ROW = 1  # the only one of ActiveModel
+_ROW = 1  # the only one of ACTIVE_MODEL
 _SAMPLED = 3  # files of a kind to time
 _INDEXED = FileState.INDEXED.value
 
@@ -74,26 +72,26 @@ class Waiting:
 
 def active_model(db: Connection) -> LibraryModel | None:
     """The model whose collection answers; None before the first ingest."""
-    row = db.execute(select(ActiveModel.name, ActiveModel.fingerprint)).first()
+    row = db.execute(select(ACTIVE_MODEL.c.name, ACTIVE_MODEL.c.fingerprint)).first()
     return row and LibraryModel(row.name, row.fingerprint)
 
 
 def known_models(db: Connection) -> list[LibraryModel]:
     """Every model that an ingest has begun with, by fingerprint."""
-    rows = db.execute(select(KnownModel.name, KnownModel.fingerprint).order_by(KnownModel.fingerprint))
+    rows = db.execute(select(MODELS.c.name, MODELS.c.fingerprint).order_by(MODELS.c.fingerprint))
     return [LibraryModel(name, fingerprint) for name, fingerprint in rows]
 
 
 def meet(db: Connection, model: LibraryModel) -> None:
     """Note that an ingest begins with a model, which may have another name by now: a folder can be moved."""
     if not rename(db, model):
-        db.execute(insert(KnownModel).values(name=model.name, fingerprint=model.fingerprint))
+        db.execute(insert(MODELS).values(name=model.name, fingerprint=model.fingerprint))
 
 
 def rename(db: Connection, model: LibraryModel) -> bool:
     """Have a model called as it is now, also where it answers; False where it is not known."""
-    for table in (ActiveModel, KnownModel):
-        named = update(table).where(table.fingerprint == model.fingerprint).values(name=model.name)
+    for table in (ACTIVE_MODEL, MODELS):
+        named = update(table).where(table.c.fingerprint == model.fingerprint).values(name=model.name)
         is_known = db.execute(named).rowcount > 0
     return is_known
 
@@ -105,10 +103,10 @@ def answer_first(db: Connection, fingerprint: str) -> None:
     """
     active = active_model(db)
     if active is not None:
-        filled = select(FileOutcome.file_id).where(_indexed(FileOutcome, active.fingerprint)).limit(1)
+        filled = select(OUTCOMES.c.file_id).where(_indexed(OUTCOMES, active.fingerprint)).limit(1)
         if active.fingerprint == fingerprint or db.execute(filled).first() is not None:
             return
-    name = db.execute(select(KnownModel.name).where(KnownModel.fingerprint == fingerprint)).scalar_one_or_none()
+    name = db.execute(select(MODELS.c.name).where(MODELS.c.fingerprint == fingerprint)).scalar_one_or_none()
     if name is not None:
         activate(db, LibraryModel(name, fingerprint))
 
@@ -116,15 +114,15 @@ def answer_first(db: Connection, fingerprint: str) -> None:
 def activate(db: Connection, model: LibraryModel) -> None:
     """Make a model the one that answers."""
     values = {"name": model.name, "fingerprint": model.fingerprint}
-    if not db.execute(update(ActiveModel).where(ActiveModel.id == _ROW).values(values)).rowcount:
-        db.execute(insert(ActiveModel).values(id=_ROW, **values))
+    if not db.execute(update(ACTIVE_MODEL).where(ACTIVE_MODEL.c.id == _ROW).values(values)).rowcount:
+        db.execute(insert(ACTIVE_MODEL).values(id=_ROW, **values))
 
 
 def filling(db: Connection, model: LibraryModel) -> Filling:
     """How far a model has come with what the active one has indexed."""
     active = active_model(db)
-    counted = select(func.count(), func.coalesce(func.sum(Indexing.segments), 0))
-    contents, segments = db.execute(counted.where(Indexing.fingerprint == model.fingerprint)).one()
+    counted = select(func.count(), func.coalesce(func.sum(INDEXINGS.c.segments), 0))
+    contents, segments = db.execute(counted.where(INDEXINGS.c.fingerprint == model.fingerprint)).one()
     is_active = active is not None and active.fingerprint == model.fingerprint
     missing: dict[str, int] = {}
     if active is not None and not is_active:
@@ -137,7 +135,7 @@ def filling(db: Connection, model: LibraryModel) -> Filling:
         segments=int(segments),
         roots=tuple(
             RootFilling(path=path, files=files.get(path, 0), missing=missing.get(path, 0))
-            for path in db.execute(select(Root.path).order_by(Root.path)).scalars()
+            for path in db.execute(select(ROOTS.c.path).order_by(ROOTS.c.path)).scalars()
         ),
     )
 
@@ -149,10 +147,11 @@ def waiting(db: Connection, fingerprint: str, roots: Sequence[str]) -> list[Wait
         return []
     lacking = _lacking(active.fingerprint, fingerprint) & or_(*(is_under(root) for root in roots))
     each = (  # content once, though copies of it lie about
-        select(_mine.kind, func.min(File.path).label("path"), func.max(_mine.size_bytes).label("size_bytes"))
-        .join(File, File.id == _mine.file_id)
+        select(_mine.c.kind, func.min(FILES.c.path).label("path"), func.max(_mine.c.size_bytes).label("size_bytes"))
+        .select_from(_mine)
+        .join(FILES, FILES.c.id == _mine.c.file_id)
         .where(lacking)
-        .group_by(_mine.kind, _mine.content)
+        .group_by(_mine.c.kind, _mine.c.content)
         .subquery()
     )
     totals = select(each.c.kind, func.count(), func.sum(each.c.size_bytes)).group_by(each.c.kind)
@@ -169,18 +168,19 @@ def adopt(db: Connection, model: LibraryModel) -> None:
     active = active_model(db)
     if active is None:
         return
-    other = aliased(FileOutcome)
+    other = OUTCOMES.alias()
     first = (
-        select(func.min(other.file_id))
-        .where(other.fingerprint == model.fingerprint, other.content == _mine.content)
+        select(func.min(other.c.file_id))
+        .where(other.c.fingerprint == model.fingerprint, other.c.content == _mine.c.content)
         .correlate(_mine)
         .scalar_subquery()
     )
-    known = aliased(FileOutcome)
+    known = OUTCOMES.alias()
     query = (
-        select(_mine.file_id, _mine.size_bytes, _mine.mtime_ns, _mine.run, known.kind, known.content)
-        .add_columns(known.state, known.reason, known.hint, known.attempts, known.is_final)
-        .join(known, and_(known.file_id == first, known.fingerprint == model.fingerprint))
+        select(_mine.c.file_id, _mine.c.size_bytes, _mine.c.mtime_ns, _mine.c.run, known.c.kind, known.c.content)
+        .add_columns(known.c.state, known.c.reason, known.c.hint, known.c.attempts, known.c.is_final)
+        .select_from(_mine)
+        .join(known, and_(known.c.file_id == first, known.c.fingerprint == model.fingerprint))
         .where(_indexed(_mine, active.fingerprint), ~_is_met(model.fingerprint))
     )
     rows = [{**row._mapping, "fingerprint": model.fingerprint} for row in db.execute(query)]
@@ -193,49 +193,56 @@ def forget_outcomes(db: Connection, fingerprint: str) -> int:
 
     Its runs stay, since files go on saying in which one they were seen: SQLite would give their numbers away again.
     """
-    gone = db.execute(delete(Indexing).where(Indexing.fingerprint == fingerprint)).rowcount
-    db.execute(delete(FileOutcome).where(FileOutcome.fingerprint == fingerprint))
-    db.execute(delete(File).where(~exists().where(FileOutcome.file_id == File.id)))
+    gone = db.execute(delete(INDEXINGS).where(INDEXINGS.c.fingerprint == fingerprint)).rowcount
+    db.execute(delete(OUTCOMES).where(OUTCOMES.c.fingerprint == fingerprint))
+    db.execute(delete(FILES).where(~exists().where(OUTCOMES.c.file_id == FILES.c.id)))
     return gone
 
 
 def is_under(root: str) -> ColumnElement[bool]:
     """The files at or below a root, as a range of paths, which their index answers: "0" comes next after "/"."""
     folder = root.rstrip("/")
-    return (File.path == root) | and_(File.path >= folder + "/", File.path < folder + "0")
+    return (FILES.c.path == root) | and_(FILES.c.path >= folder + "/", FILES.c.path < folder + "0")
 
 
-_mine = aliased(FileOutcome)  # the active model's outcome, beside which another's is looked for
-_theirs = aliased(FileOutcome)
+_mine = OUTCOMES.alias()  # the active model's outcome, beside which another's is looked for
+_theirs = OUTCOMES.alias()
 
 
 def _lacking(active: str, fingerprint: str) -> ColumnElement[bool]:
     """Outcomes that the active model indexed and that the other has nothing of: no outcome, no such content."""
-    same = exists().where(_theirs.fingerprint == fingerprint, _theirs.content == _mine.content, _holds(fingerprint))
+    same = exists().where(
+        _theirs.c.fingerprint == fingerprint, _theirs.c.content == _mine.c.content, _holds(fingerprint)
+    )
     return and_(_indexed(_mine, active), ~same, ~_is_met(fingerprint))
 
 
 def _is_met(fingerprint: str) -> ColumnElement[bool]:
     """Whether the other model's outcome of the file is about the same bytes, or about later ones."""
-    same_bytes = _theirs.content == _mine.content
-    same_file = and_(_theirs.size_bytes == _mine.size_bytes, _theirs.mtime_ns == _mine.mtime_ns)
-    is_known = or_(same_bytes, same_file, _theirs.run > _mine.run)
+    same_bytes = _theirs.c.content == _mine.c.content
+    same_file = and_(_theirs.c.size_bytes == _mine.c.size_bytes, _theirs.c.mtime_ns == _mine.c.mtime_ns)
+    is_known = or_(same_bytes, same_file, _theirs.c.run > _mine.c.run)
     return exists().where(
-        _theirs.file_id == _mine.file_id, _theirs.fingerprint == fingerprint, is_known, _holds(fingerprint)
+        _theirs.c.file_id == _mine.c.file_id, _theirs.c.fingerprint == fingerprint, is_known, _holds(fingerprint)
     )
 
 
 def _holds(fingerprint: str) -> ColumnElement[bool]:
     """Whether the other model still has the vectors of what it has indexed: a store can be lost."""
-    has_vectors = exists().where(Indexing.content == _theirs.content, Indexing.fingerprint == fingerprint)
-    return or_(_theirs.state != _INDEXED, has_vectors)
+    has_vectors = exists().where(INDEXINGS.c.content == _theirs.c.content, INDEXINGS.c.fingerprint == fingerprint)
+    return or_(_theirs.c.state != _INDEXED, has_vectors)
 
 
-def _indexed(outcome: Any, fingerprint: str) -> ColumnElement[bool]:
-    return and_(outcome.fingerprint == fingerprint, outcome.state == _INDEXED)
+def _indexed(outcome: FromClause, fingerprint: str) -> ColumnElement[bool]:
+    return and_(outcome.c.fingerprint == fingerprint, outcome.c.state == _INDEXED)
 
 
 def _by_root(db: Connection, condition: ColumnElement[bool]) -> dict[str, int]:
-    counted = select(Root.path, func.count().label("number")).join(File, File.root_id == Root.id)
-    rows = db.execute(counted.join(_mine, _mine.file_id == File.id).where(condition).group_by(Root.path))
+    counted = (
+        select(ROOTS.c.path, func.count().label("number"))
+        .select_from(ROOTS)
+        .join(FILES, FILES.c.root_id == ROOTS.c.id)
+        .join(_mine, _mine.c.file_id == FILES.c.id)
+    )
+    rows = db.execute(counted.where(condition).group_by(ROOTS.c.path))
     return {row.path: row.number for row in rows}

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, Integer, String, Text, TypeDecorator
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Double,
+    ForeignKey,
+    FromClause,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeEngine
 
 from data.printing import printable
@@ -62,162 +76,155 @@ class PlainText(TypeDecorator[str]):
         return None if value is None else printable(value, but="\n")  # an older version kept them as they were
 
 
-class Base(DeclarativeBase):
-    pass
+METADATA = MetaData()
 
 
-class Root(Base):
-    """A folder (or single file) that was ingested."""
-
-    __tablename__ = "roots"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    path: Mapped[str] = mapped_column(PathText, unique=True)
-    offline_reason: Mapped[str] = mapped_column(PlainText, default="")  # "" while the root is there
+def _table(name: str, *columns: Column[Any], **options: Any) -> Table:
+    return Table(name, METADATA, *columns, **options)
 
 
-class Run(Base):
-    """One crawl of one root."""
-
-    __tablename__ = "runs"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    root_id: Mapped[int] = mapped_column(ForeignKey("roots.id", ondelete="CASCADE"))
-    fingerprint: Mapped[str] = mapped_column(String(200))
-    started_at: Mapped[float]  # seconds since the epoch
-    finished_at: Mapped[float | None]
+def _id() -> Column[int]:
+    return Column("id", Integer, primary_key=True)
 
 
-class RunProgress(Base):
-    """One row: how far the ingest has come that is under way; see `data.running.Progress`."""
-
-    __tablename__ = "progress"
-    run: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
-    files_done: Mapped[int]
-    bytes_done: Mapped[int] = mapped_column(BigInteger)
-    files: Mapped[int | None]
-    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
-    failed: Mapped[int]
-    at: Mapped[str] = mapped_column(PathText)
-    left_s: Mapped[float | None]
+def _of(name: str, table: str, **options: Any) -> Column[int]:
+    """The ID of a row of another table, with which this one goes, too."""
+    return Column(name, ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=False, **options)
 
 
-class File(Base):
-    """A path that the last complete crawl of its root saw."""
-
-    __tablename__ = "files"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    root_id: Mapped[int] = mapped_column(ForeignKey("roots.id", ondelete="CASCADE"), index=True)
-    path: Mapped[str] = mapped_column(PathText, unique=True)
-    seen_run: Mapped[int] = mapped_column(Integer, default=0)
+def _given(name: str, kind: Any, **options: Any) -> Column[Any]:
+    """A column that is never empty."""
+    return Column(name, kind, nullable=False, **options)
 
 
-class NameWord(Base):
-    """A word of a file's name, or of a folder it lies in."""
+# A folder (or single file) that was ingested.
+ROOTS = _table(
+    "roots",
+    _id(),
+    _given("path", PathText, unique=True),
+    _given("offline_reason", PlainText, default=""),  # "" while the root is there
+)
 
-    __tablename__ = "name_words"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-    word: Mapped[str] = mapped_column(String(60), primary_key=True)
-    file_id: Mapped[int] = mapped_column(ForeignKey("files.id", ondelete="CASCADE"), primary_key=True, index=True)
+# One crawl of one root.
+RUNS = _table(
+    "runs",
+    _id(),
+    _of("root_id", "roots"),
+    _given("fingerprint", String(200)),
+    _given("started_at", Double),  # seconds since the epoch
+    Column("finished_at", Double),
+)
+
+# One row: how far the ingest has come that is under way; see `data.running.Progress`.
+PROGRESS = _table(
+    "progress",
+    _of("run", "runs", primary_key=True),
+    _given("files_done", Integer),
+    _given("bytes_done", BigInteger),
+    Column("files", Integer),
+    Column("size_bytes", BigInteger),
+    _given("failed", Integer),
+    _given("at", PathText),
+    Column("left_s", Double),
+)
+
+# A path that the last complete crawl of its root saw.
+FILES = _table(
+    "files",
+    _id(),
+    _of("root_id", "roots", index=True),
+    _given("path", PathText, unique=True),
+    _given("seen_run", Integer, default=0),
+)
+
+# A word of a file's name, or of a folder it lies in.
+NAME_WORDS = _table(
+    "name_words",
+    Column("word", String(60), primary_key=True),
+    _of("file_id", "files", primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+# How the last attempt at a file ended under one fingerprint; two models know a file side by side.
+OUTCOMES = _table(
+    "outcomes",
+    _of("file_id", "files", primary_key=True),
+    Column("fingerprint", String(200), primary_key=True),
+    _given("size_bytes", BigInteger),
+    _given("mtime_ns", BigInteger),
+    Column("kind", String(16)),
+    Column("content", String(64)),
+    _given("state", String(16)),
+    _given("reason", PlainText, default=""),
+    _given("hint", PlainText, default=""),
+    _given("attempts", Integer, default=0),
+    _given("is_final", Boolean),  # False: the next run tries again
+    _given("run", Integer),  # that reached it: of two models' outcomes, the later one is right
+)
+
+# A content whose segments are all in the vector store under a fingerprint.
+INDEXINGS = _table(
+    "indexings",
+    Column("content", String(64), primary_key=True),
+    Column("fingerprint", String(200), primary_key=True),
+    _given("kind", String(16)),
+    _given("segments", Integer),
+    _given("notes", PlainText, default=""),  # what was left out, one note a line
+    Column("duration_s", Double),  # None for what does not last, and where an older version indexed it
+    _given("indexed_at", Double),  # seconds since the epoch
+)
+
+# One row: what tells the library's collections on a Qdrant server from those of other libraries.
+LIBRARY = _table("library", Column("id", String(32), primary_key=True))
+
+# A model that an ingest has begun to fill a collection with.
+MODELS = _table(
+    "models",
+    Column("fingerprint", String(200), primary_key=True),
+    _given("name", String(200)),
+    _given("place", String(200), default=""),  # of its collection, as the last ingest found it
+)
+
+# One row: the model whose collection answers.
+ACTIVE_MODEL = _table("active_model", _id(), _given("name", String(200)), _given("fingerprint", String(200)))
+
+# What a person said of one content as the answer to one question.
+JUDGEMENTS = _table(
+    "judgements",
+    Column("question_id", String(64), primary_key=True),  # SHA-256 of the question
+    Column("content", String(64), primary_key=True),
+    _given("question", Text),
+    _given("segment", String(36)),
+    _given("is_right", Boolean),
+    _given("made_at", Double),  # seconds since the epoch
+)
+
+# A search that is asked again now and then.
+SEARCHES = _table(
+    "searches",
+    _id(),
+    _given("name", String(200), unique=True),
+    _given("address", Text),  # the page's, from its question mark on
+    _given("seen_at", Double),  # when it was last looked at, in seconds since the epoch
+)
+
+# One row: the number of the last migration step applied.
+SCHEMA_VERSION = _table("schema_version", Column("version", Integer, primary_key=True))
+
+# Two more hold some rows only: see `data.migrations`.
+Index("ix_indexings_counted", INDEXINGS.c.fingerprint, INDEXINGS.c.segments)  # all that counting them needs
+# None begins with the fingerprint, which most rows share: SQLite would take such an index for a narrow one.
+Index("ix_outcomes_content", OUTCOMES.c.content, OUTCOMES.c.fingerprint)
+Index("ix_outcomes_counted", OUTCOMES.c.kind, OUTCOMES.c.state, OUTCOMES.c.fingerprint)
+Index("ix_outcomes_state", OUTCOMES.c.state, OUTCOMES.c.fingerprint)
 
 
-class FileOutcome(Base):
-    """How the last attempt at a file ended under one fingerprint; two models know a file side by side."""
-
-    __tablename__ = "outcomes"
-    file_id: Mapped[int] = mapped_column(ForeignKey("files.id", ondelete="CASCADE"), primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(String(200), primary_key=True)
-    size_bytes: Mapped[int] = mapped_column(BigInteger)
-    mtime_ns: Mapped[int] = mapped_column(BigInteger)
-    kind: Mapped[str | None] = mapped_column(String(16))
-    content: Mapped[str | None] = mapped_column(String(64))
-    state: Mapped[str] = mapped_column(String(16))
-    reason: Mapped[str] = mapped_column(PlainText, default="")
-    hint: Mapped[str] = mapped_column(PlainText, default="")
-    attempts: Mapped[int] = mapped_column(Integer, default=0)
-    is_final: Mapped[bool]  # False: the next run tries again
-    run: Mapped[int] = mapped_column(Integer)  # that reached it: of two models' outcomes, the later one is right
-
-
-def is_indexed(outcome: Any) -> ColumnElement[bool]:
+def is_indexed(outcome: FromClause) -> ColumnElement[bool]:
     """Whether `outcome` is INDEXED, asked so that no index answers it.
 
     Nearly all are, and SQLite takes whatever is compared for equality for rare: it would go through all of them rather
     than begin with what is rare indeed.
     """
     others = [state.value for state in FileState if state is not FileState.INDEXED]
-    is_other: ColumnElement[bool] = outcome.state.in_(others)
+    is_other: ColumnElement[bool] = outcome.c.state.in_(others)
     return ~is_other
-
-
-class Indexing(Base):
-    """A content whose segments are all in the vector store under a fingerprint."""
-
-    __tablename__ = "indexings"
-    content: Mapped[str] = mapped_column(String(64), primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(String(200), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(16))
-    segments: Mapped[int]
-    notes: Mapped[str] = mapped_column(PlainText, default="")  # what was left out, one note a line
-    duration_s: Mapped[float | None]  # None for what does not last, and where an older version indexed it
-    indexed_at: Mapped[float]  # seconds since the epoch
-
-
-class LibraryId(Base):
-    """One row: what tells the library's collections on a Qdrant server from those of other libraries."""
-
-    __tablename__ = "library"
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-
-
-class KnownModel(Base):
-    """A model that an ingest has begun to fill a collection with."""
-
-    __tablename__ = "models"
-    fingerprint: Mapped[str] = mapped_column(String(200), primary_key=True)
-    name: Mapped[str] = mapped_column(String(200))
-    place: Mapped[str] = mapped_column(String(200), default="")  # of its collection, as the last ingest found it
-
-
-class ActiveModel(Base):
-    """One row: the model whose collection answers."""
-
-    __tablename__ = "active_model"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(200))
-    fingerprint: Mapped[str] = mapped_column(String(200))
-
-
-class Judgement(Base):
-    """What a person said of one content as the answer to one question."""
-
-    __tablename__ = "judgements"
-    question_id: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the question
-    content: Mapped[str] = mapped_column(String(64), primary_key=True)
-    question: Mapped[str] = mapped_column(Text)
-    segment: Mapped[str] = mapped_column(String(36))
-    is_right: Mapped[bool]
-    made_at: Mapped[float]  # seconds since the epoch
-
-
-class Saved(Base):
-    """A search that is asked again now and then."""
-
-    __tablename__ = "searches"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(200), unique=True)
-    address: Mapped[str] = mapped_column(Text)  # the page's, from its question mark on
-    seen_at: Mapped[float]  # when it was last looked at, in seconds since the epoch
-
-
-class SchemaVersion(Base):
-    """One row: the number of the last migration step applied."""
-
-    __tablename__ = "schema_version"
-    version: Mapped[int] = mapped_column(primary_key=True)
-
-
-# Two more hold some rows only: see `data.migrations`.
-Index("ix_indexings_counted", Indexing.fingerprint, Indexing.segments)  # all that counting them needs
-# None begins with the fingerprint, which most rows share: SQLite would take such an index for a narrow one.
-Index("ix_outcomes_content", FileOutcome.content, FileOutcome.fingerprint)
-Index("ix_outcomes_counted", FileOutcome.kind, FileOutcome.state, FileOutcome.fingerprint)
-Index("ix_outcomes_state", FileOutcome.state, FileOutcome.fingerprint)

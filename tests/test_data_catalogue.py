@@ -25,7 +25,7 @@ from data.database import open_database
 from data.errors import BadSettingsError, StoreUnavailableError
 from data.migrations import migrate
 from data.records import FileChoice, FileState, Kind
-from data.tables import Base
+from data.tables import METADATA
 
 HASH = "ab" * 32
 
@@ -64,7 +64,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     address: str = request.getfixturevalue("postgres")
     engine = create_engine(address)
     with engine.begin() as db:
-        Base.metadata.drop_all(db)
+        METADATA.drop_all(db)
     engine.dispose()
     return address
 
@@ -652,7 +652,7 @@ def test_a_catalogue_of_the_first_version_becomes_a_new_one(
     migrated = shape(engine)
     catalogue.close()
     with engine.begin() as db:
-        Base.metadata.drop_all(db)
+        METADATA.drop_all(db)
     open_catalogue(url).close()
     assert migrated == shape(engine)
     engine.dispose()
