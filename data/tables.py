@@ -79,35 +79,34 @@ class PlainText(TypeDecorator[str]):
 METADATA = MetaData()
 
 
-def _table(name: str, *columns: Column[Any], **options: Any) -> Table:
-    return Table(name, METADATA, *columns, **options)
-
-
 def _id() -> Column[int]:
     return Column("id", Integer, primary_key=True)
 
 
-def _of(name: str, table: str, **options: Any) -> Column[int]:
+def _of(name: str, table: str, *, primary_key: bool = False, index: bool = False) -> Column[int]:
     """The ID of a row of another table, with which this one goes, too."""
-    return Column(name, ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=False, **options)
+    parent = ForeignKey(f"{table}.id", ondelete="CASCADE")
+    return Column(name, parent, nullable=False, primary_key=primary_key, index=index or None)
 
 
-def _given(name: str, kind: Any, **options: Any) -> Column[Any]:
+def _given(name: str, kind: Any, *, unique: bool = False, default: object = None) -> Column[Any]:
     """A column that is never empty."""
-    return Column(name, kind, nullable=False, **options)
+    return Column(name, kind, nullable=False, unique=unique or None, default=default)
 
 
 # A folder (or single file) that was ingested.
-ROOTS = _table(
+ROOTS = Table(
     "roots",
+    METADATA,
     _id(),
     _given("path", PathText, unique=True),
     _given("offline_reason", PlainText, default=""),  # "" while the root is there
 )
 
 # One crawl of one root.
-RUNS = _table(
+RUNS = Table(
     "runs",
+    METADATA,
     _id(),
     _of("root_id", "roots"),
     _given("fingerprint", String(200)),
@@ -116,8 +115,9 @@ RUNS = _table(
 )
 
 # One row: how far the ingest has come that is under way; see `data.running.Progress`.
-PROGRESS = _table(
+PROGRESS = Table(
     "progress",
+    METADATA,
     _of("run", "runs", primary_key=True),
     _given("files_done", Integer),
     _given("bytes_done", BigInteger),
@@ -129,8 +129,9 @@ PROGRESS = _table(
 )
 
 # A path that the last complete crawl of its root saw.
-FILES = _table(
+FILES = Table(
     "files",
+    METADATA,
     _id(),
     _of("root_id", "roots", index=True),
     _given("path", PathText, unique=True),
@@ -138,16 +139,18 @@ FILES = _table(
 )
 
 # A word of a file's name, or of a folder it lies in.
-NAME_WORDS = _table(
+NAME_WORDS = Table(
     "name_words",
+    METADATA,
     Column("word", String(60), primary_key=True),
     _of("file_id", "files", primary_key=True, index=True),
     sqlite_with_rowid=False,
 )
 
 # How the last attempt at a file ended under one fingerprint; two models know a file side by side.
-OUTCOMES = _table(
+OUTCOMES = Table(
     "outcomes",
+    METADATA,
     _of("file_id", "files", primary_key=True),
     Column("fingerprint", String(200), primary_key=True),
     _given("size_bytes", BigInteger),
@@ -163,8 +166,9 @@ OUTCOMES = _table(
 )
 
 # A content whose segments are all in the vector store under a fingerprint.
-INDEXINGS = _table(
+INDEXINGS = Table(
     "indexings",
+    METADATA,
     Column("content", String(64), primary_key=True),
     Column("fingerprint", String(200), primary_key=True),
     _given("kind", String(16)),
@@ -175,22 +179,24 @@ INDEXINGS = _table(
 )
 
 # One row: what tells the library's collections on a Qdrant server from those of other libraries.
-LIBRARY = _table("library", Column("id", String(32), primary_key=True))
+LIBRARY = Table("library", METADATA, Column("id", String(32), primary_key=True))
 
 # A model that an ingest has begun to fill a collection with.
-MODELS = _table(
+MODELS = Table(
     "models",
+    METADATA,
     Column("fingerprint", String(200), primary_key=True),
     _given("name", String(200)),
     _given("place", String(200), default=""),  # of its collection, as the last ingest found it
 )
 
 # One row: the model whose collection answers.
-ACTIVE_MODEL = _table("active_model", _id(), _given("name", String(200)), _given("fingerprint", String(200)))
+ACTIVE_MODEL = Table("active_model", METADATA, _id(), _given("name", String(200)), _given("fingerprint", String(200)))
 
 # What a person said of one content as the answer to one question.
-JUDGEMENTS = _table(
+JUDGEMENTS = Table(
     "judgements",
+    METADATA,
     Column("question_id", String(64), primary_key=True),  # SHA-256 of the question
     Column("content", String(64), primary_key=True),
     _given("question", Text),
@@ -200,8 +206,9 @@ JUDGEMENTS = _table(
 )
 
 # A search that is asked again now and then.
-SEARCHES = _table(
+SEARCHES = Table(
     "searches",
+    METADATA,
     _id(),
     _given("name", String(200), unique=True),
     _given("address", Text),  # the page's, from its question mark on
@@ -209,7 +216,7 @@ SEARCHES = _table(
 )
 
 # One row: the number of the last migration step applied.
-SCHEMA_VERSION = _table("schema_version", Column("version", Integer, primary_key=True))
+SCHEMA_VERSION = Table("schema_version", METADATA, Column("version", Integer, primary_key=True))
 
 # Two more hold some rows only: see `data.migrations`.
 Index("ix_indexings_counted", INDEXINGS.c.fingerprint, INDEXINGS.c.segments)  # all that counting them needs

@@ -156,9 +156,10 @@ def text_finds_among(shown: Exhibit, others: Exhibit, size: int) -> Recall:
     """Captions as queries for their media among `size` candidates: the media and as many others as are missing.
 
     Returns:
-        The mean over all the ways to fill up with others that were not used before; at least one must be possible.
+        The mean over fillings by consecutive portions of the others; of what is left over no filling is made.
     """
     missing = size - len(shown.vectors)
+    assert 0 < missing <= len(others.vectors)
     right, alike = same(shown, shown), same(shown, others)
     found = [
         measure(

@@ -15,7 +15,7 @@ from data.errors import ModelMismatchError
 from data.records import Kind
 from embedder.device import Device
 from embedder.mini import CHECKPOINT, GOLDENS_FILE, OmniaMini, load_mini
-from embedder.model import checkpoint
+from embedder.model import checkpoint, omni
 from embedder.model.features import Features, collate
 from embedder.model.omni import WIDTHS, OmniModel, Tower
 from embedder.model.projector import FRAMES, TOP
@@ -118,23 +118,25 @@ def test_soft_tokens_can_be_left_out(model: OmniModel) -> None:
         assert not torch.allclose(whole, model.media(Tower.VISION, reading, kept=part), atol=1e-3)
 
 
-def test_what_is_left_out_costs_nothing_and_changes_nothing(model: OmniModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    reading = collate(features(Tower.VISION, 3))
-    kept = torch.zeros(3, TOP + 1 + 1 + vision.PLACES, dtype=torch.int64)
+@pytest.mark.parametrize(("tower", "has_words"), [(Tower.VISION, False), (Tower.VISION, True), (Tower.SOUND, False)])
+def test_what_is_left_out_costs_nothing_and_changes_nothing(
+    model: OmniModel, monkeypatch: pytest.MonkeyPatch, tower: Tower, has_words: bool
+) -> None:
+    reading = collate(features(tower, 3))
+    tokens, there = model.projector(tower)(reading)
+    kept = torch.zeros(tokens.shape[:2], dtype=torch.int64)
     kept[0, 1::4] = kept[1, :2] = kept[2, -1] = 1
+    page = padded([[101, 102], [101, 7592, 2088, 102], [101, 3899, 102]]) if has_words else None
+    widths: list[int] = []
+    pooled = model.backbone.pooled
+    monkeypatch.setattr(model.backbone, "pooled", lambda x, mask: widths.append(x.shape[1]) or pooled(x, mask))
     with torch.inference_mode():
-        tokens, mask = model.vision(reading)
-        edge = model.backbone.tokens.weight[[101, 102]].expand(3, 2, 384)
-        whole = torch.cat([edge[:, :1], tokens, edge[:, 1:]], dim=1)
-        one = torch.ones(3, 1, dtype=torch.int64)
-        masked = torch.cat([one, mask * kept, one], dim=1)
-        around = model.vision.around(reading)
-        wanted = torch.nn.functional.normalize(model.backbone.pooled(whole, masked) + around, dim=-1) @ model.rotation
-        widths: list[int] = []
-        pooled = model.backbone.pooled
-        monkeypatch.setattr(model.backbone, "pooled", lambda x, mask: widths.append(x.shape[1]) or pooled(x, mask))
-        torch.testing.assert_close(model.media(Tower.VISION, reading, kept=kept), wanted, atol=1e-5, rtol=1e-4)
-    assert widths == [int(kept.sum(1).max()) + 2]
+        packed = model.media(tower, reading, kept=kept, words=page)
+        monkeypatch.setattr(omni, "_packed", lambda x, mask: (x, mask))
+        masked = model.media(tower, reading, kept=kept, words=page)
+    torch.testing.assert_close(packed, masked, atol=1e-5, rtol=1e-4)
+    lead = page[1].sum(1) if page else torch.ones(3, dtype=torch.int64)  # what comes before the soft tokens
+    assert widths == [int(((kept * there).sum(1) + lead).max()) + 1, tokens.shape[1] + int(lead.max()) + 1]
 
 
 def test_soft_tokens_begin_at_the_size_of_words(model: OmniModel) -> None:

@@ -25,6 +25,7 @@ from embedder.cli import main
 from embedder.device import Device, pick_device
 from embedder.mini import GOLDENS_FILE, OmniaMini
 from embedder.model import checkpoint
+from embedder.model.projector import TOP
 from embedder.segment import Modality, Role, Segment
 from embedder.selftest import golden_segments
 from embedder.towers import vision
@@ -33,7 +34,7 @@ from embedder.training import ship as shipping
 from embedder.training.cache import Entry, Shelf
 from embedder.training.lineage import BASE, FUSED, LONGER, RECOVERED, REHEARSED, ancestors, difference, specialist
 from embedder.training.loss import contrastive, strayed
-from embedder.training.mixture import Captions, Mixture
+from embedder.training.mixture import Captions, Mixture, _dropped, texts
 from embedder.training.pairs import Medium, Package, Pair, Registry, Source, is_held_out
 from embedder.training.recipe import RECIPE, read_recipe
 from embedder.training.ship import ship
@@ -224,6 +225,21 @@ def test_every_stage_leaves_weights_recipe_numbers_and_loss(workshop: Workshop, 
         losses = [json.loads(line) for line in (workshop.stage(name) / "log.jsonl").read_text().splitlines()]
         assert all(np.isfinite(line["loss"]) for line in losses)
         assert not (workshop.stage(name) / "resume.pt").exists()
+
+
+def test_a_source_of_which_most_are_held_out_is_filled_up_with_what_it_is_trained_on(
+    workshop: Workshop, trained: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "drawings"
+    held_out = len(trained.tested[name])
+    monkeypatch.setattr(stages, "_MOST_CANDIDATES", held_out + 2)
+    monkeypatch.setattr(stages, "_FILLINGS", 3)
+    numbers = trained.numbers(trained.model(REHEARSED))
+    filled = numbers["sources"][name]["filled_up"]
+    assert filled["fillings"] == 3
+    assert [filled[how]["candidates"] for how in ("from_text", "from_description")] == [held_out + 2] * 2
+    assert [filled[how]["queries"] for how in ("from_text", "from_description")] == [held_out] * 2
+    assert "filled_up" not in numbers["sources"]["others"], "a whole source is not trained on"
 
 
 def test_recovery_changes_every_tensor_of_the_sound_projector_and_no_other_bit(
@@ -713,6 +729,26 @@ def _blank_shelf(source: str, medium: Medium, entries: tuple[Entry, ...], *, pla
     )
 
 
+def test_texts_that_must_stay_are_put_together_by_length_and_all_have_their_turn(trained: Training) -> None:
+    captions, random = trained.captions, np.random.default_rng(0)
+    drawn = [texts(random, captions, 32) for _ in range(300)]
+    lengths = np.array([len(ids) for ids in captions.ids])
+    by_chance = np.array([np.ptp(random.choice(lengths, 32)) for _ in range(300)])
+    assert np.mean([np.ptp(mask.sum(1).numpy()) for _, mask, _ in drawn]) < by_chance.mean() / 2
+    seen = {tuple(row[mask.bool()].tolist()) for ids, masks, _ in drawn for row, mask in zip(ids, masks, strict=True)}
+    assert len(seen) > 0.8 * len({tuple(ids) for ids in captions.ids})
+
+
+def test_a_quarter_of_the_tokens_is_dropped_or_all_of_one_kind_besides() -> None:
+    kept = _dropped(np.random.default_rng(0), 200, 1, 9).bool()
+    classes, looks = kept[:, : TOP + 1], kept[:, TOP + 1 :]
+    both = classes.any(1) & looks.any(1)
+    assert set(kept[both].sum(1).tolist()) == {12}
+    assert (kept[~both].sum(1) > 0).all()
+    assert 0.15 < 1 - float(both.float().mean()) < 0.45
+    assert kept.float().mean(0)[[0, -1]].min() > 0.5, "no token is dropped more than others"
+
+
 def test_texts_that_stay_have_not_strayed() -> None:
     here = torch.eye(3)
     assert strayed(here, here) == 0
@@ -734,10 +770,12 @@ def test_recall_by_hand() -> None:
 def test_few_are_looked_for_among_more_that_are_filled_up_by_turns() -> None:
     vectors = np.eye(4, dtype=np.float32)
     shown = evaluate.Exhibit("image", vectors[:2], ("a", "b"), ("x", "y"), vectors[[0, 3]])
-    others = evaluate.Exhibit("image", vectors[[2, 2, 3, 3, 0]], ("c", "d", "e", "b", "f"), tuple("12345"), vectors[:0])
+    others = evaluate.Exhibit("image", vectors[[2, 2, 3, 3, 0]], ("c", "d", "b", "e", "f"), tuple("12345"), vectors[:0])
     found = evaluate.text_finds_among(shown, others, 4)  # two fillings; the fifth that is left over is none
     assert (found.queries, found.candidates) == (2, 4)
-    assert found.recall[1] == (0.5 + 0.5) / 2, "in the second filling, what shows another comes first"
+    assert found.recall[1] == (0.5 + 1.0) / 2, (
+        "the second filling has one for the query that finds nothing in the first"
+    )
     assert found.recall[5] == 1
     assert found.chance[1] == pytest.approx(((1 / 4 + 1 / 4) / 2 + (1 / 4 + 2 / 4) / 2) / 2, abs=1e-4)
 

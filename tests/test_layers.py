@@ -94,7 +94,7 @@ def test_help_imports_nothing_heavy_and_is_quick(package: str) -> None:
     assert float(done.stdout.rsplit("cpu", 1)[1]) <= 0.3
 
 
-def test_what_the_first_page_waits_for_imports_no_database_that_is_not_there_and_no_numbers() -> None:
+def test_what_the_first_page_waits_for_imports_no_orm_no_other_database_and_no_numbers() -> None:
     code = (
         "import sys, data.catalogue, embedder.rows\n"
         "early = {'sqlalchemy.dialects.postgresql', 'sqlalchemy.orm', 'numpy', 'torch'} & set(sys.modules)\n"

@@ -134,7 +134,8 @@ class Training:
             if shelf.medium is Medium.IMAGE:
                 asked = evaluate.by_description(shown, model, self.captions)
                 found["sources"][shelf.source]["from_description"] = asdict(evaluate.text_finds(asked))
-                if not whole and _MOST_CANDIDATES / 2 < len(rows) < _MOST_CANDIDATES:
+                trained = sum(not entry.held_out for entry in shelf.entries)
+                if not whole and trained >= _MOST_CANDIDATES - len(rows) > 0 and len(rows) > _MOST_CANDIDATES / 2:
                     found["sources"][shelf.source]["filled_up"] = self._filled_up(model, shelf, shown, asked)
         documents = [shelf for shelf in self._shelves if shelf.medium is Medium.DOCUMENT]
         if documents:
@@ -162,6 +163,7 @@ class Training:
         others = evaluate.exhibit(shelf.source, model, [(shelf, rows)], self.captions)
         by_all = replace(others, captions=others.descriptions)
         return {
+            "fillings": len(rows) // missing,
             "from_text": asdict(evaluate.text_finds_among(shown, others, _MOST_CANDIDATES)),
             "from_description": asdict(evaluate.text_finds_among(asked, by_all, _MOST_CANDIDATES)),
         }
