@@ -60,8 +60,9 @@ def answers(library: Library, asked: Question) -> bool:
 def browsed(library: Library, asked: Question) -> bool:
     """Draw the files that filters alone leave, those first that changed last; False where there are none."""
     wanted = _wanted_page()
-    results = answered(library, asked, limit=wanted * _PAGE + 1).results
-    if results:
+    answer = answered(library, asked, limit=wanted * _PAGE + 1)
+    _tell(answer.hints)
+    if results := answer.results:
         number, shown = _page_of(results, wanted)
         with st.container(key="bar", horizontal=True, vertical_alignment="center"):
             st.html('<p class="om-took">The newest first. Add words, or an example, to look closer.</p>')

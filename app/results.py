@@ -101,6 +101,7 @@ class Answer:
         search_ms: the store's and the catalogue's part.
         cut: a query file was long, and only its beginning was used.
         unread: words of the question of which the model knows none.
+        filled: contents that the model has so far, and those of the library, where one was named that lacks some.
     """
 
     results: tuple[Result, ...]
@@ -108,14 +109,23 @@ class Answer:
     search_ms: float
     cut: bool = False
     unread: tuple[str, ...] = ()
+    filled: tuple[int, int] | None = None
 
     @property
     def hints(self) -> tuple[str, ...]:
-        """What of the question could be understood in part only, each with the next step."""
-        return tuple(
+        """What of the question could be understood, or of the library be searched, in part only, and the next step."""
+        unread = tuple(
             f"{shortened(words)}: the model knows none of these words and finds them only where they stand "
             "word for word; try them in English"
             for words in self.unread
+        )
+        if self.filled is None:
+            return unread
+        has, all_of_it = self.filled
+        return (
+            f"{has:,} of {all_of_it:,} different files are searched: the model that was named has no more so far; "
+            "fill it by ingest, or ask without --model and OMNIA_MODEL",
+            *unread,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -111,6 +111,7 @@ class SearchService:
                 for part, one in (*asked, *later)
                 if isinstance(part, TextPart) and part.weight > 0 and not len(one.vectors)
             ),
+            filled=self._catalogue.filled_so_far(self._fingerprint),
         )
 
     def _results(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.engine import Engine
 
 from data.database import Kept, reading, translated
@@ -66,6 +66,19 @@ class Models:
         with self._reader.connect() as db:
             found = select(INDEXINGS.c.content).where(INDEXINGS.c.fingerprint == fingerprint).limit(1)
             return db.execute(found).first() is not None
+
+    @translated
+    def filled_so_far(self, fingerprint: str) -> tuple[int, int] | None:
+        """How many contents a model has, and how many the active one; None where it is that one, or has as many."""
+        with self._reader.connect() as db:
+            active = active_model(db)
+            if active is None or active.fingerprint == fingerprint:
+                return None
+            has, wanted = (
+                db.execute(select(func.count()).where(INDEXINGS.c.fingerprint == one)).scalar_one()
+                for one in (fingerprint, active.fingerprint)
+            )
+        return (has, wanted) if has < wanted else None
 
     @translated
     def place(self, fingerprint: str) -> str:

@@ -525,6 +525,12 @@ def test_a_model_that_never_filled_the_library_is_refused_in_one_line(filled: To
         switch(filled.library("new"), force=True)
     filled.ingest("new", "a")
     assert ask(page, "dog") == ["dog.txt"], "asked for by name, also what is filled in part answers"
+    answer = page.service().search(Query(parts=(TextPart("dog"),)))
+    has, wanted = answer.filled or (0, 0)
+    assert 0 < has < wanted
+    assert answer.hints[0].startswith(f"{has} of {wanted} different files are searched: the model that was")
+    filled.ingest("new", "b", "c")
+    assert page.service().search(Query(parts=(TextPart("dog"),))).hints == (), "now it has all"
     page.close()
 
 
