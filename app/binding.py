@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import os
 import socket
 
 from data.errors import BadSettingsError
 
 _MOST_PORT = 65_535
+_BACKLOG = 2_048  # visits that wait to be taken
 
 
 def is_loopback(address: str) -> bool:
@@ -19,21 +21,28 @@ def is_loopback(address: str) -> bool:
         return address == "localhost"
 
 
-def try_to_bind(address: str, port: int) -> None:
-    """Look whether a server can listen there.
+def listening(address: str, port: int) -> socket.socket:
+    """A socket that listens there; of IPv6's `::`, to IPv4 as well.
 
     Raises:
-        BadSettingsError: it cannot; says why and what to do.
+        BadSettingsError: none can; says why and what to do.
     """
+    address = address.strip("[]")
     if not 1 <= port <= _MOST_PORT:
         raise BadSettingsError(f"a port is from 1 to {_MOST_PORT:,}, not {port}; give another with --port")
     if not address:
         raise BadSettingsError("--address is empty; give 127.0.0.1 for this machine alone, 0.0.0.0 for others, too")
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, or small answers are held back
     try:
-        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind((address, port))
+        if os.name != "nt":  # where it would take a port from whoever has it
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        bound.bind((address, port))
+        bound.listen(_BACKLOG)
     except (OSError, UnicodeError) as error:
+        bound.close()
         why = {
             errno.EADDRINUSE: f"port {port} is taken; end what listens there, or give another with --port",
             errno.EACCES: f"port {port} is not for everybody; give one from 1024 on with --port",
@@ -42,6 +51,7 @@ def try_to_bind(address: str, port: int) -> None:
             getattr(error, "errno", None) or 0, f"{address!r} is no address of this machine; give 127.0.0.1 or 0.0.0.0"
         )
         raise BadSettingsError(why) from error
+    return bound
 
 
 def name_of(address: str) -> str:

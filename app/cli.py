@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 from app import serving
 from app.asking import answered, joined, why_nothing
 from app.batch import answer_lines, examples_of, in_json, lines_of, typed
+from app.binding import listening
 from app.query import DEFAULT_LIMIT, BadQueryError, check_limit
 from data.errors import MediaError, OmniaError
 from data.records import Kind
@@ -260,18 +261,18 @@ def _judge(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    said = serving.command(options.address, options.port)
-    if _settings(options).model:
-        with _library(options) as library:
-            library.space()  # refuses a model that is unknown or has filled nothing
-    chosen = {
-        "OMNIA_MODEL": options.model,
-        "OMNIA_DEVICE": options.device,
-        "OMNIA_TRUST_REMOTE_CODE": "1" if options.trust_remote_code else None,
-        "OMNIA_ACCEPT_LICENCE": "1" if options.accept_licence else None,
-    }
-    os.environ.update({name: value for name, value in chosen.items() if value})
-    serving.serve(said)
+    with listening(options.address, options.port) as bound:
+        if _settings(options).model:
+            with _library(options) as library:
+                library.space()  # refuses a model that is unknown or has filled nothing
+        chosen = {
+            "OMNIA_MODEL": options.model,
+            "OMNIA_DEVICE": options.device,
+            "OMNIA_TRUST_REMOTE_CODE": "1" if options.trust_remote_code else None,
+            "OMNIA_ACCEPT_LICENCE": "1" if options.accept_licence else None,
+        }
+        os.environ.update({name: value for name, value in chosen.items() if value})
+        serving.serve(bound, options.address)
     return 0
 
 

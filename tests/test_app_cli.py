@@ -228,9 +228,13 @@ def test_interrupted_is_an_exit_code_of_its_own(shelf, capsys, monkeypatch):
 
 @pytest.fixture
 def started(monkeypatch):
-    """What `serve` said to Streamlit."""
+    """What is said to Streamlit by each server that starts."""
     commands = []
-    monkeypatch.setattr(serving, "serve", commands.append)
+
+    def serve(bound: socket.socket, address: str) -> None:
+        commands.append(serving.flags(address, bound.getsockname()[1]))
+
+    monkeypatch.setattr(serving, "serve", serve)
     return commands
 
 
@@ -314,11 +318,12 @@ def test_a_server_that_is_interrupted_says_so(tmp_path, free_port):
 
 def test_a_setting_that_the_server_does_not_take_is_one_line(tmp_path, free_port):
     command = [sys.executable, "-m", "app", "serve", "--port", str(free_port)]
-    environment = os.environ | {"OMNIA_HOME": str(tmp_path), "STREAMLIT_SERVER_MAX_UPLOAD_SIZE": "big"}
-    ended = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 2
-    assert "STREAMLIT_SERVER_MAX_UPLOAD_SIZE" in ended.stderr
-    assert ended.stderr.count("\n") == 1
+    for name, value in (("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "big"), ("STREAMLIT_SERVER_SSL_CERT_FILE", "cert.pem")):
+        environment = os.environ | {"OMNIA_HOME": str(tmp_path), name: value}
+        ended = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120)
+        assert ended.returncode == 2
+        assert name in ended.stderr or "server.sslCertFile" in ended.stderr
+        assert ended.stderr.count("\n") == 1
 
 
 def answers(port: int) -> bool:
