@@ -11,6 +11,7 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.starlette import App
 
 from app import guard, page, wiring
+from app.binding import own_names
 from app.sending import Unpacked
 from data.settings import Settings
 
@@ -21,7 +22,7 @@ else:
     manifest_scanner.scan_component_manifests = lambda max_workers=None: []  # .2 s
     address, port = config.get_option("server.address"), config.get_option("server.port")
     config.set_option("server.maxUploadSize", Settings.load().max_upload_mb)  # as the API's
-    hosts = config.get_option("server.allowedHosts") or ["*"]  # another name for this machine is a trap
+    hosts = config.get_option("server.allowedHosts") or own_names(address or "")  # another name is a trap
     guards = guard.middleware(address or "", port=port, hosts=hosts, token=lambda: Settings.load().token)
     described = Route(  # else the page would be given
         "/api", lambda _: RedirectResponse("/api/openapi.json"), methods=["GET", "POST", "PUT", "DELETE"]

@@ -33,8 +33,9 @@ def listening(address: str, port: int) -> socket.socket:
     if not address:
         raise BadSettingsError("--address is empty; give 127.0.0.1 for this machine alone, 0.0.0.0 for others, too")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, or small answers are held back
+    bound = None
     try:
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, or small answers are held back
         if os.name != "nt":  # where it would take a port from whoever has it
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
@@ -42,7 +43,8 @@ def listening(address: str, port: int) -> socket.socket:
         bound.bind((address, port))
         bound.listen(_BACKLOG)
     except (OSError, UnicodeError) as error:
-        bound.close()
+        if bound is not None:
+            bound.close()
         why = {
             errno.EADDRINUSE: f"port {port} is taken; end what listens there, or give another with --port",
             errno.EACCES: f"port {port} is not for everybody; give one from 1024 on with --port",
@@ -52,6 +54,11 @@ def listening(address: str, port: int) -> socket.socket:
         )
         raise BadSettingsError(why) from error
     return bound
+
+
+def own_names(address: str) -> list[str]:
+    """The names that this machine answers to where nobody else reaches it."""
+    return ["localhost", "127.0.0.1", "[::1]", name_of(address)]
 
 
 def name_of(address: str) -> str:

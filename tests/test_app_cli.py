@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -278,6 +279,15 @@ def test_a_port_that_is_taken_is_one_line(started, shelf, capsys):
     assert err == f"error: port {port} is taken; end what listens there, or give another with --port\n"
 
 
+def test_a_machine_without_ipv6_says_so_in_one_line(started, shelf, capsys, free_port, monkeypatch):
+    def none(family, *arguments):
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    monkeypatch.setattr("app.binding.socket.socket", none)
+    code, err = serve(capsys, "--port", str(free_port), "--address", "::1")
+    assert (code, err) == (2, "error: '::1' is no address of this machine; give 127.0.0.1 or 0.0.0.0\n")
+
+
 def test_a_model_that_filled_nothing_is_not_served(started, capsys, free_port, tmp_path, monkeypatch):
     monkeypatch.setenv("OMNIA_HOME", str(tmp_path / "home"))
     shelf = Shelf(tmp_path / "home")
@@ -316,14 +326,25 @@ def test_a_server_that_is_interrupted_says_so(tmp_path, free_port):
     assert (server.returncode, err.strip()) == (130, "interrupted")
 
 
-def test_a_setting_that_the_server_does_not_take_is_one_line(tmp_path, free_port):
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ({"STREAMLIT_SERVER_MAX_UPLOAD_SIZE": "big"}, "STREAMLIT_SERVER_MAX_UPLOAD_SIZE"),
+        ({"STREAMLIT_SERVER_SSL_KEY_FILE": "key.pem"}, "server.sslKeyFile is set, which this command does not take"),
+        ({"STREAMLIT_SERVER_BASE_URL_PATH": "omnia"}, "streamlit run streamlit_app.py --server.port"),
+        ({"HOME": "~"}, "config.toml' cannot be read: "),
+    ],
+)
+def test_a_setting_that_the_server_does_not_take_is_one_line(tmp_path, free_port, setting, why):
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "config.toml").write_text("[server\n")
     command = [sys.executable, "-m", "app", "serve", "--port", str(free_port)]
-    for name, value in (("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "big"), ("STREAMLIT_SERVER_SSL_CERT_FILE", "cert.pem")):
-        environment = os.environ | {"OMNIA_HOME": str(tmp_path), name: value}
-        ended = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120)
-        assert ended.returncode == 2
-        assert name in ended.stderr or "server.sslCertFile" in ended.stderr
-        assert ended.stderr.count("\n") == 1
+    setting = {name: str(tmp_path) if value == "~" else value for name, value in setting.items()}
+    environment = os.environ | {"OMNIA_HOME": str(tmp_path)} | setting
+    ended = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 2
+    assert why in ended.stderr
+    assert ended.stderr.count("\n") == 1
 
 
 def answers(port: int) -> bool:

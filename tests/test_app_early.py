@@ -10,16 +10,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-import uvicorn
 from starlette.responses import PlainTextResponse
 
 from app.binding import listening
-from app.early import Early
+from app.serving import before
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -59,19 +59,27 @@ def files(tmp_path):
 
 
 @contextmanager
-def served(load, files: Path, *, hosts=("127.0.0.1",)) -> Iterator[tuple[Early, int]]:
+def served(load, files: Path, address: str = "127.0.0.1") -> Iterator[SimpleNamespace]:
+    """What stands before a server at an address, here on this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    early = Early(load, files=files, hosts=set(hosts), stop=lambda: setattr(server, "should_exit", True))
-    server = uvicorn.Server(uvicorn.Config(early, log_level="error"))
+    early = before(load, files, address)
+    ended: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            early.run(bound)
+        except BaseException as error:
+            ended.append(error)
+
     with listening("127.0.0.1", port) as bound:
-        thread = threading.Thread(target=server.run, args=([bound],), daemon=True)
+        thread = threading.Thread(target=run, daemon=True)
         thread.start()
         try:
-            yield early, port
+            yield SimpleNamespace(port=port, thread=thread, ended=ended, stop=early.stop)
         finally:
-            server.should_exit = True
+            early.stop()
             thread.join(30)
     assert not thread.is_alive()
 
@@ -87,71 +95,84 @@ def asked(port: int, path: str, *, method: str = "GET", host: str | None = None,
 
 def test_the_files_of_the_page_do_not_wait(files):
     late = Late()
-    with served(late.load, files) as (_, port):
-        status, body, headers = asked(port, "/?q=dog")
+    with served(late.load, files) as server:
+        status, body, headers = asked(server.port, "/?q=dog")
         assert (status, body, headers["cache-control"]) == (200, "<html>early</html>", "no-cache")
         assert headers["content-security-policy"] == "frame-ancestors 'self'"
-        status, body, headers = asked(port, "/static/index.a1.js")
+        status, body, headers = asked(server.port, "/static/index.a1.js")
         assert (status, body) == (200, "early()")
         assert headers["content-type"].startswith("application/javascript")
         assert "immutable" in headers["cache-control"]
-        assert asked(port, "/", method="HEAD")[:2] == (200, "")
+        assert asked(server.port, "/", method="HEAD")[:2] == (200, "")
         late.let.set()
 
 
 def test_all_else_waits_and_is_answered(files):
     late = Late()
-    with ThreadPoolExecutor() as threads, served(late.load, files) as (_, port):
-        waiting: list[tuple[str, Future]] = [
-            (f"late {method} {path}", threads.submit(asked, port, path, method=method, host=host))
-            for method, path, host in (
-                ("GET", "/api/search", None),
-                ("GET", "/_stcore/health", None),
-                ("GET", "/static/gone.js", None),
-                ("GET", "/static/../../secret", None),
-                ("GET", "/static//../../secret", None),
-                ("GET", "/static//etc/passwd", None),
-                ("POST", "/", None),
-                ("GET", "/", f"elsewhere:{port}"),
-            )
-        ]
-        asked(port, "/")
+    cases = (
+        ("GET", "/api/search", None),
+        ("GET", "/_stcore/health", None),
+        ("GET", "/secret", None),
+        ("GET", "/static/gone.js", None),
+        ("GET", "/static/../../secret", None),
+        ("GET", "/static/..%2findex.html", None),
+        ("GET", "/static//../../secret", None),
+        ("GET", "/static//etc/passwd", None),
+        ("POST", "/", None),
+        ("GET", "/", "elsewhere"),
+        ("GET", "/static/index.a1.js", "elsewhere:80"),
+    )
+    with ThreadPoolExecutor(len(cases)) as threads, served(late.load, files) as server:
+        waiting = [threads.submit(asked, server.port, path, method=method, host=host) for method, path, host in cases]
         time.sleep(0.3)
-        assert not any(answer.done() for _, answer in waiting)
+        assert asked(server.port, "/", host="localhost")[0] == 200
+        assert not any(answer.done() for answer in waiting)
         late.let.set()
-        for expected, answer in waiting:
-            assert answer.result(30)[:2] == (200, expected)
-        assert asked(port, "/")[1] == "late GET /", "who is there decides"
+        for (method, path, _), answer in zip(cases, waiting, strict=True):
+            assert answer.result(30)[:2] == (200, f"late {method} {path.replace('%2f', '/')}")
+        assert asked(server.port, "/")[1] == "late GET /", "who is there decides"
         assert late.told == ["begun"]
     assert late.told == ["begun", "ended"]
 
 
 def test_where_a_token_is_needed_nothing_is_early(files):
     late = Late()
-    with served(late.load, files, hosts=()) as (_, port):
+    with served(late.load, files, address="0.0.0.0") as server:
         with pytest.raises(TimeoutError):
-            asked(port, "/", timeout=0.5)
+            asked(server.port, "/", timeout=0.5)
         late.let.set()
-        assert asked(port, "/")[1] == "late GET /"
+        assert asked(server.port, "/")[1] == "late GET /"
 
 
-def test_what_cannot_be_loaded_ends_the_server_and_says_why(files):
+@pytest.mark.parametrize("error", [ValueError("no such module"), SystemExit(1)], ids=["error", "exit"])
+def test_what_cannot_be_loaded_ends_the_server_and_says_why(files, error):
     let = threading.Event()
 
     def load():
         let.wait(60)
-        raise ValueError("no such module")
+        raise error
 
-    with ThreadPoolExecutor() as threads, served(load, files) as (early, port):
-        waiting = threads.submit(asked, port, "/api/search")
-        asked(port, "/")
+    with ThreadPoolExecutor() as threads, served(load, files) as server:
+        waiting = threads.submit(asked, server.port, "/api/search")
+        asked(server.port, "/")
         let.set()
         with suppress(OSError, http.client.HTTPException):
             assert waiting.result(30)[0] == 503
-        deadline = time.monotonic() + 30
-        while not isinstance(early.error, ValueError):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        server.thread.join(30)
+        assert server.ended == [error]
+
+
+def test_who_stops_a_server_waits_for_nothing(files):
+    late = Late()
+    with ThreadPoolExecutor() as threads, served(late.load, files) as server:
+        waiting = threads.submit(asked, server.port, "/api/search")
+        assert asked(server.port, "/")[0] == 200
+        server.stop()  # while it loads, which nobody lets go on
+        with suppress(OSError, http.client.HTTPException):
+            assert waiting.result(30)[0] == 503
+        server.thread.join(30)
+        assert (server.thread.is_alive(), server.ended, late.told) == (False, [], [])
+    late.let.set()
 
 
 def test_what_is_given_early_is_what_is_given_later(tmp_path):
