@@ -23,7 +23,7 @@ MODULES = (
     "hashlib heapq http imaplib inspect io ipaddress json linecache locale logging lzma mailbox multiprocessing os "
     "pathlib pdb pickle pickletools platform plistlib poplib pprint profile pstats queue random re sched selectors "
     "shelve shlex shutil smtplib socket socketserver sqlite3 ssl statistics string subprocess symtable tarfile "
-    "tempfile textwrap threading timeit tokenize trace traceback tracemalloc turtle types typing unittest urllib uuid "
+    "tempfile textwrap threading timeit tokenize trace traceback tracemalloc turtle types unittest urllib uuid "
     "warnings wave weakref webbrowser xmlrpc zipfile"
 ).split()
 
