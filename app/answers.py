@@ -13,9 +13,9 @@ from app.cards import card
 from app.escaping import literal
 from app.examples import service
 from app.export import as_csv, as_json
-from app.lanes import lanes
+from app.lanes import lanes, parted
 from app.query import Query
-from app.results import Answer, Band, Result
+from app.results import Answer, Result
 from app.saved import looked_at, new_contents
 from app.thumbs import Bench
 from app.verdicts import as_question, reranked
@@ -97,23 +97,27 @@ def cards(
 
 
 def _best(library: Library, query: Query, *, words: str, bench: Bench) -> str:
-    """A page of results, best first, the weak ones folded away where there are others; gives what to say of them."""
+    """A page of results, best first; where some are worth a look, the others are folded away but for the nearest of
+    kinds that these lack. Gives what to say of them.
+    """
     view, wanted = st.session_state["view"], _wanted_page()
     answer = service(library).search(replace(query, limit=wanted * _PAGE + 1))
     _tell(answer.hints)
     if not answer.results:
         return ""
     number, shown = _page_of(answer.results, wanted)
-    likely = [result for result in shown if _is_likely(result, bench)]
-    weak = [result for result in shown if not _is_likely(result, bench)]
+    likely, nearest, weak = parted(shown, right=bench.right, wrong=query.wrong)
     new = _new_among(library, shown)
     cards(likely, words, key=f"{view}-results", bench=bench, new=new)
+    if nearest:
+        st.html('<h3 class="om-lane">Nearest of the other kinds</h3>')
+        cards(nearest, words, key=f"{view}-nearest", bench=bench, new=new)
     if weak:
         folded = counted(len(weak), "weaker result")
         with st.expander(folded, key=f"weak-{number}-{bench.key}") if likely else st.container():
             cards(weak, words, key=f"{view}-weak", bench=bench, new=new)
     _pages(number, len(answer.results))
-    found = sum(_is_likely(result, bench) for result in answer.results)
+    found = len(parted(answer.results, right=bench.right)[0])
     if found and not likely:
         count = f"Weaker results, page {number}"
     elif found > number * _PAGE:
@@ -122,11 +126,6 @@ def _best(library: Library, query: Query, *, words: str, bench: Bench) -> str:
         count = counted(found, "result") if found else "Nothing stands out; the nearest are below"
     cut = " · only the beginning of the example was used" if answer.cut else ""
     return f"{count} · {answer.embed_ms + answer.search_ms:,.0f} ms{cut}"
-
-
-def _is_likely(result: Result, bench: Bench) -> bool:
-    """Whether it is worth a look by estimate, or because of what was said or dropped."""
-    return result.band is not Band.WEAK or result.same or result.content in bench.right
 
 
 def _lanes(library: Library, query: Query, *, words: str, bench: Bench) -> str:

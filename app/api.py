@@ -28,7 +28,7 @@ from app.query import DEFAULT_LIMIT, BadQueryError, FilePart, Filters, SegmentPa
 from app.refused import Refused
 from app.results import Band
 from app.uploads import MOST_FILES, kept, limited
-from data.errors import MediaError, OmniaError
+from data.errors import MediaError, OmniaError, fault
 from data.records import Evidence, Kind
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def api(library: Callable[[], Library]) -> FastAPI:
 
     @app.exception_handler(Exception)
     def confess(request: Request, error: Exception) -> JSONResponse:
-        line = f"{type(error).__name__}: a fault of Omnia; please report it with what the server's log says"
+        line = fault(error)
         return JSONResponse({"error": line}, status_code=500)
 
     return app

@@ -1,15 +1,16 @@
-"""Lanes: the best of each kind beside each other, so that none drowns another, with the scores of the blended list."""
+"""Lanes: the best of each kind, so that none drowns another, with the scores of the blended list."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from app.query import Query
-from app.results import Answer, Result
+from app.results import Answer, Band, Result
 from data.records import Kind
 
 _BLENDED = 100  # results of all kinds that are looked through
+_NEAREST = 2  # of a kind of which nothing is worth a look
 
 
 def lanes(search: Callable[[Query], Answer], query: Query, *, each: int) -> tuple[Answer, dict[Kind, list[Result]]]:
@@ -32,3 +33,27 @@ def lanes(search: Callable[[Query], Answer], query: Query, *, each: int) -> tupl
             mine += [replace(result, score=min(result.score, least)) for result in more[: each - len(mine)]]
         found[kind] = mine
     return blended, found
+
+
+def parted(
+    results: Sequence[Result], *, right: Collection[str] = (), wrong: Collection[str] = ()
+) -> tuple[list[Result], list[Result], list[Result]]:
+    """What is worth a look, the nearest of the kinds of which nothing is, and the rest, each in its order.
+
+    Many right answers of some kinds raise the bar for the others: beside texts and sounds of a dog its pictures may not
+    stand out. So a few of these are not folded away, though told to be weak. Where nothing is worth a look all is rest.
+
+    Args:
+        right, wrong: contents that were said to be so.
+    """
+    likely = [one for one in results if one.band is not Band.WEAK or one.same or one.content in right]
+    there = {one.kind for one in likely if not one.same}
+    nearest: list[Result] = []
+    rest: list[Result] = []
+    for one in results:
+        if one in likely:
+            continue
+        beside = sum(other.kind is one.kind for other in nearest)
+        is_near = likely and one.kind not in there and one.content not in wrong and beside < _NEAREST
+        (nearest if is_near else rest).append(one)
+    return likely, nearest, rest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from app.files import glimpse
 from app.panel import badge, failures_line, may_add, panel, roots_list
 from app.refill import refill
 from app.wiring import first_page
-from data.errors import OmniaError, OutdatedVectorsError
+from data.errors import OmniaError, OutdatedVectorsError, fault
 from data.printing import counted
 from data.records import FileState, Kind
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from app.asking import Question
     from app.wiring import Library
     from data.catalogue import LibrarySummary
+
+log = logging.getLogger(__name__)
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("page.js", "keys.js", "part.js")
@@ -59,6 +62,9 @@ def render(library: Library) -> None:
             refill(library)
     except OmniaError as error:
         st.error(literal(str(error)), icon=":material/error:")
+    except Exception as error:  # that Streamlit stops or begins anew is none
+        log.exception("a fault of the page")
+        st.error(literal(fault(error)), icon=":material/error:")
     first_page.set()
 
 

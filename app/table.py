@@ -9,7 +9,8 @@ from pathlib import Path
 
 from app.excerpt import excerpt
 from app.judge import Judged, Score
-from app.results import Answer, Band, Moment, Result
+from app.lanes import parted
+from app.results import Answer, Moment, Result
 from data.printing import counted, printable
 
 _BAR = 8  # columns of a full score bar
@@ -22,18 +23,22 @@ def table(answer: Answer, *, words: str = "", weak: bool = False, colour: bool =
 
     Args:
         words: of the query; of a long passage the part that holds them is shown.
-        weak: show weak results, too, which are only counted otherwise; they are shown, too, where nothing is better.
+        weak: show weak results, too, which are only counted otherwise, but for the nearest of kinds of which nothing is
+            better; they are shown, too, where nothing at all is better.
     """
     if not answer.results:
         return "nothing found"
     width = max(60, shutil.get_terminal_size((100, 24)).columns)
-    better = [result for result in answer.results if result.same or result.band is not Band.WEAK]
-    shown = better if better and not weak else answer.results
+    better, nearest, rest = parted(answer.results)
+    shown, beside, left_out = (answer.results, [], 0) if weak or not better else (better, nearest, len(rest))
     lines = [line for result in shown for line in _lines(result, words, width=width, colour=colour)]
     if not better:
         lines = ["nothing stands out; the nearest are:", *lines]
+    if beside:
+        lines += ["", "nearest of the other kinds:"]
+        lines += [line for result in beside for line in _lines(result, words, width=width, colour=colour)]
     lines.append("")
-    if left_out := len(answer.results) - len(shown):
+    if left_out:
         lines.append(f"{counted(left_out, 'weak result')}: --weak shows {'it' if left_out == 1 else 'them'}")
     took = f"{counted(len(shown), 'result')} · embed {answer.embed_ms:.0f} ms · search {answer.search_ms:.0f} ms"
     return "\n".join([*lines, _dim(took, colour=colour)])

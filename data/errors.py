@@ -84,3 +84,8 @@ class StoreUnavailableError(OmniaError):
 
 class StoreLockedError(StoreUnavailableError):
     """Another process holds something that only one may hold."""
+
+
+def fault(error: Exception) -> str:
+    """One line, for whoever asks a server, about what should not have happened; what it was stands in its log."""
+    return f"{type(error).__name__}: a fault of Omnia; please report it with what the server's log says"

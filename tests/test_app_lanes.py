@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.lanes import lanes
+from app.lanes import lanes, parted
 from app.query import Filters, Query, TextPart
 from app.results import Answer, Result
 from data.records import Kind
@@ -55,3 +55,31 @@ def test_only_the_kinds_that_are_wanted_have_lanes():
     search = blended(result("a", Kind.TEXT, 0.9), result("b", Kind.IMAGE, 0.2))
     _, found = lanes(search, replace(_DOG, filters=Filters(kinds=frozenset({Kind.IMAGE}))), each=2)
     assert list(found) == [Kind.IMAGE]
+
+
+def names_of(*parts: list[Result]) -> list[list[str]]:
+    return [[one.path for one in part] for part in parts]
+
+
+def test_of_a_kind_that_others_drown_the_nearest_are_not_folded_away():
+    found = [
+        result("text", Kind.TEXT, 0.9),
+        result("weak text", Kind.TEXT, 0.09),
+        *(result(f"image {number}", Kind.IMAGE, 0.08 - number / 100) for number in range(4)),
+        result("video", Kind.VIDEO, 0.01),
+    ]
+    nearest = ["image 0", "image 1", "video"]
+    assert names_of(*parted(found)) == [["text"], nearest, ["weak text", "image 2", "image 3"]]
+    assert names_of(*parted(found, wrong={"image 0", "video"}))[1] == ["image 1", "image 2"]
+    said = parted(found, right={"image 3"})
+    assert names_of(*said) == [["text", "image 3"], ["video"], ["weak text", "image 0", "image 1", "image 2"]]
+
+
+def test_the_file_that_was_asked_with_is_not_the_nearest_of_its_kind():
+    found = [replace(result("asked", Kind.IMAGE, 0.99), same=True), result("like it", Kind.IMAGE, 0.05)]
+    assert names_of(*parted(found)) == [["asked"], ["like it"], []]
+
+
+def test_where_nothing_is_worth_a_look_nothing_is_nearer():
+    found = [result("a", Kind.TEXT, 0.05), result("b", Kind.IMAGE, 0.04)]
+    assert names_of(*parted(found)) == [[], [], ["a", "b"]]

@@ -440,6 +440,26 @@ def test_a_dropped_file_that_cannot_be_read_is_named(page, shelf, tmp_path):
     assert page.warning[0].value == literal("strange.xyz: not a file this test reads (give .txt, .png or .wav)")
 
 
+@pytest.mark.fault
+def test_a_fault_is_one_line_and_stands_in_the_log(page, shelf, tmp_path, monkeypatch, caplog):
+    class Broken:
+        made = None
+
+        def __call__(self):
+            raise ZeroDivisionError("secret")
+
+    fill(shelf, tmp_path)
+    monkeypatch.setattr(shelf.library, "service", Broken())
+    page.query_params["q"] = "dog"
+    page.run()
+    assert not page.exception
+    [said] = page.error
+    assert said.value == literal(
+        "ZeroDivisionError: a fault of Omnia; please report it with what the server's log says"
+    )
+    assert "secret" in caplog.text
+
+
 def test_an_error_is_one_line_and_no_traceback(page, shelf, monkeypatch):
     def unreachable():
         raise StoreUnavailableError("the store does not answer; start it")

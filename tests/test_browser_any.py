@@ -157,6 +157,36 @@ def test_more_like_this_moment_and_the_way_back(page):
     page.wait_for_function("document.querySelector('.st-key-q input').value == 'a steam train'")
 
 
+def test_more_like_one_moment_of_several(page):
+    ask(page, "a dog")
+    card = page.locator(".om-card", has=page.locator(".om-like")).first
+    moment = card.locator(".om-like").nth(1)
+    segment = moment.get_attribute("data-like")
+    moment.click()
+    page.locator(".st-key-liked").wait_for()
+    settle(page)
+    assert f"like={segment}" in page.url
+    assert names(page)
+
+
+def test_a_thumb_up_raises_what_is_like_it(page):
+    ask(page, "something to look at")
+    before = names(page)
+    raised = next(name for name in before[1:] if name.endswith((".jpg", ".tif", ".mp4")))
+    card = page.locator("[class*='st-key-card-']", has=page.locator(".om-name", has_text=raised)).first
+    card.get_by_role("button", name="Right", exact=True).click()
+    page.locator(".st-key-undo button").first.wait_for()
+    settle(page)
+    after = names(page)
+    shot(page, "thumb-up")
+    assert after.index(raised) < before.index(raised)
+    assert [name for name in after if name != raised] != [name for name in before if name != raised]
+    page.locator(".st-key-undo button").first.click()
+    page.wait_for_function("!document.querySelector('.st-key-undo')")
+    settle(page)
+    assert names(page) == before
+
+
 def test_the_second_page_shows_what_the_first_does_not(page):
     ask(page, "an invoice for garden tools")
     first = page.locator(".om-name").all_text_contents()

@@ -13,6 +13,7 @@ SAMPLES = ROOT / "data" / "samples"
 PAIRS = json.loads((Path(__file__).parent / "pairs.json").read_text(encoding="utf-8"))
 TRUTH = json.loads((Path(__file__).parent / "samples_truth.json").read_text(encoding="utf-8"))
 FIRST = 3  # a right answer must be among so many
+PAGE = 24  # results
 NEAR_S = 1.0  # and a spoken sentence be found so near to where it is said
 
 pytestmark = pytest.mark.slow
@@ -94,6 +95,32 @@ def test_a_right_answer_is_among_the_first(ranks, pair):
         pytest.xfail(f"this model cannot do it yet: rank {rank}")
     assert rank is not None, f"not found; it was at rank {pair['rank']}"
     assert rank <= FIRST
+
+
+def test_no_right_answer_of_a_kind_is_folded_away_in_one_list_of_all_kinds(library):
+    """As a person asks, without a filter; what is shown is what the page shows."""
+    from app.lanes import parted
+    from app.query import FilePart, Query, TextPart
+    from app.wiring import Library
+    from data.settings import Settings
+
+    opened = Library(Settings(home=library, catalogue_url=f"sqlite:///{library / 'catalogue.sqlite'}", device="cpu"))
+    hidden = []
+    try:
+        for pair in PAIRS:
+            asked = pair["query"]
+            part = FilePart(SAMPLES / asked["file"]) if "file" in asked else TextPart(asked["words"])
+            likely, nearest, rest = parted(opened.service().search(Query(parts=(part,), limit=PAGE)).results)
+            shown = {name_of(vars_of(result)) for result in (*likely, *nearest, *(rest if not likely else ()))}
+            if not shown & set(pair["right"]):
+                hidden.append((asked, pair["kind"]))
+    finally:
+        opened.close()
+    assert hidden == []
+
+
+def vars_of(result):
+    return {"path": result.path}
 
 
 def test_no_right_answer_is_called_weak(first_right):
