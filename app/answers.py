@@ -110,7 +110,7 @@ def _best(library: Library, query: Query, *, words: str, bench: Bench) -> str:
     new = _new_among(library, shown)
     cards(likely, words, key=f"{view}-results", bench=bench, new=new)
     if nearest:
-        st.html('<h3 class="om-lane">Nearest of the other kinds</h3>')
+        st.html('<h3 class="om-nearest">The nearest besides</h3>')
         cards(nearest, words, key=f"{view}-nearest", bench=bench, new=new)
     if weak:
         folded = counted(len(weak), "weaker result")

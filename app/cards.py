@@ -27,7 +27,7 @@ def card(result: Result, *, words: str = "", new: bool = False, right: bool = Fa
     """The HTML of a result; one whose score is 0 was not asked for and shows neither a score nor moments.
 
     Args:
-        words: of the query; marked where a snippet holds them.
+        words: of the query; marked where a snippet, or the name, holds them.
         new: since a saved search was last looked at.
         right: somebody said so.
     """
@@ -39,7 +39,7 @@ def card(result: Result, *, words: str = "", new: bool = False, right: bool = Fa
         f"{_SHOWN_AS[result.kind](result, words)}"
         '<div class="om-body">'
         f'<div class="om-title"><span class="om-icon om-i-{result.kind.value}"></span>'
-        f'<span class="om-name" role="heading" aria-level="2" title="{_safe(result.path)}">{_safe(name)}</span>'
+        f'<span class="om-name" role="heading" aria-level="2" title="{_safe(result.path)}">{marked(name, words)}</span>'
         f"{_NEW * new}{_score(result, right=right)}{_pick(name)}</div>"
         f"{_place(result)}{_moments(result, words) * (result.score > 0)}"
         f'<button class="om-more" data-like="{result.moments[0].segment}">More like this</button></div></article>'

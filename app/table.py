@@ -35,7 +35,7 @@ def table(answer: Answer, *, words: str = "", weak: bool = False, colour: bool =
     if not better:
         lines = ["nothing stands out; the nearest are:", *lines]
     if beside:
-        lines += ["", "nearest of the other kinds:"]
+        lines += ["", "the nearest besides:"]
         lines += [line for result in beside for line in _lines(result, words, width=width, colour=colour)]
     lines.append("")
     if left_out:

@@ -54,7 +54,8 @@ def html(page: AppTest) -> str:
 
 
 def names(page: AppTest) -> list[str]:
-    return [line.split("<")[0] for line in html(page).split('class="om-name"')[1:] for line in [line.split(">", 1)[1]]]
+    titles = html(page).split('class="om-name"')[1:]
+    return [re.sub("</?mark>", "", title.split(">", 1)[1].split("</span>")[0]) for title in titles]
 
 
 def took(page: AppTest) -> str:
@@ -316,6 +317,14 @@ def fill_with_notes(shelf: Shelf, folder: Path) -> None:
         path = folder / f"{number}.txt"
         path.write_text(("dog dog" if number < 3 else "city rain") + " other" * number)
         shelf.put(path)
+
+
+def test_words_are_marked_in_the_name_that_holds_them(page, shelf, tmp_path):
+    (tmp_path / "my dog & me.txt").write_text("dog")
+    shelf.put(tmp_path / "my dog & me.txt")
+    page.query_params["q"] = "dog"
+    page.run()
+    assert "my <mark>dog</mark> &amp; me.txt</span>" in html(page)
 
 
 def test_what_is_weak_is_folded_only_beside_what_is_likely(page, shelf, tmp_path):
