@@ -121,14 +121,22 @@ def bench_page(folder: Path, size: Size) -> Iterator[Line]:
             began = time.perf_counter()
             _ask(address, _words(5))
             taken.append((time.perf_counter() - began) * 1e3)
-        status = Path(f"/proc/{server.pid}/status").read_text()
-        resident_gb = int(status.split("VmRSS:")[1].split()[0]) / 1e6
+        resident_gb = {"words": _resident_gb(server)}
+        for name in _EXAMPLES:  # each loads what of the model it needs
+            _ask_with(address, ROOT / "data" / "samples" / name)
+            resident_gb[f"then {Path(name).suffix[1:]}"] = _resident_gb(server)
     yield Line(f"page: from command to first card {where}", drawn_s, "s", "limit, s", 2.0)
     for share in (50, 95):
         value = float(np.percentile(taken, share))
         yield Line(f"question over HTTP p{share} {where}", value, "ms", "limit, ms", 200.0)
-    yield Line(f"page process, resident {where}", resident_gb, "GB", "limit, GB", 1.5)
+    for after, value in resident_gb.items():
+        yield Line(f"page process, resident after {after} {where}", value, "GB", "limit, GB", 1.5)
     yield from _peers(folder, size, ours=float(np.percentile(taken, 95)))
+
+
+def _resident_gb(server: subprocess.Popen[bytes]) -> float:
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1e6
 
 
 @contextmanager
@@ -177,6 +185,13 @@ def _ask(address: str, words: str) -> dict[str, Any]:
     return told
 
 
+def _ask_with(address: str, example: Path) -> None:
+    import httpx
+
+    answer = httpx.post(f"{address}/api/search", files={"files": (example.name, example.read_bytes())}, timeout=120)
+    answer.raise_for_status()
+
+
 def _peers(folder: Path, size: Size, *, ours: float) -> Iterator[Line]:
     """The nearest vectors alone, in qdrant-client's local mode and in numpy: without words, catalogue, HTTP, model."""
     from qdrant_client import QdrantClient, models
@@ -203,6 +218,7 @@ def _peers(folder: Path, size: Size, *, ours: float) -> Iterator[Line]:
         yield Line(f"question over HTTP {where}", ours, "ms", name, float(np.percentile(peer, 95)))
 
 
+_EXAMPLES = ("animals/Rex in the field.jpg", "town/siren.mp3", "animals/dog walk.mp4")
 _DIM = 384
 _OF_A_FILE = 20  # segments
 _VOCABULARY = [f"w{number:x}" for number in range(40_000)]
