@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import shutil
 import subprocess
@@ -219,3 +222,71 @@ def test_a_part_of_a_picture_finds_what_is_in_it(page):
     page.wait_for_function("!new URL(location).searchParams.get('q')")
     settle(page)
     assert set(names(page)[:2]) == {"Rex in the field.jpg", "dog walk.mp4"}
+
+
+def part_of(page, name: str, picture: str) -> None:
+    """Draw a rectangle over most of what a card shows, enlarged."""
+    card = page.locator(".om-card", has=page.locator(".om-name", has_text=name))
+    card.hover()  # what enlarges is seen then
+    card.locator(".om-frame").click()
+    page.wait_for_function("what => document.querySelector(what)?.naturalWidth > 0", arg=picture)
+    box = page.locator(picture).bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] * 0.1)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.9, steps=5)
+    page.mouse.up()
+    page.get_by_text("More like this part").click()
+    page.locator(".st-key-ask").get_by_text("part of").first.wait_for()
+    settle(page)
+
+
+def test_a_part_of_a_frame_finds_what_is_in_it(page):
+    ask(page, "a steam train kind:video")
+    part_of(page, "museum railway.mp4", "dialog img")
+    assert "museum railway.mp4" in names(page)[:2]
+
+
+def paused(page) -> list[bool]:
+    return page.locator(".om-card video").evaluate_all("all => all.map(player => player.paused)")
+
+
+def test_keys_ask_play_one_at_a_time_and_open(page):
+    ask(page, "a steam train kind:video")
+    page.keyboard.press("Escape")
+    page.locator(".om-card").nth(0).focus()
+    page.keyboard.press(" ")
+    page.wait_for_function("!document.querySelectorAll('.om-card video')[0].paused")
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".om-card").nth(1).evaluate("card => card == document.activeElement")
+    page.keyboard.press(" ")
+    page.wait_for_function("!document.querySelectorAll('.om-card video')[1].paused")
+    assert paused(page)[:2] == [True, False], "one at a time"
+    page.keyboard.press(" ")
+    page.wait_for_function("document.querySelectorAll('.om-card video')[1].paused")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.matches('.st-key-q input')")
+    page.locator(".om-card").nth(1).focus()
+    page.keyboard.press("m")
+    page.wait_for_function("new URL(location).searchParams.has('like')")
+    ask(page, "a dog kind:image")
+    page.locator(".om-card").nth(0).focus()
+    page.keyboard.press("Enter")
+    page.locator("dialog[open]").wait_for()
+    page.keyboard.press("Escape")
+    page.locator("dialog[open]").wait_for(state="detached")
+
+
+def test_what_was_found_is_taken_along_for_other_programs(page):
+    ask(page, "a steam train")
+    found = names(page)
+    page.get_by_role("button", name="Export").click()
+    taken = {}
+    for label in ("CSV", "JSON"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=label).click()
+        taken[label] = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    told = json.loads(taken["JSON"])["results"]
+    assert [Path(one["path"]).name for one in told][:3] == found[:3]
+    rows = list(csv.DictReader(io.StringIO(taken["CSV"])))
+    assert len(rows) == sum(len(one["moments"]) for one in told)
+    assert Path(rows[0]["path"]).name == found[0]
