@@ -32,4 +32,5 @@ else:
         routes=[described, Mount("/api", wiring.late_api)],
         middleware=[*guards, Middleware(Unpacked)],
         lifespan=wiring.while_serving,
+        on_script_error=page.say_fault,
     )

@@ -106,24 +106,27 @@ def _best(library: Library, query: Query, *, words: str, bench: Bench) -> str:
     if not answer.results:
         return ""
     number, shown = _page_of(answer.results, wanted)
-    likely, nearest, weak = parted(shown, right=bench.right, wrong=query.wrong)
+    parts = parted(answer.results, right=bench.right, wrong=query.wrong)
+    on_page = {result.content for result in shown}
+    likely, nearest, weak = ([one for one in part if one.content in on_page] for part in parts)
     new = _new_among(library, shown)
     cards(likely, words, key=f"{view}-results", bench=bench, new=new)
     if nearest:
-        st.html('<h3 class="om-nearest">The nearest besides</h3>')
+        st.html('<h2 class="om-nearest">The nearest besides</h2>')
         cards(nearest, words, key=f"{view}-nearest", bench=bench, new=new)
     if weak:
         folded = counted(len(weak), "weaker result")
         with st.expander(folded, key=f"weak-{number}-{bench.key}") if likely else st.container():
             cards(weak, words, key=f"{view}-weak", bench=bench, new=new)
     _pages(number, len(answer.results))
-    found = len(parted(answer.results, right=bench.right)[0])
+    found = len(parts[0])
     if found and not likely:
         count = f"Weaker results, page {number}"
     elif found > number * _PAGE:
         count = f"More than {number * _PAGE} results"
     else:
         count = counted(found, "result") if found else "Nothing stands out; the nearest are below"
+    count += " and the nearest besides" * bool(nearest)
     cut = " · only the beginning of the example was used" if answer.cut else ""
     return f"{count} · {answer.embed_ms + answer.search_ms:,.0f} ms{cut}"
 

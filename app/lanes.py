@@ -46,14 +46,20 @@ def parted(
     Args:
         right, wrong: contents that were said to be so.
     """
-    likely = [one for one in results if one.band is not Band.WEAK or one.same or one.content in right]
+    likely = [one for one in results if _is_likely(one, right)]
     there = {one.kind for one in likely if not one.same}
+    room = {kind: _NEAREST for kind in Kind if likely and kind not in there}
     nearest: list[Result] = []
     rest: list[Result] = []
     for one in results:
-        if one in likely:
+        if _is_likely(one, right):
             continue
-        beside = sum(other.kind is one.kind for other in nearest)
-        is_near = likely and one.kind not in there and one.content not in wrong and beside < _NEAREST
+        is_near = one.content not in wrong and room.get(one.kind, 0) > 0
+        room[one.kind] = room.get(one.kind, 0) - is_near
         (nearest if is_near else rest).append(one)
     return likely, nearest, rest
+
+
+def _is_likely(result: Result, right: Collection[str]) -> bool:
+    """Whether it is worth a look by estimate, or because of what was said or dropped."""
+    return result.band is not Band.WEAK or result.same or result.content in right

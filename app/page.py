@@ -62,10 +62,14 @@ def render(library: Library) -> None:
             refill(library)
     except OmniaError as error:
         st.error(literal(str(error)), icon=":material/error:")
-    except Exception as error:  # that Streamlit stops or begins anew is none
-        log.exception("a fault of the page")
-        st.error(literal(fault(error)), icon=":material/error:")
     first_page.set()
+
+
+def say_fault(error: Exception) -> bool:
+    """Say on the page, in one line, what should not have happened; Streamlit says no more of it then."""
+    log.error("a fault of the page", exc_info=error)
+    st.error(literal(fault(error)), icon=":material/error:")
+    return True
 
 
 @st.fragment(run_every=2)

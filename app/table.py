@@ -40,7 +40,8 @@ def table(answer: Answer, *, words: str = "", weak: bool = False, colour: bool =
     lines.append("")
     if left_out:
         lines.append(f"{counted(left_out, 'weak result')}: --weak shows {'it' if left_out == 1 else 'them'}")
-    took = f"{counted(len(shown), 'result')} · embed {answer.embed_ms:.0f} ms · search {answer.search_ms:.0f} ms"
+    found = counted(len(shown) + len(beside), "result")
+    took = f"{found} · embed {answer.embed_ms:.0f} ms · search {answer.search_ms:.0f} ms"
     return "\n".join([*lines, _dim(took, colour=colour)])
 
 

@@ -109,6 +109,7 @@ def opened(browser, address: str) -> Iterator:
         yield page
         outside = [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))]
         assert outside == [], "the page may ask this machine only"
+        assert page.get_by_text("a fault of Omnia").count() == 0
     finally:
         page.close()
 

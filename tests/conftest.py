@@ -14,16 +14,6 @@ def shelf(tmp_path):
     shelf.library.close()
 
 
-@pytest.fixture(autouse=True)
-def no_fault(caplog, request):
-    """A page says its faults in one line, so that they would not be seen: a test that expects one is marked so."""
-    yield
-    faults = [
-        record.exc_text or record.getMessage() for record in caplog.get_records("call") if record.name == "app.page"
-    ]
-    assert bool(faults) == bool(request.node.get_closest_marker("fault")), faults
-
-
 @pytest.fixture(scope="module")
 def browser():
     from playwright.sync_api import sync_playwright

@@ -327,6 +327,20 @@ def test_words_are_marked_in_the_name_that_holds_them(page, shelf, tmp_path):
     assert "my <mark>dog</mark> &amp; me.txt</span>" in html(page)
 
 
+def test_what_is_nearest_is_judged_by_the_whole_list_and_not_by_a_page(page, shelf, tmp_path):
+    for number in range(26):
+        path = tmp_path / f"{number}.txt"
+        path.write_text("dog dog" + " other" * number)
+        shelf.put(path)
+    for number in range(4):
+        Image.new("RGB", (4 + number, 4), "red").save(tmp_path / f"{number}.png")
+        shelf.put(tmp_path / f"{number}.png")
+    page.query_params["q"] = "dog"
+    page.run()
+    assert "The nearest besides" not in html(page)
+    assert "nearest besides" not in took(page)
+
+
 def test_what_is_weak_is_folded_only_beside_what_is_likely(page, shelf, tmp_path):
     fill_with_notes(shelf, tmp_path)
     page.query_params["q"] = "dog"
@@ -447,26 +461,6 @@ def test_a_dropped_file_that_cannot_be_read_is_named(page, shelf, tmp_path):
     page.file_uploader[0].upload("strange.xyz", b"?", "application/octet-stream").run()
     assert not page.exception
     assert page.warning[0].value == literal("strange.xyz: not a file this test reads (give .txt, .png or .wav)")
-
-
-@pytest.mark.fault
-def test_a_fault_is_one_line_and_stands_in_the_log(page, shelf, tmp_path, monkeypatch, caplog):
-    class Broken:
-        made = None
-
-        def __call__(self):
-            raise ZeroDivisionError("secret")
-
-    fill(shelf, tmp_path)
-    monkeypatch.setattr(shelf.library, "service", Broken())
-    page.query_params["q"] = "dog"
-    page.run()
-    assert not page.exception
-    [said] = page.error
-    assert said.value == literal(
-        "ZeroDivisionError: a fault of Omnia; please report it with what the server's log says"
-    )
-    assert "secret" in caplog.text
 
 
 def test_an_error_is_one_line_and_no_traceback(page, shelf, monkeypatch):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import BROWSER, FLAGS, HERE, MARKS, SCREENSHOTS, ask, drop, opened, serving, settle
+from browsing import BROWSER, FLAGS, HERE, MARKS, SCREENSHOTS, ask, ask_afresh, drop, opened, serving, settle
 from make_media import silence, speech, wav
 
 pytestmark = MARKS
@@ -173,21 +173,21 @@ def test_more_like_one_moment_of_several(page):
 
 
 def test_a_thumb_up_raises_what_is_like_it(page):
-    ask(page, "something to look at")
-    before = names(page)
+    ask_afresh(page, "something to look at")
+    before = page.locator(".om-name:visible").all_inner_texts()
     raised = next(name for name in before[1:] if name.endswith((".jpg", ".tif", ".mp4")))
     card = page.locator("[class*='st-key-card-']", has=page.locator(".om-name", has_text=raised)).first
     card.get_by_role("button", name="Right", exact=True).click()
     page.locator(".st-key-undo button").first.wait_for()
     settle(page)
-    after = names(page)
+    after = page.locator(".om-name:visible").all_inner_texts()
     shot(page, "thumb-up")
     assert after.index(raised) < before.index(raised)
     assert [name for name in after if name != raised] != [name for name in before if name != raised]
     page.locator(".st-key-undo button").first.click()
     page.wait_for_function("!document.querySelector('.st-key-undo')")
     settle(page)
-    assert names(page) == before
+    assert page.locator(".om-name:visible").all_inner_texts() == before
 
 
 def test_the_second_page_shows_what_the_first_does_not(page):
@@ -267,7 +267,8 @@ def test_keys_ask_play_one_at_a_time_and_open(page):
     assert page.evaluate("document.activeElement.matches('.st-key-q input')")
     page.locator(".om-card").nth(1).focus()
     page.keyboard.press("m")
-    page.wait_for_function("new URL(location).searchParams.has('like')")
+    page.locator(".st-key-liked").wait_for()
+    settle(page)
     ask(page, "a dog kind:image")
     page.locator(".om-card").nth(0).focus()
     page.keyboard.press("Enter")

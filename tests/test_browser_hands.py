@@ -104,6 +104,17 @@ def test_arrows_and_copies_leave_out_what_is_folded_and_up_goes_back_to_the_box(
     assert page.evaluate("document.activeElement.matches('.st-key-q input')")
 
 
+def test_a_fault_is_one_line_and_the_page_goes_on(page):
+    page.get_by_placeholder("a dog on a beach").fill("break")
+    page.get_by_placeholder("a dog on a beach").press("Enter")
+    said = page.get_by_text("ZeroDivisionError: a fault of Omnia; please report it with what the server's log says")
+    said.wait_for()
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert page.get_by_text("secret").count() == 0
+    ask(page, "dog")
+    said.wait_for(state="detached")
+
+
 def test_what_was_found_is_told_in_one_lasting_place(page):
     told = page.locator("body > [role=status]")
     told.evaluate("place => { place.lasts = true; }")
@@ -249,7 +260,7 @@ def main(home: Path, port: int) -> None:
     """A page server in a process of its own, with notes enough for two pages."""
     from fakes import Shelf, text
 
-    from app import wiring
+    from app import page, wiring
     from data.records import Evidence, Kind
 
     media = home / "media"
@@ -264,6 +275,14 @@ def main(home: Path, port: int) -> None:
     said = text("dog night", kind=Kind.VIDEO, evidence=Evidence.SAID, start_s=12.4, end_s=15.0)
     shelf.put(media / "walk.mp4", [said])
     wiring.shared = lambda: shelf.library
+    draw = page.answers
+
+    def draw_or_break(library, asked):
+        if asked.words == "break":
+            raise ZeroDivisionError("secret")
+        return draw(library, asked)
+
+    page.answers = draw_or_break
 
     import streamlit_app
 
