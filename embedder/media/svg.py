@@ -102,9 +102,18 @@ def _families() -> tuple[str | None, str | None, str | None]:
 
 
 def _is_there(family: str) -> bool:
+    """Whether a letter is drawn where nothing but the family can be taken; else another one might be."""
     import resvg_py
 
-    drawn = resvg_py.svg_to_bytes(svg_string=_LETTER.format(family), width=9, height=9)
+    drawn = resvg_py.svg_to_bytes(
+        svg_string=_LETTER.format(family),
+        width=9,
+        height=9,
+        font_family=family,
+        sans_serif_family=family,
+        serif_family=family,
+        monospace_family=family,
+    )
     with Image.open(io.BytesIO(bytes(drawn)), formats=["PNG"]) as image:
         return image.convert("RGBA").getbbox() is not None
 
