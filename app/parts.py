@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import stat
 import time
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -21,6 +20,7 @@ from app.query import BadQueryError, JudgedPart, Part, SegmentPart, TextPart
 from app.scoring import pool
 from data.errors import EmbeddingFailedError, UnreadableMediaError, UnsupportedMediaError
 from data.records import Evidence
+from embedder.media.memory import give_back
 from embedder.segment import Modality, Role, Segment, words
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class PartReader:
                 if cut:
                     break
         self._embed(path, batch, by_evidence)
-        _give_back()
+        give_back()
         if modalities and not by_evidence:
             why = self._embedder.row.lacks(modalities)
             raise UnsupportedMediaError(path, why, hint="choose another model, or try another file")
@@ -144,12 +144,6 @@ class PartReader:
         if not records:
             raise BadQueryError(f"segment {part.id} is not in the library any more; search again")
         return Example(records[0].content, vectors)
-
-
-def _give_back() -> None:
-    """Have the C library give the system the memory that an example took, which glibc would keep."""
-    with suppress(AttributeError, OSError, TypeError):  # another library has no such call
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Memory:

@@ -121,7 +121,7 @@ def bench_page(folder: Path, size: Size) -> Iterator[Line]:
             began = time.perf_counter()
             _ask(address, _words(5))
             taken.append((time.perf_counter() - began) * 1e3)
-        resident_gb = {"words": _resident_gb(server)}
+        resident_gb = {"after words": _resident_gb(server)}
         for name in _EXAMPLES:  # each loads what of the model it needs
             _ask_with(address, ROOT / "data" / "samples" / name)
             resident_gb[f"then {Path(name).suffix[1:]}"] = _resident_gb(server)
@@ -130,7 +130,7 @@ def bench_page(folder: Path, size: Size) -> Iterator[Line]:
         value = float(np.percentile(taken, share))
         yield Line(f"question over HTTP p{share} {where}", value, "ms", "limit, ms", 200.0)
     for after, value in resident_gb.items():
-        yield Line(f"page process, resident after {after} {where}", value, "GB", "limit, GB", 1.5)
+        yield Line(f"page process, resident {after} {where}", value, "GB", "limit, GB", 1.5)
     yield from _peers(folder, size, ours=float(np.percentile(taken, 95)))
 
 

@@ -327,20 +327,6 @@ def test_words_are_marked_in_the_name_that_holds_them(page, shelf, tmp_path):
     assert "my <mark>dog</mark> &amp; me.txt</span>" in html(page)
 
 
-def test_what_is_nearest_is_judged_by_the_whole_list_and_not_by_a_page(page, shelf, tmp_path):
-    for number in range(26):
-        path = tmp_path / f"{number}.txt"
-        path.write_text("dog dog" + " other" * number)
-        shelf.put(path)
-    for number in range(4):
-        Image.new("RGB", (4 + number, 4), "red").save(tmp_path / f"{number}.png")
-        shelf.put(tmp_path / f"{number}.png")
-    page.query_params["q"] = "dog"
-    page.run()
-    assert "The nearest besides" not in html(page)
-    assert "nearest besides" not in took(page)
-
-
 def test_what_is_weak_is_folded_only_beside_what_is_likely(page, shelf, tmp_path):
     fill_with_notes(shelf, tmp_path)
     page.query_params["q"] = "dog"

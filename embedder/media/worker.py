@@ -21,6 +21,7 @@ from data.errors import MediaError, UnreadableMediaError
 from data.records import Kind, Span
 from embedder.media import cut, open_source, read_source, still, wire
 from embedder.media.limits import Limits, too_much_memory
+from embedder.media.memory import give_back
 from embedder.media.source import SMALLER
 
 _LOOK_AHEAD = 1  # messages waiting to be sent, beside the one on its way
@@ -49,7 +50,7 @@ def main() -> None:
             _read(path, limits, outgoing)
         else:
             _piece(path, request, limits, outgoing)
-        _give_memory_back()
+        give_back()
 
 
 class _Outgoing:
@@ -155,11 +156,6 @@ def _confine(limits: Limits) -> None:
         with contextlib.suppress(OSError, ValueError):  # macOS takes none for data below what is reserved already
             _, most = resource.getrlimit(limit)
             resource.setrlimit(limit, (value if most == resource.RLIM_INFINITY else min(value, most), most))
-
-
-def _give_memory_back() -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
