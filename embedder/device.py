@@ -47,5 +47,9 @@ def _cuda(wanted: str, index: int) -> Device:
 
 
 def _cpu_has_bf16() -> bool:
-    """Whether it multiplies tiles of bf16 (AMX). With the dot products of AVX-512 alone fp32 is faster; see LOG.md."""
-    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    """Whether bf16 is faster than fp32: with AMX's tiles, and with the dot products of AVX-512 on AMD's processors.
+
+    On Intel's without AMX fp32 is faster; LOG.md has the figures.
+    """
+    can = torch.cpu.get_capabilities()
+    return bool(can.get("amx_bf16") or (can.get("avx512_bf16") and str(can.get("cpu_name")).startswith("AMD")))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import product
+from itertools import chain, product
 from math import comb
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ Vectors = NDArray[np.float32]
 
 DEPTHS = (1, 5, 10)
 _BATCH = 64
+_OF_EACH = ("vectors", "texts"), ("groups", "captions", "descriptions", "origins")  # what an exhibit has of each medium
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,31 @@ def exhibit(
     groups = tuple(entry.group for entry in entries)
     origins = tuple(shelf.origin(row) for shelf, rows in parts for row in rows)
     return Exhibit(name, vectors, groups, asked, texts, described, origins)
+
+
+def joined(name: str, parts: Sequence[Exhibit]) -> Exhibit:
+    """Several exhibits as one."""
+    arrays, names = _OF_EACH
+    nothing = np.empty((0, DIM), np.float32)
+    every: dict[str, Any] = {
+        field: np.concatenate([nothing, *(getattr(part, field) for part in parts)]) for field in arrays
+    }
+    every |= {field: tuple(chain.from_iterable(getattr(part, field) for part in parts)) for field in names}
+    return Exhibit(name, **every)
+
+
+def cut(shown: Exhibit, count: int) -> Exhibit:
+    """The first so many media of an exhibit."""
+    return replace(shown, **{field: getattr(shown, field)[:count] for field in chain.from_iterable(_OF_EACH)})
+
+
+def narrowed(shown: Exhibit, width: int) -> Exhibit:
+    """The same media and texts by the first so many numbers of their vectors, normalised anew."""
+    vectors, texts = (
+        each[:, :width] / np.linalg.norm(each[:, :width], axis=1, keepdims=True)
+        for each in (shown.vectors, shown.texts)
+    )
+    return replace(shown, vectors=vectors, texts=texts)
 
 
 def by_description(shown: Exhibit, model: OmniModel, captions: Captions) -> Exhibit:
@@ -243,26 +269,33 @@ def embed_shelf(
     model: OmniModel, shelf: Shelf, rows: Sequence[int], *, words: bool = True, alone: bool = False
 ) -> Vectors:
     """Media of a shelf, as they are, to unit vectors (N, D)."""
-    tokenizer, device = read_tokenizer(), model.rotation.device
-    parts = []
-    for start in range(0, len(rows), _BATCH):
-        chosen = rows[start : start + _BATCH]
-        said = None
-        if any(shelf.entries[row].words for row in chosen):
-            texts = [shelf.entries[row].words if words else "" for row in chosen]
-            ids, mask = padded([encoded.ids for encoded in tokenizer.encode_batch(texts)])
-            said = ids.to(device), mask.to(device)
-        around = torch.zeros(len(chosen), 1, device=device) if alone else None
-        vectors = model.media(shelf.tower, shelf.reading(chosen).to(device), words=said, around=around)
-        parts.append(vectors.float().cpu().numpy())
-    return np.concatenate([np.empty((0, DIM), np.float32), *parts])
+    device, vectors = model.rotation.device, np.empty((len(rows), DIM), np.float32)
+    said = None
+    if any(shelf.entries[row].words for row in rows):
+        texts = [shelf.entries[row].words if words else "" for row in rows]
+        said = [encoded.ids for encoded in read_tokenizer().encode_batch(texts)]
+    for places in _batches([0] * len(rows) if said is None else list(map(len, said))):
+        reading = shelf.reading([rows[place] for place in places]).to(device)
+        read = None
+        if said is not None:
+            ids, mask = padded([said[place] for place in places])
+            read = ids.to(device), mask.to(device)
+        around = torch.zeros(len(places), 1, device=device) if alone else None
+        vectors[places] = model.media(shelf.tower, reading, words=read, around=around).float().cpu().numpy()
+    return vectors
 
 
 @torch.inference_mode()
 def embed_texts(model: OmniModel, ids: Sequence[Sequence[int]]) -> Vectors:
     """Tokenised texts to unit vectors (N, D)."""
-    device, parts = model.rotation.device, []
-    for start in range(0, len(ids), _BATCH):
-        batch, mask = padded(ids[start : start + _BATCH])
-        parts.append(model.words(batch.to(device), mask.to(device)).float().cpu().numpy())
-    return np.concatenate([np.empty((0, DIM), np.float32), *parts])
+    device, vectors = model.rotation.device, np.empty((len(ids), DIM), np.float32)
+    for places in _batches(list(map(len, ids))):
+        batch, mask = padded([ids[place] for place in places])
+        vectors[places] = model.words(batch.to(device), mask.to(device)).float().cpu().numpy()
+    return vectors
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Places of what is about as long, so that little of a batch is padding."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    return (order[start : start + _BATCH] for start in range(0, len(order), _BATCH))

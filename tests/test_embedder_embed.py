@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from data.errors import BadSettingsError, EmbeddingFailedError, ModelMismatchError
@@ -212,6 +213,23 @@ def test_a_device_that_is_absent_is_refused() -> None:
 def test_a_device_is_found_without_being_named() -> None:
     assert pick_device("auto").name.split(":")[0] in {"cpu", "cuda", "mps"}
     assert pick_device("cpu").name == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("name", "can", "faster"),
+    [
+        ("Intel(R) Xeon(R)", {"amx_bf16": True, "avx512_bf16": True}, True),
+        ("Intel(R) Xeon(R)", {"amx_bf16": False, "avx512_bf16": True}, False),
+        ("AMD EPYC 9R14", {"amx_bf16": False, "avx512_bf16": True}, True),
+        ("AMD EPYC 7763", {"amx_bf16": False, "avx512_bf16": False}, False),
+        ("", {}, False),
+    ],
+)
+def test_a_processor_computes_in_bf16_where_that_is_faster(
+    monkeypatch: pytest.MonkeyPatch, name: str, can: dict[str, bool], faster: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": name, **can})
+    assert pick_device("cpu").bf16 is faster
 
 
 def test_reading_a_row_and_help_load_no_heavy_library() -> None:

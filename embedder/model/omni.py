@@ -49,7 +49,8 @@ class OmniModel(nn.Module):
         Args:
             kept: (B, T) soft tokens that count, for dropping some in training; all by default. The rest costs nothing.
             around: (B, 1) how much of what goes around the backbone counts, for training without it; all by default.
-            words: token ids and mask (B, W) of the words on a page, [CLS] and [SEP] included; they come first.
+            words: token ids and mask (B, W) of the words on a page, [CLS] and [SEP] included; they come first. A page
+                that has none is read as a picture.
         """
         projector = self.projector(tower)
         tokens, mask = projector(reading)  # (B, T, 384), (B, T)
@@ -61,7 +62,9 @@ class OmniModel(nn.Module):
             lead, lead_mask, own = edge[:, :1], one, torch.ones_like(one, dtype=torch.float32)
         else:
             lead, lead_mask = self.backbone.tokens(words[0]), words[1].to(mask.dtype)
-            own = (lead_mask.sum(1, keepdim=True) <= 2).float()  # nothing goes around where there are words
+            wordless = lead_mask.sum(1, keepdim=True) <= 2
+            own = wordless.float()  # nothing goes around where there are words
+            lead_mask = lead_mask * ((lead_mask.cumsum(1) == 1) | ~wordless)  # nor is there an end of no words
         x = torch.cat([lead, tokens, edge[:, 1:]], dim=1)
         mask = torch.cat([lead_mask, mask, one], dim=1)
         if around is not None:

@@ -41,6 +41,10 @@ class Reading:
         """The same batch on a device."""
         return Reading(*(getattr(self, part.name).to(device) for part in fields(self)))
 
+    def rows(self, rows: Tensor) -> Reading:
+        """Some of the media, in another order."""
+        return Reading(*(getattr(self, part.name)[rows] for part in fields(self)))
+
 
 class Projector(nn.Module):
     """From C classes and E features to tokens of width 384.

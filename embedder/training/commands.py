@@ -28,7 +28,7 @@ _STAGES = {
     "rehearse": "train everything on a balanced mixture",
     "compare": "the two other ways: everything at once, and longer instead of recovered",
     "evaluate": "the any-to-any matrix of a stage, on what was never trained on",
-    "train": "all of these in order; what is done is not done again",
+    "train": "all stages in order, and the drift at the end; what is done is not done again",
     "ship": "make a stage the model that comes with the product",
 }
 

@@ -30,6 +30,7 @@ deterministic: Any = torch.utils.deterministic
 
 WIDTH_WEIGHTS = {384: 1.0, 256: 0.3, 128: 0.3, 64: 0.3}
 _KEEP_EVERY, _LOG_EVERY = 50, 10
+_PAGE_PARTS = 4  # that a batch of pages goes through the model in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,8 @@ def train(
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=plan.weight_decay)
     rates = [group["lr"] for group in groups]
     begun = _resume(folder / "resume.pt", model, optimiser, made_by)
+    losses = folder / "log.jsonl"
+    _trim(losses, begun)
     names, shares = list(plan.media), np.array(list(plan.media.values()), float)
     shares /= shares.sum()
     model.train()
@@ -156,7 +159,6 @@ def train(
             if step % _LOG_EVERY == 0 or step == plan.steps - 1:
                 line = {"step": step, "medium": name, "loss": round(near.item(), 4), "strayed": round(kept.item(), 5)}
                 line["seconds"] = round(time.monotonic() - started, 1)
-                losses = folder / "log.jsonl"
                 with writing(losses), losses.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")
                 log.info("%s %s", folder.name, line)
@@ -184,14 +186,44 @@ def _repeatable() -> Iterator[None]:
         deterministic.fill_uninitialized_memory = before[1]
 
 
+def _trim(losses: Path, begun: int) -> None:
+    """Leave out the steps that come once more, after a kill or from the beginning."""
+    if losses.exists():
+        lines = losses.read_text(encoding="utf-8").splitlines(keepends=True)
+        with written(losses) as partial:
+            partial.write_text("".join(line for line in lines if _step(line) < begun), encoding="utf-8")
+
+
+def _step(line: str) -> float:
+    """The step that a line of a log tells of; infinity where it was cut off."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, LookupError, TypeError):
+        return math.inf
+
+
 def finish(folder: Path) -> None:
     """Forget where a stage was: its checkpoint is written."""
     (folder / "resume.pt").unlink(missing_ok=True)
 
 
 def _loss(model: OmniModel, batch: Batch, plan: Plan) -> Tensor:
-    vectors = model.media(batch.tower, batch.reading, kept=batch.kept, around=batch.around, words=batch.words)
-    return _contrast(vectors, batch, plan.temperature, plan.widths)
+    return _contrast(_vectors(model, batch), batch, plan.temperature, plan.widths)
+
+
+def _vectors(model: OmniModel, batch: Batch) -> Tensor:
+    """What the model makes of a batch, (B, D); pages of about as many words go together, so that little is padding."""
+    if batch.words is None:
+        return model.media(batch.tower, batch.reading, kept=batch.kept, around=batch.around)
+    ids, mask = batch.words
+    order = mask.sum(1).argsort(stable=True)
+    parts = []
+    for rows in order.chunk(_PAGE_PARTS):
+        longest = int(mask[rows].sum(1).max())
+        words = ids[rows, :longest], mask[rows, :longest]
+        kept, around = batch.kept[rows], batch.around[rows]
+        parts.append(model.media(batch.tower, batch.reading.rows(rows), kept=kept, around=around, words=words))
+    return torch.cat(parts)[order.argsort()]
 
 
 def _shortcut_loss(model: OmniModel, batch: Batch, plan: Plan) -> Tensor:

@@ -32,7 +32,8 @@ def ship(workshop: Workshop, stage: str, folder: Path = CHECKPOINT) -> str:
         ModelMismatchError: it fails the self-test.
         StoreUnavailableError: it cannot be written.
     """
-    recipe = {"stage": stage, "seed": workshop.recipe.seed, "stages": workshop.lineage(stage)}
+    lineage = workshop.lineage(stage)
+    recipe = {"stage": stage, "seed": workshop.recipe.seed, "stages": lineage}
     model = workshop.model(stage)
     manifest = checkpoint.read_manifest(workshop.stage(stage))
     mini = OmniaMini(model, Device("cpu", bf16=False))
@@ -50,9 +51,10 @@ def ship(workshop: Workshop, stage: str, folder: Path = CHECKPOINT) -> str:
         save_file(goldens, made / GOLDENS_FILE)
         (made / GOLDENS_FILE).chmod(0o644)
         with (made / "log.jsonl").open("w", encoding="utf-8") as out:
-            for path in sorted((workshop.folder / "stages").glob("*/log.jsonl")):
-                for line in path.read_text(encoding="utf-8").splitlines():
-                    out.write(f'{{"stage": "{path.parent.name}", {line[1:]}\n')
+            for name in lineage:
+                path = workshop.stage(name) / "log.jsonl"
+                for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+                    out.write(f'{{"stage": "{name}", {line[1:]}\n')
         shipped = checkpoint.read_manifest(made)
         (made / "README.md").write_text(card(shipped, workshop.sources), encoding="utf-8")
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,9 @@ and loss; one that is complete is not run again, and refused when the recipe has
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -22,8 +24,8 @@ from embedder.fusion.drift import drift as drifted
 from embedder.fusion.fuse import fuse as fused
 from embedder.glosses import read_imagenet
 from embedder.model import checkpoint
-from embedder.model.omni import OmniModel
-from embedder.towers.words import WordsTower
+from embedder.model.omni import WIDTHS, OmniModel
+from embedder.towers.words import WordsTower, read_tokenizer
 from embedder.training.cache import Shelf
 from embedder.training.lineage import BASE, FUSED, JOINT, LONGER, RECOVERED, REHEARSED, specialist
 from embedder.training.loop import Plan, finish, train
@@ -37,6 +39,8 @@ log = logging.getLogger(__name__)
 _AFTER_FUSION = (FUSED, RECOVERED, LONGER, REHEARSED)
 _ROTATION_FILE, _ROTATION_TEXTS = "rotation.npy", 20_000
 _MOST_CANDIDATES = 400  # of one source in an exhibit
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_SENTENCES, _SHORTEST, _LONGEST = 1_000, 5, 40  # most that are asked for; words
 _FILLINGS = 20  # how often a source that has fewer, but most of them, is filled up with what it is trained on
 
 
@@ -94,12 +98,15 @@ class Training:
         """What fusion did to the audio path: recall and representation, specialist against fused and later stages.
 
         Once as the model is, and once by what the backbone makes of the tokens alone: what goes around the backbone is
-        copied with the projector, so fusion cannot touch it.
+        copied with the projector, so fusion cannot touch it. `drift.json` in the workshop has it, too.
+
+        Raises:
+            StoreUnavailableError: that cannot be written.
         """
-        return {
-            "whole": self._drift(alone=False),
-            "backbone_alone": self._drift(alone=True),
-        }
+        found = {"whole": self._drift(alone=False), "backbone_alone": self._drift(alone=True)}
+        with checkpoint.written(self.workshop.folder / "drift.json") as partial:
+            partial.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        return found
 
     def _drift(self, *, alone: bool) -> dict[str, Any]:
         stages = [specialist(Medium.AUDIO), *(name for name in _AFTER_FUSION if self.workshop.is_done(name))]
@@ -117,12 +124,16 @@ class Training:
 
     def numbers(self, model: OmniModel) -> dict[str, Any]:
         """The any-to-any matrix on held-out media, each source alone, and how far texts have strayed."""
-        held = {medium.value: self.exhibit(medium, model) for medium in Medium}
+        every = {shelf.source: self._exhibit(shelf.source, [shelf], model) for shelf in self._shelves}
+        held = {
+            medium.value: evaluate.joined(medium.value, [every[shelf.source] for shelf in self._of(medium)])
+            for medium in Medium
+        }
         found: dict[str, Any] = {"matrix": evaluate.matrix(held), "sources": {}}
         for shelf in self._shelves:
             whole = shelf.source in self._whole
             rows = self.tested[shelf.source][: None if whole else _MOST_CANDIDATES]
-            shown = evaluate.exhibit(shelf.source, model, [(shelf, rows)], self.captions)
+            shown = evaluate.cut(every[shelf.source], len(rows))
             prior = evaluate.priors(shelf, rows, self.captions)
             found["sources"][shelf.source] = {
                 "whole": whole,
@@ -142,12 +153,29 @@ class Training:
             pages = self._shown(self._of(Medium.DOCUMENT))
             hidden = evaluate.exhibit("pixels", model, pages, self.captions, words=False)
             found["pages_by_pixels"] = asdict(evaluate.text_finds(hidden))
-        found["across"] = self._across(model)
-        texts = self.captions.ids[:: max(1, len(self.captions.ids) // 1_000)]
-        untouched = self.captions.vectors[:: max(1, len(self.captions.ids) // 1_000)].cpu().numpy() @ self.rotation.T
-        cosines = (evaluate.embed_texts(model, texts) * (untouched @ model.rotation.cpu().numpy())).sum(axis=1)
-        found["text_kept"] = {"texts": len(texts), "mean": float(cosines.mean()), "least": float(cosines.min())}
+        found["across"] = self._across(every)
+        found["widths"] = {
+            width: {name: asdict(evaluate.text_finds(evaluate.narrowed(shown, width))) for name, shown in held.items()}
+            for width in WIDTHS
+        }
+        found["text_kept"] = self._text_kept(model)
         return found
+
+    def _text_kept(self, model: OmniModel) -> dict[str, Any]:
+        """How far sentences have gone from where the untouched MiniLM has them, by cosine."""
+        ids, untouched = self._sentences
+        cosines = (evaluate.embed_texts(model, ids) * (untouched @ model.rotation.cpu().numpy())).sum(axis=1)
+        return {"texts": len(ids), "mean": float(cosines.mean()), "least": float(cosines.min())}
+
+    @cached_property
+    def _sentences(self) -> tuple[list[list[int]], evaluate.Vectors]:
+        """Sentences of the pages that are tested on, as token ids and as vectors by MiniLM: no stage ever saw them."""
+        pages = [shelf.entries[row].words for shelf in self._shelves for row in self.tested[shelf.source]]
+        found = {" ".join(sentence.split()) for words in pages for sentence in _SENTENCE_END.split(words)}
+        said = sorted(sentence for sentence in found if _SHORTEST <= len(sentence.split()) <= _LONGEST)
+        said = [said[place] for place in np.random.default_rng(0).permutation(len(said))[:_SENTENCES]]
+        ids = [encoded.ids for encoded in read_tokenizer().encode_batch(said)]
+        return ids, WordsTower(self._device.name).encode(said)
 
     def _filled_up(
         self, model: OmniModel, shelf: Shelf, shown: evaluate.Exhibit, asked: evaluate.Exhibit
@@ -170,7 +198,10 @@ class Training:
 
     def exhibit(self, medium: Medium, model: OmniModel) -> evaluate.Exhibit:
         """The held-out tenth of every source of a medium that is trained on, without twins of what is trained on."""
-        return evaluate.exhibit(medium.value, model, self._shown(self._of(medium)), self.captions)
+        return self._exhibit(medium.value, self._of(medium), model)
+
+    def _exhibit(self, name: str, shelves: Sequence[Shelf], model: OmniModel) -> evaluate.Exhibit:
+        return evaluate.exhibit(name, model, self._shown(shelves), self.captions)
 
     def base(self) -> OmniModel:
         """The untrained model, its vectors turned so that the first numbers tell most.
@@ -254,16 +285,13 @@ class Training:
     def _shown(self, shelves: Sequence[Shelf]) -> list[tuple[Shelf, list[int]]]:
         return [(shelf, self.tested[shelf.source]) for shelf in shelves]
 
-    def _across(self, model: OmniModel) -> dict[str, Any]:
+    def _across(self, every: Mapping[str, evaluate.Exhibit]) -> dict[str, Any]:
         """Media of sources that were never trained on, for each other: sound to image and back."""
         whole = [shelf for shelf in self._shelves if shelf.source in self._whole]
         of = {medium: [shelf for shelf in whole if shelf.medium is medium] for medium in (Medium.IMAGE, Medium.AUDIO)}
         if not all(of.values()):
             return {}
-        image, audio = (
-            evaluate.exhibit(medium, model, self._shown(of[medium]), self.captions)
-            for medium in (Medium.IMAGE, Medium.AUDIO)
-        )
+        image, audio = (evaluate.joined(medium, [every[shelf.source] for shelf in of[medium]]) for medium in of)
         return {
             "audio_to_image": asdict(evaluate.finds(audio, image)),
             "image_to_audio": asdict(evaluate.finds(image, audio)),
