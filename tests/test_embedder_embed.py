@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 import threading
@@ -230,6 +231,11 @@ def test_a_processor_computes_in_bf16_where_that_is_faster(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": name, **can})
     assert pick_device("cpu").bf16 is faster
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="bf16 goes by the names of such processors")
+def test_the_name_of_the_processor_is_told() -> None:
+    assert torch.cpu.get_capabilities()["cpu_name"]
 
 
 def test_reading_a_row_and_help_load_no_heavy_library() -> None:
