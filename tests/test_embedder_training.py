@@ -632,6 +632,15 @@ def test_drift_is_told_for_each_later_stage(trained: Training) -> None:
         assert all(0 <= row["moved"] <= 2 for row in list(rows.values())[1:])
         assert all(row["text_to_audio"]["queries"] for row in rows.values())
     assert table["whole"] != table["backbone_alone"]
+    assert json.loads((trained.workshop.folder / "drift.json").read_text()) == json.loads(json.dumps(table))
+
+
+def test_a_log_is_cut_where_a_stage_goes_on(tmp_path: Path) -> None:
+    losses = tmp_path / "log.jsonl"
+    loop._trim(losses, 2)  # there is none
+    losses.write_text('{"step": 0}\n{"step": 1}\n{"step": 2}\n{"ste')
+    loop._trim(losses, 2)
+    assert losses.read_text() == '{"step": 0}\n{"step": 1}\n'
 
 
 def test_a_second_run_ends_with_the_same_bits_also_when_it_was_killed_in_between(
