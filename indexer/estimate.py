@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -13,10 +14,15 @@ from data.catalogue import Waiting
 from data.errors import EmbeddingFailedError
 from data.records import Kind
 from embedder.embed import Embedder
+from embedder.media.formats import BY_SUFFIX
 from embedder.media.sandbox import Event, Failed, Read
 from embedder.segment import Modality, Segment
+from indexer.crawl import Found
 from indexer.pipeline import Pool
 
+_FEWEST = 10  # of a first filling, below which it is over soon
+_WALK_S = 10.0  # longest that a folder is looked over for it
+_HELD = 64  # most files of a kind, from all over the folder, of which those of middling size are timed
 _MOST_FILES = 5
 _MOST_S = 10.0
 _MOST_SEGMENTS = 64  # held of one file; of a longer one the rest is not timed
@@ -29,7 +35,7 @@ class Estimate:
 
     Args:
         files: that were timed.
-        is_more: one of them was not timed to its end.
+        is_more: one of them was not timed to its end, or there are more contents.
     """
 
     contents: int
@@ -53,8 +59,55 @@ class _Timed:
     is_cut: bool
 
 
-def estimate(waiting: Sequence[Waiting], *, pool: Pool, embedder: Embedder, workers: int) -> Estimate | None:
-    """Time the model on a tenth of what is waiting, five files and ten seconds at most; None when none can be read."""
+def to_come(found: Iterable[Found]) -> tuple[list[Waiting], bool]:
+    """What a first filling will read, by the names of files and without opening one; nothing where that is not much.
+
+    Returns:
+        A row for each kind, and whether the walk took too long and was cut short.
+    """
+    stop_at = time.monotonic() + _WALK_S
+    counts: dict[Kind, int] = defaultdict(int)
+    sizes: dict[Kind, int] = defaultdict(int)
+    strides: dict[Kind, int] = defaultdict(lambda: 1)
+    held: dict[Kind, list[Found]] = defaultdict(list)
+    is_cut = False
+    for each in found:
+        is_cut = time.monotonic() > stop_at
+        if is_cut:
+            break
+        row = BY_SUFFIX.get(Path(each.path).suffix.lower().removeprefix("."))
+        if row is None or each.problem or not each.is_regular or not each.size_bytes:
+            continue
+        kind = row.format.kind
+        counts[kind] += 1
+        sizes[kind] += each.size_bytes
+        if counts[kind] % strides[kind] == 0:
+            held[kind].append(each)
+        if len(held[kind]) > _HELD:
+            held[kind], strides[kind] = held[kind][1::2], strides[kind] * 2
+    if sum(counts.values()) < _FEWEST:
+        return [], is_cut
+    return [
+        Waiting(kind=kind, contents=counts[kind], size_bytes=sizes[kind], sample=_middling(held[kind]))
+        for kind in counts
+    ], is_cut
+
+
+def _middling(found: Sequence[Found]) -> tuple[str, ...]:
+    """A few of middling size."""
+    by_size = sorted(found, key=lambda each: (each.size_bytes, each.path))
+    start = max(0, (len(by_size) - _MOST_FILES) // 2)
+    return tuple(each.path for each in by_size[start : start + _MOST_FILES])
+
+
+def estimate(
+    waiting: Sequence[Waiting], *, pool: Pool, embedder: Embedder, workers: int, is_more: bool = False
+) -> Estimate | None:
+    """Time the model on a tenth of what is waiting, five files and ten seconds at most; None when none can be read.
+
+    Args:
+        is_more: there is more than what is told here.
+    """
     stop_at = time.monotonic() + _MOST_S
     contents = sum(one.contents for one in waiting)
     most_files = min(
@@ -80,7 +133,7 @@ def estimate(waiting: Sequence[Waiting], *, pool: Pool, embedder: Embedder, work
         low_s=max(read_s / max(1, workers), embed_s),
         high_s=read_s + embed_s,
         files=len(every),
-        is_more=any(one.is_cut for one in every),
+        is_more=is_more or any(one.is_cut for one in every),
     )
 
 

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,7 +22,7 @@ from embedder.media.sniff import unreadable
 from indexer.away import crawls, kept, offline, roots_of
 from indexer.changes import Changed, OutOfReach, Settled, Unusable, changes
 from indexer.crawl import Crawl, Found, absence
-from indexer.estimate import estimate
+from indexer.estimate import estimate, to_come
 from indexer.keep import Keeper
 from indexer.library import Library
 from indexer.meter import Meter
@@ -64,7 +64,7 @@ def ingest(paths: Sequence[Path], library: Library, *, say: Callable[[str], None
         meter = Meter(lambda: (found.size_bytes for crawl in to_crawl() for found in crawl))
         run = _Ingest(library, report, stack, meter)
         run.forget_lost(say)
-        run.foretell(roots, say)
+        run.foretell(roots, chain.from_iterable(to_crawl()), say)
         stack.enter_context(meter)
         for crawl in to_crawl():
             run.crawl(crawl)
@@ -118,13 +118,15 @@ class _Ingest:
             counted = "1 indexed content has" if lost == 1 else f"{lost:,} indexed contents have"
             say(f"{counted} no vectors in the store (deleted, moved, an old backup?): embedded again with their files")
 
-    def foretell(self, roots: Sequence[Path], say: Callable[[str], None]) -> None:
-        """Say how long it may take to embed what another model has embedded."""
-        library = self.library
+    def foretell(self, roots: Sequence[Path], found: Iterable[Found], say: Callable[[str], None]) -> None:
+        """Say how long it may take to embed what another model has embedded, or what an empty library will hold."""
+        library, is_more = self.library, False
         waiting = library.catalogue.waiting(library.fingerprint, [str(root) for root in roots])
+        if library.catalogue.active() is None:
+            waiting, is_more = to_come(found)
         if waiting:
             embedder, pool = self._open()
-            told = estimate(waiting, pool=pool, embedder=embedder, workers=library.workers)
+            told = estimate(waiting, pool=pool, embedder=embedder, workers=library.workers, is_more=is_more)
             if told is not None:
                 say(f"filling in {library.model.name}: {told.as_text()}")
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,18 @@ from app.wiring import Library as Page
 from data import switching
 from data.catalogue import LibraryModel, open_catalogue
 from data.errors import BadSettingsError, EmbeddingFailedError, ModelMismatchError
+from data.records import Kind
 from data.settings import Settings
 from data.vectors import Vectors, drop_vectors, open_vectors, stored_dim
 from embedder.media.sandbox import ReaderPool
 from embedder.rows import MODELS, ModelRow
 from embedder.segment import Modality, Role, Segment
 from indexer import cli
+from indexer import estimate as estimating
 from indexer import ingest as ingest_module
 from indexer import library as library_module
+from indexer.crawl import Found
+from indexer.estimate import to_come
 from indexer.ingest import ingest
 from indexer.library import Library
 from indexer.prune import prune
@@ -562,7 +567,7 @@ def test_the_next_version_of_a_model_says_so_and_refills(filled: Town) -> None:
 
 
 def test_a_refill_says_before_it_starts_how_long_it_may_take(filled: Town) -> None:
-    assert filled.said == [], "a first filling has nothing to go by"
+    assert filled.said == [], "a first filling of three files is over soon"
     for number in range(18):
         filled.write(f"a/{number}.txt", f"beach {number}")
     filled.ingest("old", "a")
@@ -574,6 +579,39 @@ def test_a_refill_says_before_it_starts_how_long_it_may_take(filled: Town) -> No
     assert filled.said == [], "nothing is waiting"
     filled.ingest("old", "a", "b")
     assert filled.said == []
+
+
+def test_a_first_filling_says_so_too(town: Town) -> None:
+    for number in range(200):
+        town.write(f"a/{number}.txt", "beach " * (number + 1))
+    town.write("a/notes.unknown", "no kind that is known by its name")
+    town.write("a/empty.txt", "")
+    report = town.ingest("old", "a")
+    (line,) = town.said
+    assert line.startswith("filling in old: 200 contents, about ")
+    assert line.endswith("(timed on 5 of them)")
+    assert report.indexed == 201, "what was timed is embedded, too"
+    town.write("a/more.txt", "rain")
+    town.ingest("old", "a")
+    assert town.said == []
+
+
+def test_what_is_to_come_is_told_from_files_of_middling_size_all_over_the_folder() -> None:
+    found = [Found(path=f"/a/{number:05}.JPG", size_bytes=number) for number in range(5_001)]
+    found += [Found(path="/a/x.pdf", size_bytes=9), Found(path="/a/pipe.pdf", size_bytes=9, is_regular=False)]
+    (pictures, pages), is_cut = to_come(found)
+    assert (pictures.kind, pictures.contents, pictures.size_bytes) == (Kind.IMAGE, 5_000, sum(range(5_001)))
+    assert [2_000 < int(path[3:8]) < 3_000 for path in pictures.sample] == [True] * 5
+    assert (pages.kind, pages.contents, pages.sample) == (Kind.DOCUMENT, 1, ("/a/x.pdf",))
+    assert not is_cut
+    assert to_come(found[:10]) == ([], False), "nine files that are not empty are over soon"
+
+
+def test_a_folder_that_is_too_large_to_look_over_is_told_as_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(100))  # a second for each file
+    monkeypatch.setattr(estimating, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    (pictures,), is_cut = to_come(Found(path=f"/a/{number}.png", size_bytes=1) for number in range(90))
+    assert (pictures.contents, is_cut) == (10, True)
 
 
 def test_what_is_waiting_counts_copies_once(town: Town) -> None:
