@@ -33,7 +33,17 @@ from embedder.towers import vision
 from embedder.training import cache, loop, stages, views
 from embedder.training import ship as shipping
 from embedder.training.cache import Entry, Shelf
-from embedder.training.lineage import BASE, FUSED, LONGER, RECOVERED, REHEARSED, ancestors, difference, specialist
+from embedder.training.lineage import (
+    BASE,
+    FUSED,
+    INTERPOLATED,
+    LONGER,
+    RECOVERED,
+    REHEARSED,
+    ancestors,
+    difference,
+    specialist,
+)
 from embedder.training.lineage import stages as lineage
 from embedder.training.loss import contrastive, strayed
 from embedder.training.mixture import Captions, Mixture, _dropped, texts
@@ -155,6 +165,7 @@ def trained(workshop: Workshop, shelves: list[Shelf]) -> Training:
     training.fuse()
     training.recover()
     training.rehearse()
+    training.interpolate()
     return training
 
 
@@ -278,10 +289,17 @@ def test_the_sound_projector_is_copied_by_fusion(workshop: Workshop, trained: Tr
     assert all(torch.equal(audio[name], fused[name]) for name in audio if name.startswith("sound."))
 
 
+def test_half_of_what_the_rehearsal_changed_is_kept(workshop: Workshop, trained: Training) -> None:
+    before, after, kept = (checkpoint.state_of(workshop.model(name)) for name in (RECOVERED, REHEARSED, INTERPOLATED))
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    for name in before:
+        torch.testing.assert_close(kept[name], (before[name] + after[name]) / 2, atol=1e-6, rtol=1e-3, msg=name)
+
+
 def test_a_stage_is_shipped_with_its_goldens_its_losses_and_its_card(
     workshop: Workshop, trained: Training, tmp_path: Path
 ) -> None:
-    fingerprint = ship(workshop, REHEARSED, tmp_path)
+    fingerprint = ship(workshop, INTERPOLATED, tmp_path)
     mini = OmniaMini(checkpoint.load(tmp_path), Device("cpu", bf16=False), goldens=tmp_path / GOLDENS_FILE)
     for modality in Modality:
         made, golden = mini.encode(golden_segments(modality), Role.DOCUMENT), mini.golden(modality)
@@ -290,7 +308,8 @@ def test_a_stage_is_shipped_with_its_goldens_its_losses_and_its_card(
     losses = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert {line["stage"] for line in losses} >= {specialist(Medium.AUDIO), RECOVERED, REHEARSED}
     recipe = checkpoint.read_manifest(tmp_path).recipe
-    assert list(recipe["stages"]) == [BASE, *(specialist(medium) for medium in Medium), FUSED, RECOVERED, REHEARSED]
+    specialists = [specialist(medium) for medium in Medium]
+    assert list(recipe["stages"]) == [BASE, *specialists, FUSED, RECOVERED, REHEARSED, INTERPOLATED]
     assert recipe["stages"][RECOVERED] == checkpoint.read_manifest(workshop.stage(RECOVERED)).recipe
     assert recipe["stages"][RECOVERED]["steps"] == 2
     card = (tmp_path / "README.md").read_text()
@@ -345,6 +364,7 @@ def test_what_is_done_is_not_done_again(workshop: Workshop, trained: Training, m
     trained.fuse()
     trained.recover()
     trained.rehearse()
+    trained.interpolate()
 
 
 def test_a_trial_is_not_taken_for_the_recipe(
@@ -384,7 +404,7 @@ def _claim(workshop: Workshop, name: str, recipe: dict[str, Any], *, sha256: str
 def claims(tmp_path: Path) -> Workshop:
     """A workshop where all stages say that they are done, by the recipe."""
     made = Workshop(tmp_path / "work", read_recipe(), SOURCES)
-    for name in (*ancestors(made.recipe, REHEARSED), LONGER):
+    for name in (*ancestors(made.recipe, INTERPOLATED), LONGER):
         _claim(made, name, made.made_by(name))
     return made
 
@@ -395,7 +415,7 @@ def test_stages_of_earlier_versions_are_done_though_they_say_less(claims: Worksh
     _claim(claims, specialist(Medium.IMAGE), asdict(recipe.specialise[Medium.IMAGE]))
     _claim(claims, FUSED, {"fusion": recipe.fusion.as_table()})
     _claim(claims, RECOVERED, asdict(recipe.recover))
-    assert list(claims.lineage(REHEARSED)) == ancestors(recipe, REHEARSED)
+    assert list(claims.lineage(INTERPOLATED)) == ancestors(recipe, INTERPOLATED)
 
 
 def test_a_stage_of_an_earlier_version_s_network_is_refused_with_a_way_out(claims: Workshop) -> None:
@@ -423,7 +443,7 @@ def test_a_stage_of_other_weights_of_sources_is_refused(claims: Workshop) -> Non
 def test_what_one_stage_below_says_otherwise_is_not_shipped(claims: Workshop, tmp_path: Path) -> None:
     name = specialist(Medium.DOCUMENT)
     _claim(claims, name, {**claims.made_by(name), "steps": 2})
-    assert claims.is_done(REHEARSED)
+    assert claims.is_done(INTERPOLATED)
     with pytest.raises(BadSettingsError, match=r"'specialist-document' .*: steps was 2, is \d+"):
         ship(claims, REHEARSED, tmp_path / "shipped")
 
@@ -462,6 +482,9 @@ def test_only_what_both_say_is_compared_and_a_table_as_a_whole() -> None:
         ("wide_batch = 0", "wide_batch = -1", "wide_batch: -1"),
         ("projector_rate = 3e-4", "projector_rate = -1.0", r"\[recover\]: projector_rate: -1.0"),
         ("projector_rate = 3e-4", "projector_rate = nan", "projector_rate: nan"),
+        ("share = 0.5", "share = 1.5", r"\[interpolate\]: share = 1.5 is no share"),
+        ("share = 0.5", "share = nan", "share = nan is no share"),
+        ("share = 0.5", "half = true", r"\[interpolate\]: unknown 'half'; known are: share"),
         ("{ audio = 1.0 }", "{}", r"\[recover\]: media: {} are no weights"),
         ("{ audio = 1.0 }", "{ audio = 0.0 }", "media: .* are no weights"),
         ('["vision.shortcut"]', '["vision.shortcuts"]', r"copied.image: 'vision.shortcuts' is no part"),
@@ -620,15 +643,15 @@ def test_the_first_numbers_of_vectors_are_measured_too(trained: Training) -> Non
 def test_what_comes_with_the_product_was_made_by_the_recipe_that_comes_with_it() -> None:
     made_by = checkpoint.read_manifest(CHECKPOINT).recipe
     recipe = read_recipe()
-    assert (made_by["stage"], made_by["seed"]) == (REHEARSED, recipe.seed)
-    for name in ancestors(recipe, REHEARSED):
+    assert (made_by["stage"], made_by["seed"]) == (INTERPOLATED, recipe.seed)
+    for name in ancestors(recipe, INTERPOLATED):
         assert difference(made_by["stages"][name], lineage(recipe)[name].settings) is None, name
 
 
 def test_drift_is_told_for_each_later_stage(trained: Training) -> None:
     table = trained.drift()
     for rows in (table["whole"], table["backbone_alone"]):
-        assert list(rows) == [specialist(Medium.AUDIO), FUSED, RECOVERED, REHEARSED]
+        assert list(rows) == [specialist(Medium.AUDIO), FUSED, RECOVERED, REHEARSED, INTERPOLATED]
         assert all(0 <= row["moved"] <= 2 for row in list(rows.values())[1:])
         assert all(row["text_to_audio"]["queries"] for row in rows.values())
     assert table["whole"] != table["backbone_alone"]

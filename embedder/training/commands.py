@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from embedder.training.workshop import Workshop
 
 MEDIA = ("image", "video", "audio", "document")
-_LAST = "rehearsed"  # the stage that is meant where none is named
+_LAST = "interpolated"  # the stage that is meant where none is named
 _STAGES = {
     "gather": "fetch the sources and look at them through the frozen towers",
     "specialise": "train a specialist from the base",
@@ -26,6 +26,7 @@ _STAGES = {
     "drift": "what fusion did to the audio path, as a table",
     "recover": "train the sound projector alone, against the frozen fused backbone",
     "rehearse": "train everything on a balanced mixture",
+    "interpolate": "keep a share of what the rehearsal changed",
     "compare": "the two other ways: everything at once, and longer instead of recovered",
     "evaluate": "the any-to-any matrix of a stage, on what was never trained on",
     "train": "all stages in order, and the drift at the end; what is done is not done again",
@@ -45,7 +46,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         if name == "specialise":
             parser.add_argument("medium", choices=MEDIA)
         if name in ("evaluate", "ship"):
-            parser.add_argument("--stage", metavar="NAME", help="default: rehearsed")
+            parser.add_argument("--stage", metavar="NAME", help=f"default: {_LAST}")
         if name == "evaluate":
             add_options(parser)
         parser.set_defaults(run=_runner(name))
@@ -107,7 +108,17 @@ def _refuse_early(name: str, options: argparse.Namespace, workshop: Workshop) ->
             not been run that this begins with, or one has been run by another recipe.
     """
     from embedder.device import pick_device
-    from embedder.training.lineage import BASE, FUSED, LONGER, RECOVERED, REHEARSED, ancestors, specialist, stages
+    from embedder.training.lineage import (
+        BASE,
+        FUSED,
+        INTERPOLATED,
+        LONGER,
+        RECOVERED,
+        REHEARSED,
+        ancestors,
+        specialist,
+        stages,
+    )
     from embedder.training.pairs import Medium
 
     pick_device(options.device)
@@ -125,9 +136,15 @@ def _refuse_early(name: str, options: argparse.Namespace, workshop: Workshop) ->
     elif name == "specialise":
         workshop.is_done(specialist(Medium(options.medium)))
     elif name == "train":
-        for stage in ancestors(workshop.recipe, REHEARSED):
+        for stage in ancestors(workshop.recipe, INTERPOLATED):
             workshop.is_done(stage)
-    makes = {"fuse": FUSED, "recover": RECOVERED, "rehearse": REHEARSED, "compare": LONGER}
+    makes = {
+        "fuse": FUSED,
+        "recover": RECOVERED,
+        "rehearse": REHEARSED,
+        "interpolate": INTERPOLATED,
+        "compare": LONGER,
+    }
     if name in makes and not workshop.is_done(makes[name]):
         for parent in stages(workshop.recipe)[makes[name]].parents:
             if parent != BASE:  # which is made by the way
@@ -153,6 +170,7 @@ def _train(training: Training, options: argparse.Namespace) -> None:
     training.fuse()
     training.recover()
     training.rehearse()
+    training.interpolate()
     _show(training.drift())
 
 
@@ -166,6 +184,7 @@ _DO: dict[str, Callable[[Training, argparse.Namespace], None]] = {
     "drift": lambda training, options: _show(training.drift()),
     "recover": lambda training, options: training.recover(),
     "rehearse": lambda training, options: training.rehearse(),
+    "interpolate": lambda training, options: training.interpolate(),
     "compare": _compare,
     "evaluate": _evaluate,
     "train": _train,

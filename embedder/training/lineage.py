@@ -11,7 +11,8 @@ from embedder.training.loop import Plan
 from embedder.training.pairs import Medium
 from embedder.training.recipe import Recipe
 
-BASE, FUSED, RECOVERED, REHEARSED, JOINT, LONGER = "base", "fused", "recovered", "rehearsed", "joint", "longer"
+BASE, FUSED, RECOVERED, REHEARSED, INTERPOLATED = "base", "fused", "recovered", "rehearsed", "interpolated"
+JOINT, LONGER = "joint", "longer"  # for comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ def stages(recipe: Recipe) -> dict[str, Stage]:
         FUSED: Stage({"fusion": recipe.fusion.as_table()}, (BASE, *added)),
         RECOVERED: _trained(recipe, recipe.recover, FUSED),
         REHEARSED: _trained(recipe, recipe.rehearse, RECOVERED),
+        INTERPOLATED: Stage({"share": recipe.interpolate}, (RECOVERED, REHEARSED)),
         LONGER: _trained(recipe, recipe.longer, FUSED),
         JOINT: _trained(recipe, recipe.joint, BASE),
     }

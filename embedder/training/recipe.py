@@ -38,6 +38,7 @@ class Recipe:
 
     Args:
         weights: of the sources of each medium.
+        interpolate: share of what the rehearsal changed that is kept, 0 to 1.
     """
 
     seed: int
@@ -46,6 +47,7 @@ class Recipe:
     fusion: FusionRecipe
     recover: Plan
     rehearse: Plan
+    interpolate: float
     joint: Plan
 
     @property
@@ -74,7 +76,9 @@ def read_recipe(path: Path = RECIPE, *, steps: int | None = None, sources: Seque
 
 
 def _from_table(table: Mapping[str, Any], sources: Sequence[Source], where: str) -> Recipe:
-    _refuse_unknown(table, ("seed", "sources", "specialise", "fusion", "recover", "rehearse"), where=where)
+    _refuse_unknown(
+        table, ("seed", "sources", "specialise", "fusion", "recover", "rehearse", "interpolate"), where=where
+    )
     for key in ("specialise", "sources"):
         _refuse_unknown(table[key], Medium, where=f"{where}, [{key}]")
     _refuse_unknown(table["fusion"]["coefficients"], Medium, where=f"{where}, [fusion] coefficients")
@@ -113,6 +117,7 @@ def _from_table(table: Mapping[str, Any], sources: Sequence[Source], where: str)
         fusion=fusion,
         recover=replace(recover, backbone_rate=0.0),
         rehearse=rehearse,
+        interpolate=_share(table["interpolate"], where=f"{where}, [interpolate]"),
         joint=replace(rehearse, steps=budget, seed=seed + 12, media=_shares(specialise)),
     )
 
@@ -124,6 +129,14 @@ def _weights(table: Mapping[str, Any], known: Iterable[str], *, where: str) -> d
         if not (isinstance(weight, int | float) and math.isfinite(weight) and weight >= 0):
             raise BadSettingsError(f"{where}: {name} = {weight!r} is no weight; give a number such as 0.8, or 0")
     return {name: float(weight) for name, weight in table.items()}
+
+
+def _share(table: Mapping[str, Any], *, where: str) -> float:
+    _refuse_unknown(table, ("share",), where=where)
+    share = table["share"]
+    if not (isinstance(share, int | float) and 0 <= share <= 1):
+        raise BadSettingsError(f"{where}: share = {share!r} is no share; give 0 to 1, such as 0.5")
+    return float(share)
 
 
 def _refuse_unknown(names: Iterable[str], known: Iterable[str], *, where: str) -> None:

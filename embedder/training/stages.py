@@ -1,4 +1,4 @@
-"""The stages: specialists trained apart, fused, the drift measured, the sound projector recovered, a rehearsal of all.
+"""The stages: specialists apart, fused, the drift told, the sound projector recovered, a rehearsal, a share of it kept.
 
 After Conan-embedding-v3 (arXiv 2606.09331). Each stage is a folder in the workshop with its weights, recipe, numbers
 and loss; one that is complete is not run again, and refused when the recipe has changed since.
@@ -22,12 +22,13 @@ from embedder import evaluate
 from embedder.device import pick_device
 from embedder.fusion.drift import drift as drifted
 from embedder.fusion.fuse import fuse as fused
+from embedder.fusion.recipe import FusionRecipe, Method
 from embedder.glosses import read_imagenet
 from embedder.model import checkpoint
 from embedder.model.omni import WIDTHS, OmniModel
 from embedder.towers.words import WordsTower, read_tokenizer
 from embedder.training.cache import Shelf
-from embedder.training.lineage import BASE, FUSED, JOINT, LONGER, RECOVERED, REHEARSED, specialist
+from embedder.training.lineage import BASE, FUSED, INTERPOLATED, JOINT, LONGER, RECOVERED, REHEARSED, specialist
 from embedder.training.loop import Plan, finish, train
 from embedder.training.mixture import Captions, Mixture
 from embedder.training.pairs import Medium
@@ -36,7 +37,7 @@ from embedder.training.workshop import Workshop
 
 log = logging.getLogger(__name__)
 
-_AFTER_FUSION = (FUSED, RECOVERED, LONGER, REHEARSED)
+_AFTER_FUSION = (FUSED, RECOVERED, LONGER, REHEARSED, INTERPOLATED)
 _ROTATION_FILE, _ROTATION_TEXTS = "rotation.npy", 20_000
 _MOST_CANDIDATES = 400  # of one source in an exhibit
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -85,6 +86,19 @@ class Training:
     def rehearse(self) -> None:
         """Train everything on a balanced mixture of all media and text."""
         self._run(REHEARSED, self._recipe.rehearse, lambda: self.workshop.model(RECOVERED))
+
+    def interpolate(self) -> None:
+        """Keep a share of what the rehearsal changed: weights between its beginning and its end.
+
+        After WiSE-FT (Wortsman et al. 2022, arXiv 2109.01903, section 3): such weights are often better than either,
+        above all away from what was trained on. Nothing is trained.
+        """
+        if self._is_done(INTERPOLATED):
+            return
+        before, after = self.workshop.model(RECOVERED), self.workshop.model(REHEARSED)
+        share = FusionRecipe(method=Method.TASK_ARITHMETIC, coefficients={REHEARSED: self._recipe.interpolate})
+        state = fused(checkpoint.state_of(before), {REHEARSED: checkpoint.state_of(after)}, share)
+        self._keep(INTERPOLATED, checkpoint.set_state(before, state))
 
     def train_jointly(self) -> None:
         """For comparison: everything at once from the base, as many steps as all stages together."""
