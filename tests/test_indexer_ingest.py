@@ -131,7 +131,8 @@ def test_copies_within_one_run_are_embedded_once(bench: Bench) -> None:
     for number in range(40):
         bench.write(f"{number}.txt", "the same dog")
     report = bench.run()
-    assert (report["indexed"], report["unchanged"], report["seen_by_model"]) == (1, 39, 1)
+    assert (report["indexed"], report["unchanged"], report["segments"]) == (1, 39, 1)
+    assert report["seen_by_model"] <= 1 + 1 + 4, "a tenth of them is timed before, the first twice"
 
 
 def test_a_changed_file_loses_its_old_vectors(bench: Bench) -> None:
