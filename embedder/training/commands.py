@@ -108,17 +108,7 @@ def _refuse_early(name: str, options: argparse.Namespace, workshop: Workshop) ->
             not been run that this begins with, or one has been run by another recipe.
     """
     from embedder.device import pick_device
-    from embedder.training.lineage import (
-        BASE,
-        FUSED,
-        INTERPOLATED,
-        LONGER,
-        RECOVERED,
-        REHEARSED,
-        ancestors,
-        specialist,
-        stages,
-    )
+    from embedder.training import lineage
     from embedder.training.pairs import Medium
 
     pick_device(options.device)
@@ -132,22 +122,22 @@ def _refuse_early(name: str, options: argparse.Namespace, workshop: Workshop) ->
             "leave it out, or ship the stage first"
         )
     elif name == "drift":
-        workshop.made(specialist(Medium.AUDIO))
+        workshop.made(lineage.specialist(Medium.AUDIO))
     elif name == "specialise":
-        workshop.is_done(specialist(Medium(options.medium)))
+        workshop.is_done(lineage.specialist(Medium(options.medium)))
     elif name == "train":
-        for stage in ancestors(workshop.recipe, INTERPOLATED):
+        for stage in lineage.ancestors(workshop.recipe, _LAST):
             workshop.is_done(stage)
     makes = {
-        "fuse": FUSED,
-        "recover": RECOVERED,
-        "rehearse": REHEARSED,
-        "interpolate": INTERPOLATED,
-        "compare": LONGER,
+        "fuse": lineage.FUSED,
+        "recover": lineage.RECOVERED,
+        "rehearse": lineage.REHEARSED,
+        "interpolate": lineage.INTERPOLATED,
+        "compare": lineage.LONGER,
     }
     if name in makes and not workshop.is_done(makes[name]):
-        for parent in stages(workshop.recipe)[makes[name]].parents:
-            if parent != BASE:  # which is made by the way
+        for parent in lineage.stages(workshop.recipe)[makes[name]].parents:
+            if parent != lineage.BASE:  # which is made by the way
                 workshop.made(parent)
 
 
