@@ -29,7 +29,7 @@ class HubRow:
         name: OWNER/NAME on the hub, or the folder as it was given.
         revision: commit of 40 hex digits, or the digest of a folder.
         parameters_m: millions of parameters; 0 where nobody counted.
-        dim: width of its vectors; `widths` are narrower ones that it was trained for too (Matryoshka).
+        dim: width of its vectors.
         commercial: whether its licence allows commercial use.
         remote_code: whether it runs Python code that comes with its weights.
         prompts: what stands before the input on each side of a search; a side that is missing is prompted as the
@@ -49,7 +49,6 @@ class HubRow:
     parameters_m: int
     dim: int
     licence: str
-    widths: tuple[int, ...] = ()
     commercial: bool = True
     remote_code: bool = False
     modalities: frozenset[Modality] = frozenset(Modality)
@@ -88,7 +87,6 @@ _JINA_OMNI = HubRow(
     revision="dfdcc361ec47c69a5afcd81e4bd148abb9d0568e",
     parameters_m=1_626,
     dim=1_024,
-    widths=(768, 512, 256, 128, 64, 32),
     licence="CC-BY-NC-4.0",
     commercial=False,
     remote_code=True,
@@ -116,7 +114,6 @@ HUB = {
             revision="914f7f89142e33e77833254d9c9b90c3cef7303b",
             parameters_m=744,
             dim=768,
-            widths=(512, 256, 128),
             licence="Apache-2.0",
             prompts={Role.QUERY: "task: search result | query: ", Role.DOCUMENT: "title: none | text: "},
         ),
@@ -147,7 +144,6 @@ HUB = {
             revision="2b230c93c996e091a45b95af4e3315dd07605ee3",
             parameters_m=986,
             dim=768,
-            widths=(512, 256, 128, 64, 32),
             max_tokens=8_192,
         ),
         HubRow(

@@ -210,6 +210,38 @@ def make_lco(folder: Path) -> Path:
     return folder
 
 
+def make_bidirect(folder: Path) -> Path:
+    """Two layers of width 32 that attend to both sides the way Nemotron's own code tells them to."""
+    import torch
+    import transformers as hf
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    class TinyConfig(hf.Qwen2Config):
+        model_type = "bidirect_tiny"
+
+    class BidirectQwen2_5OmniThinkerTextModel(hf.Qwen2Model):  # noqa: N801  (a row tells it by its name)
+        config_class = TinyConfig
+
+        def __init__(self, config: TinyConfig) -> None:
+            super().__init__(config)
+            for layer in self.layers:
+                layer.self_attn.is_causal = False
+
+    hf.AutoConfig.register("bidirect_tiny", TinyConfig, exist_ok=True)
+    hf.AutoModel.register(TinyConfig, BidirectQwen2_5OmniThinkerTextModel, exist_ok=True)
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2}
+    sizes = {"vocab_size": 512, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    torch.manual_seed(0)
+    raw = folder.with_name("raw")
+    BidirectQwen2_5OmniThinkerTextModel(TinyConfig(**sizes, **heads, initializer_range=0.3)).save_pretrained(raw)
+    tokens = byte_tokenizer(["<pad>", "<eos>"])
+    hf.PreTrainedTokenizerFast(tokenizer_object=tokens, pad_token="<pad>", eos_token="<eos>").save_pretrained(raw)
+    SentenceTransformer(modules=[Transformer(str(raw)), Pooling(32, "mean")], device="cpu").save_pretrained(str(folder))
+    return folder
+
+
 def shown(frames: int, height: int = 40, width: int = 60) -> Segment:
     pixels = RANDOM.integers(0, 255, (frames, height, width, 3), dtype=np.uint8)
     return Segment(kind=Kind.VIDEO, evidence=Evidence.SEEN, pixels=pixels)
@@ -245,7 +277,6 @@ def test_every_row_is_pinned_to_a_commit_and_says_what_it_may() -> None:
     for row in HUB.values():
         assert re.fullmatch("[0-9a-f]{40}", row.revision)
         assert row.parameters_m > 0
-        assert all(0 < width < row.dim for width in row.widths)
         assert row.commercial == ("NC" not in row.licence and "non-commercial" not in row.licence)
         assert Modality.WORDS in row.modalities
 
@@ -617,6 +648,22 @@ def test_long_clips_are_thinned_out_evenly() -> None:
     kept = spread(frames, 4)[:, 0, 0, 0]
     assert kept.tolist() == [0, 33, 66, 99]
     assert len(spread(frames[:3], 4)) == 3
+
+
+def test_a_model_that_attends_to_both_sides_does_so_beside_longer_texts_too(tmp_path: Path) -> None:
+    nemotron = HUB["nvidia/omni-embed-nemotron-3b"].bidirectional
+    row = folder_row(str(make_bidirect(tmp_path / "tiny")))
+    texts = [words("a dog"), words("a much longer text that says nothing in particular")]
+
+    def least_cosine(bidirectional: str) -> float:
+        told = load_hub(Device("cpu", bf16=False), replace(row, bidirectional=bidirectional))
+        together = told.encode(texts, Role.DOCUMENT)
+        alone = np.concatenate([told.encode([text], Role.DOCUMENT) for text in texts])
+        lengths = np.linalg.norm(together, axis=1) * np.linalg.norm(alone, axis=1)
+        return float(((together * alone).sum(axis=1) / lengths).min())
+
+    assert least_cosine(nemotron) > 0.9999
+    assert least_cosine("") < 0.9, "the trap is gone: the row need not name the class any more"
 
 
 def test_a_model_without_video_averages_the_frames(gemma: Path, model: HubModel) -> None:
