@@ -140,9 +140,19 @@ def joined(name: str, parts: Sequence[Exhibit]) -> Exhibit:
     return Exhibit(name, **every)
 
 
-def cut(shown: Exhibit, count: int) -> Exhibit:
-    """The first so many media of an exhibit."""
-    return replace(shown, **{field: getattr(shown, field)[:count] for field in chain.from_iterable(_OF_EACH)})
+def picked(shown: Exhibit, rows: Sequence[int]) -> Exhibit:
+    """Some media of an exhibit, in the order given."""
+    arrays, names = _OF_EACH
+    kept: dict[str, Any] = {field: getattr(shown, field)[list(rows)] for field in arrays}
+    kept |= {field: tuple(of[row] for row in rows) if (of := getattr(shown, field)) else () for field in names}
+    return replace(shown, **kept)
+
+
+def draws(shown: Exhibit, size: int, *, times: int) -> Iterator[Exhibit]:
+    """So many media of an exhibit, by chance, `times` over; the same ones in every run."""
+    for number in range(times):
+        rows = np.random.default_rng(number).permutation(len(shown.vectors))[:size]
+        yield picked(shown, rows.tolist())
 
 
 def narrowed(shown: Exhibit, width: int) -> Exhibit:
@@ -158,6 +168,23 @@ def by_description(shown: Exhibit, model: OmniModel, captions: Captions) -> Exhi
     """The same media, asked for by all captions of each as one text."""
     texts = embed_texts(model, [captions.ids[captions.number[text]] for text in shown.descriptions])
     return replace(shown, captions=shown.descriptions, texts=texts)
+
+
+def said_otherwise(model: OmniModel, shown: Iterable[tuple[Shelf, Sequence[int]]], captions: Captions) -> Exhibit:
+    """Texts as media: the second caption of all that have two, to be found by the first."""
+    parts = list(shown)
+    found = [
+        (shelf.entries[row], shelf.origin(row))
+        for shelf, rows in parts
+        for row in rows
+        if shelf.entries[row].captions[1:]
+    ]
+    first, second = (
+        embed_texts(model, [captions.ids[captions.number[entry.captions[number]]] for entry, _ in found])
+        for number in (0, 1)
+    )
+    groups, origins = tuple(entry.group for entry, _ in found), tuple(origin for _, origin in found)
+    return Exhibit("text", second, groups, tuple(entry.captions[0] for entry, _ in found), first, origins=origins)
 
 
 def priors(shelf: Shelf, rows: Sequence[int], captions: Captions) -> Exhibit:
@@ -187,24 +214,29 @@ def text_finds_among(shown: Exhibit, others: Exhibit, size: int) -> Recall:
     missing = size - len(shown.vectors)
     assert 0 < missing <= len(others.vectors)
     right, alike = same(shown, shown), same(shown, others)
-    found = [
+    return average(
         measure(
             shown.texts,
             np.concatenate([shown.vectors, others.vectors[at : at + missing]]),
             np.concatenate([right, alike[:, at : at + missing]], axis=1),
         )
         for at in range(0, len(others.vectors) - missing + 1, missing)
-    ]
+    )
 
-    def mean(of: Sequence[Mapping[int, float]]) -> dict[int, float]:
-        return {depth: round(float(np.mean([each[depth] for each in of])), 4) for depth in DEPTHS}
+
+def average(every: Iterable[Recall]) -> Recall:
+    """The mean of the same question asked several times, each time among other candidates."""
+    found = list(every)
+
+    def mean(of: Sequence[float]) -> float:
+        return round(float(np.mean(of)), 4)
 
     return Recall(
-        queries=found[0].queries,
-        candidates=size,
-        recall=mean([each.recall for each in found]),
-        ndcg=round(float(np.mean([each.ndcg for each in found])), 4),
-        chance=mean([each.chance for each in found]),
+        queries=round(mean([each.queries for each in found])),
+        candidates=round(mean([each.candidates for each in found])),
+        recall={depth: mean([each.recall[depth] for each in found]) for depth in DEPTHS},
+        ndcg=mean([each.ndcg for each in found]),
+        chance={depth: mean([each.chance[depth] for each in found]) for depth in DEPTHS},
     )
 
 

@@ -110,14 +110,16 @@ class EmbedderModel(CosineModel):
             prompt_type: on which side of a search they stand; documents where a task has no sides.
 
         Raises:
-            MediaError: an item cannot be decoded.
+            MediaError: an item cannot be decoded, or holds nothing that the model takes in.
             EmbeddingFailedError: or embedded.
         """
         role = Role.QUERY if prompt_type is PromptType.query else Role.DOCUMENT
         pages = task_metadata.type == _PAGES
         vectors = [np.empty((0, self._embedder.row.dim), np.float32)]
         for batch in _undecoded(inputs):
-            items = [[*self._parts(item, pages=pages)] for item in _items(batch)]
+            takes = self._embedder.row.takes
+            parts = ([*self._parts(item, pages=pages)] for item in _items(batch))
+            items = [[part for part in each if takes(part.modality)] for each in parts]
             if not all(items):
                 raise UnsupportedMediaError(f"an item of {task_metadata.name}", "nothing in it to embed")
             vectors.append(self._means(items, role))
@@ -125,10 +127,8 @@ class EmbedderModel(CosineModel):
 
     def _means(self, items: list[list[Segment]], role: Role) -> Vectors:
         """Of the parts of each item, (B, D)."""
-        takes = self._embedder.row.takes
-        kept = [[part for part in parts if takes(part.modality)] or parts for parts in items]
-        vectors = self._embedder.embed([part for parts in kept for part in parts], role)
-        ends = np.cumsum([len(parts) for parts in kept])[:-1]
+        vectors = self._embedder.embed([part for parts in items for part in parts], role)
+        ends = np.cumsum([len(parts) for parts in items])[:-1]
         means = np.stack([part.mean(axis=0) for part in np.split(vectors, ends)])  # (B, D)
         # Two parts may be opposite, which leaves nothing to scale.
         return cast(Vectors, means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12))
@@ -192,7 +192,9 @@ def _windows(value: Any) -> list[Sound]:
             stream = ffmpeg.probe(source).sound
             if stream is None:
                 raise UnsupportedMediaError(path, "no sound in it")
-            sound = np.concatenate([*ffmpeg.sound(source, stream)])  # (samples,)
+            sound = np.concatenate([np.empty(0, np.float32), *ffmpeg.sound(source, stream)])  # (samples,)
+    if not sound.size:
+        raise UnsupportedMediaError("a sound", "no sample in it")
     return np.array_split(sound, max(1, round(sound.size / (audio.WINDOW_S * SAMPLE_RATE_HZ))))
 
 

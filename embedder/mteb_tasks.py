@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HELD_OUT = "held-out"
+_DEFAULT = "omnia-mini"
 # mteb knows MAEB and MVEB by these names; of MIEB and ViDoRe it has several, and none that is called so. ViDoRe(v3.1)
 # gives the words of each page beside its picture, v3 the picture alone.
 _SHORT = {"mieb": "mieb(multilingual)", "vidore": "vidore(v3)"}
@@ -59,7 +60,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"MAEB, MIEB, MVEB, ViDoRe, or any benchmark or task of mteb, which come from the hub; {HELD_OUT}: the "
         "media a stage was never trained on, no hub needed; may be given more than once",
     )
-    group.add_argument("--model", metavar="M", default="omnia-mini", help="row of the model table, or a folder")
+    group.add_argument("--model", metavar="M", help=f"row of the model table, or a folder (default: {_DEFAULT})")
     group.add_argument("--read-pages", action="store_true", help="have the words on pages read, as an ingest does")
     group.add_argument("--results", metavar="DIR", type=Path, help="where results go (default: mteb in the workshop)")
     group.add_argument("--trust-remote-code", action="store_true", help="let a model run code that comes with it")
@@ -95,7 +96,7 @@ def run_named(options: argparse.Namespace, workshop: Workshop) -> int:
         from embedder.embed import load_embedder
 
         embedder = load_embedder(
-            options.model,
+            options.model or _DEFAULT,
             device=options.device,
             modalities=(),
             trust_remote_code=options.trust_remote_code,

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.errors import BadSettingsError
+from data.errors import BadSettingsError, UnsupportedMediaError
 from embedder.cli import main
 from embedder.segment import Modality, Role
 from tests.fakes import AXES, FakeEmbedder
@@ -204,6 +204,16 @@ def test_a_sound_with_a_text_is_the_mean_of_both():
     sounds = [{"bytes": wav(440, seconds=1), "path": None}]
     vectors = encoded(EmbedderModel(Omnivore()), {"text": ["dog"], "audio": sounds}, "at")
     assert vectors[0, [AXES.index("music"), AXES.index("dog")]] == pytest.approx([0.5**0.5] * 2)
+
+
+def test_an_item_of_which_a_model_takes_nothing_in_costs_its_task_alone():
+    blind = Omnivore(frozenset({Modality.WORDS}))
+    pictures = {"text": ["dog", ""], "image": [Image.new("RGB", (8, 8), "red")] * 2}
+    with pytest.raises(UnsupportedMediaError, match="nothing in it to embed"):
+        encoded(EmbedderModel(blind), pictures, "ti")
+    silence = {"bytes": wav(440, seconds=0), "path": None}
+    with pytest.raises(UnsupportedMediaError, match="no sample in it"):
+        encoded(EmbedderModel(Omnivore()), {"audio": [silence]}, "a")
 
 
 def test_a_film_is_its_shots(tmp_path):

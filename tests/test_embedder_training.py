@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import os
+import re
 import resource
 import shutil
 from collections.abc import Iterator
@@ -32,11 +33,14 @@ from embedder.selftest import golden_segments
 from embedder.towers import vision
 from embedder.training import cache, loop, stages, views
 from embedder.training import ship as shipping
+from embedder.training import sources as training_sources
 from embedder.training.cache import Entry, Shelf
+from embedder.training.card import card
 from embedder.training.lineage import (
     BASE,
     FUSED,
     INTERPOLATED,
+    JOINT,
     LONGER,
     RECOVERED,
     REHEARSED,
@@ -50,6 +54,7 @@ from embedder.training.mixture import Captions, Mixture, _dropped, texts
 from embedder.training.pairs import Medium, Package, Pair, Registry, Source, is_held_out
 from embedder.training.recipe import RECIPE, read_recipe
 from embedder.training.ship import ship
+from embedder.training.sources import SOURCES as TRAINED_ON
 from embedder.training.stages import Training
 from embedder.training.workshop import Workshop
 from tests import make_media
@@ -104,6 +109,11 @@ def _heard(folder: Path) -> Iterator[Pair]:
         )
 
 
+def _sentence(page: str) -> str:
+    """The longest sentence of a page; captions of real pages are some of theirs."""
+    return max(re.split(r"(?<=[.])\s+", page), key=len)
+
+
 def _read(folder: Path) -> Iterator[Pair]:
     texts = tuple(words_of(number) for number in range(12))
     path = make_media.pdf(folder / "book.pdf", texts)
@@ -112,7 +122,7 @@ def _read(folder: Path) -> Iterator[Pair]:
             source="book",
             key=str(number),
             group=_group("page", number),
-            captions=(f"page {number} of the story",),
+            captions=(f"page {number} of the story", *([_sentence(texts[number])] if number == 0 else [])),
             path=path,
             page=number + 1,
         )
@@ -219,6 +229,16 @@ def test_a_shelf_is_made_anew_by_other_rules_and_one_that_tells_nothing_is_kept(
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
+def test_a_source_of_which_nothing_can_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "torn.png").write_bytes(b"no picture")
+    silent = make_media.wav(tmp_path / "silent.wav", make_media.tone(0, hz=440))
+    for source, path in ((SOURCES[0], tmp_path / "torn.png"), (SOURCES[2], silent)):
+        pair = Pair(source=source.name, key="0", group="nothing", captions=("nothing",), path=path)
+        broken = replace(source, read=lambda folder, pair=pair: iter([pair]))
+        with pytest.raises(StoreUnavailableError, match=f"^{source.name}: none of its 1 media can be read"):
+            cache.shelve(broken, tmp_path, tmp_path / "f")
+
+
 @pytest.mark.parametrize("damage", ["cut", "gone", "other rows", "empty note", "odd note"])
 def test_a_damaged_shelf_is_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str) -> None:
     pairs = list(_drawn("drawings"))[:3]
@@ -252,6 +272,8 @@ def test_every_stage_leaves_weights_recipe_numbers_and_loss(workshop: Workshop, 
         assert across["image_to_audio"]["queries"] > 0
         losses = [json.loads(line) for line in (workshop.stage(name) / "log.jsonl").read_text().splitlines()]
         assert all(np.isfinite(line["loss"]) for line in losses)
+        assert all(np.isfinite(line["wide"]) for line in losses if manifest.recipe["wide_batch"])
+        assert manifest.recipe["made_on"]["torch"] == torch.__version__
         assert not (workshop.stage(name) / "resume.pt").exists()
 
 
@@ -261,7 +283,7 @@ def test_a_source_of_which_most_are_held_out_is_filled_up_with_what_it_is_traine
     name = "drawings"
     held_out = len(trained.tested[name])
     monkeypatch.setattr(stages, "_MOST_CANDIDATES", held_out + 2)
-    monkeypatch.setattr(stages, "_FILLINGS", 3)
+    monkeypatch.setattr(stages, "_DRAWS", 3)
     numbers = trained.numbers(trained.model(REHEARSED))
     filled = numbers["sources"][name]["filled_up"]
     assert filled["fillings"] == 3
@@ -273,9 +295,8 @@ def test_a_source_of_which_most_are_held_out_is_filled_up_with_what_it_is_traine
 def test_recovery_changes_every_tensor_of_the_sound_projector_and_no_other_bit(
     workshop: Workshop, trained: Training
 ) -> None:
-    before, after = (checkpoint.state_of(workshop.model(name)) for name in (FUSED, RECOVERED))
-    changed = {name for name in before if not torch.equal(before[name], after[name])}
-    assert changed == {name for name in before if name.startswith("sound.")} - {"sound.gate"}, "that is no parameter"
+    of_sound = {name for name in checkpoint.state_of(workshop.model(FUSED)) if name.startswith("sound.")}
+    assert _changed(workshop, FUSED, RECOVERED) == of_sound - {"sound.gate"}, "that is no parameter"
 
 
 def test_a_specialist_leaves_the_other_projector_alone(workshop: Workshop, trained: Training) -> None:
@@ -484,6 +505,9 @@ def test_only_what_both_say_is_compared_and_a_table_as_a_whole() -> None:
         ("projector_rate = 3e-4", "projector_rate = nan", "projector_rate: nan"),
         ("share = 0.5", "share = 1.5", r"\[interpolate\]: share = 1.5 is no share"),
         ("share = 0.5", "share = nan", "share = nan is no share"),
+        ("share = 0.5", "share = true", "share = True is no share"),
+        (CLIPART, "clipart = true", "clipart = True is no weight"),
+        ("seed = 20261124", "seed = 1.7", "seed = 1.7 is no whole number"),
         ("share = 0.5", "half = true", r"\[interpolate\]: unknown 'half'; known are: share"),
         ("{ audio = 1.0 }", "{}", r"\[recover\]: media: {} are no weights"),
         ("{ audio = 1.0 }", "{ audio = 0.0 }", "media: .* are no weights"),
@@ -522,6 +546,8 @@ def test_a_recipe_may_say_how_much_each_width_counts(tmp_path: Path) -> None:
         (["evaluate", "--mteb", "held-out", "--stage", "joint"], "stage 'joint' has not been run"),
         (["evaluate", "--mteb", "SciFact", "--stage", "nonsense"], "--stage nonsense: benchmarks of mteb are run with"),
         (["evaluate", "--mteb", "MAEB", "--results", "/etc/passwd"], "'/etc/passwd' is no folder"),
+        (["evaluate", "--model", "omnia-zero"], "--model is for benchmarks of mteb"),
+        (["evaluate", "--mteb", "MAEB", "--results", "x" * 300], "cannot be used: File name too long"),
         (["train", "--steps", "0"], "steps: 0 is no whole number of 1 or more"),
     ],
 )
@@ -537,6 +563,42 @@ def test_what_cannot_go_well_is_refused_before_anything_is_fetched(
         (claims.stage(name) / checkpoint.MANIFEST_FILE).unlink()
     assert main([*command, "--work", str(claims.folder)]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_the_commands_do_what_the_stages_do(
+    workshop: Workshop,
+    trained: Training,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(training_sources, "SOURCES", SOURCES)
+
+    def run(*command: str) -> Any:
+        assert main([*command, "--work", str(workshop.folder), "--steps", "2"]) == 0
+        return capsys.readouterr().out
+
+    drift = json.loads(run("train"))  # all is done: nothing but the drift is left
+    assert list(drift["whole"]) == [specialist(Medium.AUDIO), FUSED, RECOVERED, REHEARSED, INTERPOLATED]
+    assert run("specialise", "image") == run("fuse") == run("recover") == run("rehearse") == run("interpolate") == ""
+    assert not workshop.is_done(JOINT)
+    run("compare")
+    assert workshop.is_done(JOINT)
+    assert workshop.is_done(LONGER)
+    joint = checkpoint.read_manifest(workshop.stage(JOINT)).recipe
+    assert set(joint["media"]) == set(Medium)
+    changed = _changed(workshop, FUSED, LONGER)
+    assert any(name.startswith("backbone.") for name in changed)
+    assert any(name.startswith("sound.") for name in changed)
+    assert LONGER in json.loads(run("drift"))["whole"]
+    kept = checkpoint.read_manifest(workshop.stage(REHEARSED)).numbers
+    assert json.loads(run("evaluate", "--stage", REHEARSED))["matrix"] == kept["matrix"]
+    assert json.loads(run("evaluate", "--stage", "shipped"))["matrix"] != kept["matrix"]
+    shutil.rmtree(workshop.stage(LONGER))  # other tests count the stages
+
+
+def _changed(workshop: Workshop, one: str, other: str) -> set[str]:
+    before, after = (checkpoint.state_of(workshop.model(name)) for name in (one, other))
+    return {name for name in before if not torch.equal(before[name], after[name])}
 
 
 def test_a_device_of_the_environment_counts_and_a_stop_is_told_by_its_own_code(
@@ -594,13 +656,13 @@ def test_what_is_looked_at_once_tells_as_much_as_what_is_looked_at_together(
     shown = [(shelf, [3, 1, 2]) for shelf in (shelves[3], shelves[0])]  # pages among them, of several lengths
     together = evaluate.exhibit("both", model, shown, captions)
     joined = evaluate.joined("both", [evaluate.exhibit("one", model, [each], captions) for each in shown])
-    for table in (asdict(joined), asdict(evaluate.cut(joined, 4))):
+    for table in (asdict(joined), asdict(evaluate.picked(joined, range(4)))):
         for field, values in asdict(together).items():
             if field in ("vectors", "texts"):
                 assert np.allclose(table[field], values[: len(table[field])], atol=1e-5), field
             else:
                 assert table[field] == values[: len(table[field])], field
-    assert len(evaluate.cut(joined, 4).vectors) == 4
+    assert len(evaluate.picked(joined, range(4)).vectors) == 4
     assert joined.captions[0] == shelves[3].entries[3].captions[0]
     alone = evaluate.embed_shelf(model, shelves[3], [1])
     assert np.allclose(joined.vectors[1], alone[0], atol=1e-5), "each is where it was asked for"
@@ -621,12 +683,33 @@ def test_pages_of_about_as_many_words_go_through_the_model_together(trained: Tra
     assert widths[0][1] < widths[-1][1] / 2
 
 
-def test_texts_kept_are_sentences_that_no_stage_saw(trained: Training) -> None:
+def test_texts_kept_are_sentences_that_no_stage_saw(trained: Training, shelves: list[Shelf]) -> None:
     kept = trained.numbers(trained.model(BASE))["text_kept"]
-    assert kept["texts"] == len(trained._sentences[0]) > 0
+    pages = [entry for entry in shelves[3].entries if entry.held_out]
+    assert _sentence(pages[0].words) in pages[0].captions, "one is a caption, and captions are held in place"
+    assert kept["texts"] == len(trained._sentences[0]) == len(pages) - 1
     assert kept["least"] == pytest.approx(1, abs=1e-3), "the base has not strayed, but by fp16"
     seen = {tuple(ids) for ids in trained.captions.ids}
     assert not seen & {tuple(ids) for ids in trained._sentences[0]}
+
+
+def test_whole_sources_are_measured_in_the_sizes_that_others_have(
+    trained: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "_PICTURES", 4)
+    monkeypatch.setattr(stages, "_SOUNDS", 3)
+    numbers = trained.numbers(trained.model(REHEARSED))
+    for drawn in (numbers["drawn"]["model"], numbers["drawn"]["untrained"]):
+        sizes = {name: found["candidates"] for name, found in drawn.items()}
+        assert sizes == {"text_to_image": 4, "text_to_audio": 3, "audio_to_image": 4}
+        assert drawn["text_to_image"]["queries"] == 4
+        assert 0 < drawn["text_to_image"]["chance"][1] < 1
+    assert numbers["drawn"]["model"] != numbers["drawn"]["untrained"]
+    shots = numbers["matrix"]["text"]["video"]["candidates"]
+    assert numbers["as_many_as_video"]["text_to_image"]["candidates"] == shots
+    said = numbers["matrix"]["text"]["text"]
+    assert said["queries"] == said["candidates"] > 0
+    assert said["recall"][10] > said["chance"][10], "a second caption is found by the first"
 
 
 def test_the_first_numbers_of_vectors_are_measured_too(trained: Training) -> None:
@@ -648,12 +731,47 @@ def test_what_comes_with_the_product_was_made_by_the_recipe_that_comes_with_it()
         assert difference(made_by["stages"][name], lineage(recipe)[name].settings) is None, name
 
 
+def test_what_comes_with_the_product_reached_what_it_must() -> None:
+    manifest = checkpoint.read_manifest(CHECKPOINT)
+    numbers = manifest.numbers
+    assert sum(path.stat().st_size for path in CHECKPOINT.iterdir()) <= 45e6
+    assert (CHECKPOINT / "README.md").read_text(encoding="utf-8") == card(manifest, TRAINED_ON)
+
+    def found(*names: str) -> float:
+        at: Any = numbers
+        for name in names:
+            at = at[name]
+        return float(at["recall"]["10"])
+
+    assert found("sources", "clipart", "filled_up", "from_description") >= 0.70
+    assert numbers["matrix"]["text"]["audio"]["candidates"] >= 200
+    assert found("matrix", "text", "audio") >= 0.60
+    for across, least, more in (
+        ("text_to_image", 0.55, 0.05),
+        ("text_to_audio", 0.50, 0.05),
+        ("audio_to_image", 0.35, 0.0),
+    ):
+        assert found("drawn", "model", across) >= max(least, found("drawn", "untrained", across) + more), across
+    heard = numbers["matrix"]["image"]["audio"]
+    assert heard["recall"]["1"] >= 10 * heard["chance"]["1"]
+    for asked, shown in (("text", "video"), ("video", "text")):
+        of_pictures = numbers["matrix"]["image" if asked == "video" else asked]["image" if shown == "video" else shown]
+        assert found("matrix", asked, shown) >= of_pictures["recall"]["10"]
+    assert numbers["text_kept"]["mean"] >= 0.98
+    assert numbers["text_kept"]["texts"] == 1_000
+
+
 def test_drift_is_told_for_each_later_stage(trained: Training) -> None:
     table = trained.drift()
     for rows in (table["whole"], table["backbone_alone"]):
         assert list(rows) == [specialist(Medium.AUDIO), FUSED, RECOVERED, REHEARSED, INTERPOLATED]
         assert all(0 <= row["moved"] <= 2 for row in list(rows.values())[1:])
         assert all(row["text_to_audio"]["queries"] for row in rows.values())
+        assert rows[specialist(Medium.AUDIO)]["text_to_audio_kept"] == 1
+        assert rows[FUSED]["text_to_audio_kept"] == pytest.approx(
+            rows[FUSED]["text_to_audio"]["recall"][10] / rows[specialist(Medium.AUDIO)]["text_to_audio"]["recall"][10],
+            abs=1e-4,
+        )
     assert table["whole"] != table["backbone_alone"]
     assert json.loads((trained.workshop.folder / "drift.json").read_text()) == json.loads(json.dumps(table))
 

@@ -39,11 +39,6 @@ class Drift:
     recall_before: float
     recall_after: float
 
-    @property
-    def recall_kept(self) -> float | None:
-        """recall_after / recall_before; None where nothing was found before, so that nothing could be lost."""
-        return self.recall_after / self.recall_before if self.recall_before else None
-
 
 def drift(before: Vectors, after: Vectors, *, questions: Vectors | None = None, k: int = 10) -> Drift:
     """Compare two models' embeddings of the same inputs.

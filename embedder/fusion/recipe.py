@@ -1,4 +1,4 @@
-"""FusionRecipe: how specialists are fused, as a small TOML or JSON file says it.
+"""FusionRecipe: how specialists are fused, as a table of a recipe says it.
 
 method = "ties"            # or "task_arithmetic"
 density = 0.2              # of each task vector, for ties alone
@@ -12,13 +12,10 @@ audio = ["projectors.audio"]
 
 from __future__ import annotations
 
-import json
 import math
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import cast
 
 from data.errors import BadSettingsError
@@ -84,27 +81,8 @@ class FusionRecipe:
         return table
 
 
-def read_recipe(path: Path) -> FusionRecipe:
-    """The recipe in a .toml or .json file.
-
-    Raises:
-        BadSettingsError: the file cannot be read, has an unknown key, or a value that cannot be used.
-    """
-    parse = _PARSERS.get(path.suffix.lower())
-    if parse is None:
-        raise BadSettingsError(f"recipe {str(path)!r} is neither .toml nor .json; rename it after what it is")
-    where = f"recipe {str(path)!r}"
-    try:
-        table = parse(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadSettingsError(f"{where} cannot be read: {error.strerror}; check the path") from error
-    except ValueError as error:  # also what both parsers and a wrong encoding raise
-        raise BadSettingsError(f"{where} is broken: {error}; correct it there") from error
-    return from_table(table, where=where)
-
-
 def from_table(table: object, *, where: str) -> FusionRecipe:
-    """The recipe in a table that was read already, such as a part of a larger file.
+    """The recipe in a table that was read from TOML or JSON.
 
     Args:
         where: names the table in errors.
@@ -158,17 +136,4 @@ def _prefixes(key: str, value: object) -> tuple[str, ...]:
     return tuple(cast("list[str]", value))
 
 
-def _parse_json(text: str) -> object:
-    return json.loads(text, object_pairs_hook=_without_twins)
-
-
-def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Refuse a key given twice, as TOML does: JSON would silently take the last."""
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        raise ValueError(f"a key is given twice among {', '.join(key for key, _ in pairs)}")
-    return table
-
-
 _KEYS = {"method", "coefficients", "density", "lambda", "copied"}
-_PARSERS: dict[str, Callable[[str], object]] = {".toml": tomllib.loads, ".json": _parse_json}

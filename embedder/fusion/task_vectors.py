@@ -17,42 +17,6 @@ from data.errors import FusionMismatchError
 StateDict = Mapping[str, Tensor]
 
 
-def task_vector(specialist: StateDict, base: StateDict) -> dict[str, Tensor]:
-    """Specialist minus base.
-
-    Returns:
-        Every floating tensor of the base by name, in its shape, float32. Other tensors (positions, counters) are
-        the same on both sides, or it is an error, and so have no difference.
-
-    Raises:
-        FusionMismatchError: names, shapes or dtypes differ, or the two disagree on a tensor that is not floating.
-    """
-    _expect_names(specialist, base, where="the specialist")
-    for name, tensor in base.items():
-        check_alike(name, specialist[name], tensor, who="the specialist")
-    return {name: difference(specialist[name], tensor) for name, tensor in base.items() if tensor.is_floating_point()}
-
-
-def add(base: StateDict, *vectors: StateDict) -> dict[str, Tensor]:
-    """The base plus task vectors, as new tensors in the base's dtypes; tensors that are not floating are copied.
-
-    Raises:
-        FusionMismatchError: a vector lacks a floating tensor of the base, has one too many or one of another shape,
-            or a sum is not finite in the base's dtype.
-    """
-    floating = [name for name, tensor in base.items() if tensor.is_floating_point()]
-    for vector in vectors:
-        _expect_names(vector, floating, where="a task vector")
-        for name in floating:
-            _expect(name, "shape", tuple(vector[name].shape), tuple(base[name].shape), who="a task vector")
-    return {
-        name: narrow(name, widen(tensor) + sum(widen(vector[name], tensor) for vector in vectors), tensor.dtype)
-        if vectors and tensor.is_floating_point()
-        else tensor.detach().clone()
-        for name, tensor in base.items()
-    }
-
-
 def sort_out(
     base: StateDict, specialists: Mapping[str, StateDict], copied: Mapping[str, Sequence[str]]
 ) -> dict[str, str | None]:

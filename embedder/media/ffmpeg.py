@@ -136,7 +136,7 @@ def sound(source: Source, stream: int, *, picture: int | None = None) -> Decodin
     """Blocks of sound, (samples,) float32 in [-1, 1], mono, at SAMPLE_RATE_HZ; one block is held at a time.
 
     What is missing in it is silence, and so is what comes before it where `picture` is the stream that it goes with.
-    Iterating raises UnreadableMediaError when not one sample can be decoded.
+    A stream that holds no sample gives no block; iterating raises UnreadableMediaError when not one can be decoded.
     """
     begun = _input(source, dts_error_threshold=_LONGEST_GAP_S)
     steps = (

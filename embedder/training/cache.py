@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from data.errors import MediaError
+from data.errors import MediaError, StoreUnavailableError
 from embedder.glosses import read_tables
 from embedder.model.checkpoint import written
 from embedder.model.features import Features, heard, seen
@@ -102,7 +102,7 @@ def shelve(source: Source, packages: Path, folder: Path) -> Shelf:
     It is made anew where it was made of other packages, by another tower or by other rules, and where it is damaged.
 
     Raises:
-        StoreUnavailableError: it cannot be written.
+        StoreUnavailableError: it cannot be written, or not one of its media can be read.
     """
     path = folder / f"{source.name}.safetensors"
     note = path.with_suffix(".json")
@@ -176,6 +176,12 @@ def _made(source: Source, pairs: list[Pair]) -> tuple[tuple[Entry, ...], dict[st
         rows.append((entry, features))
         if len(rows) % 500 == 0:
             log.info("%s: %d of %d", source.name, len(rows), len(pairs))
+    if not rows:
+        folders = ", ".join(package.name for package in source.packages)
+        raise StoreUnavailableError(
+            f"{source.name}: none of its {len(pairs)} media can be read; remove its packages ({folders}) from the "
+            "workshop to have them fetched anew"
+        )
     if len(rows) < len(pairs):
         log.warning("%s: %d of %d left out", source.name, len(pairs) - len(rows), len(pairs))
 

@@ -55,8 +55,9 @@ def _was_asked(matrix: Mapping[str, Mapping[str, Any]], asked: str, shown: str) 
 def _whole(found: Mapping[str, Any]) -> Iterator[str]:
     for name, each in found.items():
         if each["whole"]:
-            asked, prior = each["from_text"], each["from_text_untrained"]
-            yield f"| {name} | {asked['candidates']} ({_chance(asked)}) | {_recalls(prior)} | {_recalls(asked)} |"
+            asked, prior, back = each["from_text"], each["from_text_untrained"], each["to_text"]
+            sizes = f"{asked['candidates']} ({_chance(asked)})"
+            yield f"| {name} | {sizes} | {_recalls(prior)} | {_recalls(asked)} | {_cell(back)} |"
 
 
 def _more(numbers: Mapping[str, Any]) -> Iterator[str]:
@@ -69,7 +70,12 @@ def _more(numbers: Mapping[str, Any]) -> Iterator[str]:
     if hidden := numbers.get("pages_by_pixels"):
         yield f"Pages by their pixels alone: {_cell(hidden)}."
     for name, found in numbers["across"].items():
-        yield f"{name.replace('_', ' ').capitalize()} over whole sources: {_cell(found)}."
+        yield f"{_directed(name)} over whole sources: {_cell(found)}."
+    for name, found in numbers["drawn"]["model"].items():
+        prior = _recalls(numbers["drawn"]["untrained"][name])
+        yield f"{_directed(name)} over fewer of them, the mean of draws: {_cell(found)}; training-free {prior}."
+    for name, found in numbers["as_many_as_video"].items():
+        yield f"{_directed(name)} over as many pictures as there are shots, the mean of draws: {_cell(found)}."
     for name in ("image", "audio"):
         shown = "; ".join(f"{width} {_recalls(found[name])}" for width, found in numbers["widths"].items())
         yield f"Text → {name} by the first numbers of a vector: {shown}."
@@ -78,6 +84,11 @@ def _more(numbers: Mapping[str, Any]) -> Iterator[str]:
         f"Texts kept: mean cosine {kept['mean']:.3f} (least {kept['least']:.3f}) to the untouched MiniLM over "
         f"{kept['texts']} sentences of the pages that are tested on, which no stage ever saw."
     )
+
+
+def _directed(name: str) -> str:
+    """ "Text → image" of text_to_image."""
+    return name.replace("_to_", " → ").capitalize()
 
 
 def _source(source: Source) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MEDIA = ("image", "video", "audio", "document")
 _LAST = "interpolated"  # the stage that is meant where none is named
+_SHIPPED = "shipped"  # no stage: the model that comes with the product
 _STAGES = {
     "gather": "fetch the sources and look at them through the frozen towers",
     "specialise": "train a specialist from the base",
@@ -46,7 +47,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         if name == "specialise":
             parser.add_argument("medium", choices=MEDIA)
         if name in ("evaluate", "ship"):
-            parser.add_argument("--stage", metavar="NAME", help=f"default: {_LAST}")
+            more = f"; {_SHIPPED}: the model that comes with the product" if name == "evaluate" else ""
+            parser.add_argument("--stage", metavar="NAME", help=f"default: {_LAST}{more}")
         if name == "evaluate":
             add_options(parser)
         parser.set_defaults(run=_runner(name))
@@ -95,7 +97,10 @@ def _workshop(options: argparse.Namespace) -> Workshop:
 
 
 def _refuse_file(option: str, folder: Path) -> None:
-    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    try:
+        there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    except OSError as error:
+        raise BadSettingsError(f"{option} {str(folder)!r} cannot be used: {error.strerror}; name another") from error
     if not there.is_dir():
         raise BadSettingsError(f"{option} {str(folder)!r} cannot be used: {str(there)!r} is no folder; name another")
 
@@ -114,8 +119,11 @@ def _refuse_early(name: str, options: argparse.Namespace, workshop: Workshop) ->
     pick_device(options.device)
     if name == "evaluate" and options.results:
         _refuse_file("--results", options.results)
+    if name == "evaluate" and not options.mteb and options.model:
+        raise BadSettingsError("--model is for benchmarks of mteb: add --mteb NAME, or leave it out")
     if name == "evaluate" and (not options.mteb or HELD_OUT in options.mteb):
-        workshop.made(options.stage or _LAST)
+        if options.mteb or options.stage != _SHIPPED:
+            workshop.made(options.stage or _LAST)
     elif name == "evaluate" and options.stage:
         raise BadSettingsError(
             f"--stage {options.stage}: benchmarks of mteb are run with --model, only --mteb {HELD_OUT} with a stage; "
@@ -165,7 +173,8 @@ def _train(training: Training, options: argparse.Namespace) -> None:
 
 
 def _evaluate(training: Training, options: argparse.Namespace) -> None:
-    _show(training.numbers(training.model(options.stage or _LAST)))
+    model = training.shipped() if options.stage == _SHIPPED else training.model(options.stage or _LAST)
+    _show(training.numbers(model))
 
 
 _DO: dict[str, Callable[[Training, argparse.Namespace], None]] = {

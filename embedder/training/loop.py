@@ -75,14 +75,14 @@ class Plan:
             if isinstance(value, bool) or not isinstance(value, int) or value < least[name]:
                 raise BadSettingsError(f"{name}: {value!r} is no whole number of {least[name]} or more; correct it")
         for name in ("backbone_rate", "projector_rate", "keep_weight", "weight_decay", "temperature", "warmup"):
-            if not _is_weight(getattr(self, name)):
+            if not is_weight(getattr(self, name)):
                 raise BadSettingsError(f"{name}: {getattr(self, name)!r} is no number of 0 or more; correct it")
         if not self.temperature:
             raise BadSettingsError("temperature: 0 cannot be divided by; give a number such as 0.05")
         if self.warmup > 1:
             raise BadSettingsError(f"warmup: {self.warmup} is no share of the steps; give 0 to 1")
         for name, weights in (("media", self.media), ("widths", self.widths)):
-            if not all(map(_is_weight, weights.values())) or not any(weights.values()):
+            if not all(map(is_weight, weights.values())) or not any(weights.values()):
                 raise BadSettingsError(
                     f"{name}: {dict(weights)} are no weights; give numbers of 0 or more, one above 0"
                 )
@@ -90,7 +90,7 @@ class Plan:
             raise BadSettingsError(f"widths: {wrong[0]!r} is no width; give whole numbers from 1 to {DIM}")
 
 
-def _is_weight(value: object) -> bool:
+def is_weight(value: object) -> bool:
     """Whether it is a finite number of 0 or more."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
 
@@ -157,8 +157,9 @@ def train(
                 )
             optimiser.step()
             if step % _LOG_EVERY == 0 or step == plan.steps - 1:
-                line = {"step": step, "medium": name, "loss": round(near.item(), 4), "strayed": round(kept.item(), 5)}
-                line["seconds"] = round(time.monotonic() - started, 1)
+                line = {"step": step, "medium": name, "loss": round(near.item(), 4)}
+                line |= {"wide": round(wide.item(), 4)} if plan.wide_batch else {}
+                line |= {"strayed": round(kept.item(), 5), "seconds": round(time.monotonic() - started, 1)}
                 with writing(losses), losses.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")
                 log.info("%s %s", folder.name, line)

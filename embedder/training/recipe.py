@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from embedder.fusion.recipe import FusionRecipe, from_table
 from embedder.model.backbone import DIM
 from embedder.model.omni import Tower
 from embedder.model.projector import TOP, Projector
-from embedder.training.loop import Plan
+from embedder.training.loop import Plan, is_weight
 from embedder.training.pairs import Medium, Source
 from embedder.training.sources import SOURCES
 
@@ -84,7 +83,9 @@ def _from_table(table: Mapping[str, Any], sources: Sequence[Source], where: str)
     _refuse_unknown(table["fusion"]["coefficients"], Medium, where=f"{where}, [fusion] coefficients")
     fusion = from_table(table["fusion"], where=where)
     _refuse_strangers(fusion.copied, where=f"{where}, [fusion] copied")
-    seed = int(table["seed"])
+    seed = table["seed"]
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise BadSettingsError(f"{where}: seed = {seed!r} is no whole number of 0 or more; correct it")
     specialise = {
         medium: _plan(
             table["specialise"][medium],
@@ -126,7 +127,7 @@ def _weights(table: Mapping[str, Any], known: Iterable[str], *, where: str) -> d
     """How often each of some names is drawn."""
     _refuse_unknown(table, known, where=where)
     for name, weight in table.items():
-        if not (isinstance(weight, int | float) and math.isfinite(weight) and weight >= 0):
+        if not is_weight(weight):
             raise BadSettingsError(f"{where}: {name} = {weight!r} is no weight; give a number such as 0.8, or 0")
     return {name: float(weight) for name, weight in table.items()}
 
@@ -134,7 +135,7 @@ def _weights(table: Mapping[str, Any], known: Iterable[str], *, where: str) -> d
 def _share(table: Mapping[str, Any], *, where: str) -> float:
     _refuse_unknown(table, ("share",), where=where)
     share = table["share"]
-    if not (isinstance(share, int | float) and 0 <= share <= 1):
+    if not (is_weight(share) and share <= 1):
         raise BadSettingsError(f"{where}: share = {share!r} is no share; give 0 to 1, such as 0.5")
     return float(share)
 

@@ -6,6 +6,7 @@ and loss; one that is complete is not run again, and refused when the recipe has
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -24,6 +25,7 @@ from embedder.fusion.drift import drift as drifted
 from embedder.fusion.fuse import fuse as fused
 from embedder.fusion.recipe import FusionRecipe, Method
 from embedder.glosses import read_imagenet
+from embedder.mini import CHECKPOINT
 from embedder.model import checkpoint
 from embedder.model.omni import WIDTHS, OmniModel
 from embedder.towers.words import WordsTower, read_tokenizer
@@ -40,9 +42,11 @@ log = logging.getLogger(__name__)
 _AFTER_FUSION = (FUSED, RECOVERED, LONGER, REHEARSED, INTERPOLATED)
 _ROTATION_FILE, _ROTATION_TEXTS = "rotation.npy", 20_000
 _MOST_CANDIDATES = 400  # of one source in an exhibit
+_DEPTH = 10  # at which recall is told to be kept
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _SENTENCES, _SHORTEST, _LONGEST = 1_000, 5, 40  # most that are asked for; words
-_FILLINGS = 20  # how often a source that has fewer, but most of them, is filled up with what it is trained on
+_DRAWS = 20  # how often what is measured among others, or some, is drawn anew
+_PICTURES, _SOUNDS = 538, 103  # of whole sources, as many as other training-free models were measured with
 
 
 class Training:
@@ -66,7 +70,7 @@ class Training:
         self._run(specialist(medium), plan, self.base)
 
     def fuse(self) -> None:
-        """Add the specialists' task vectors to the base; the sound projector is copied as it is."""
+        """Add the specialists' task vectors to the base; what the recipe names, such as a projector, is copied."""
         if self._is_done(FUSED):
             return
         recipe = self._recipe.fusion
@@ -111,8 +115,9 @@ class Training:
     def drift(self) -> dict[str, Any]:
         """What fusion did to the audio path: recall and representation, specialist against fused and later stages.
 
-        Once as the model is, and once by what the backbone makes of the tokens alone: what goes around the backbone is
-        copied with the projector, so fusion cannot touch it. `drift.json` in the workshop has it, too.
+        `text_to_audio_kept` is R@10 as a share of the specialist's. Once as the model is, and once by what the backbone
+        makes of the tokens alone: what goes around the backbone is copied with the projector, so fusion cannot touch
+        it. `drift.json` in the workshop has it, too.
 
         Raises:
             StoreUnavailableError: that cannot be written.
@@ -129,9 +134,11 @@ class Training:
             name: evaluate.exhibit(name, self.model(name), self._shown(of), self.captions, alone=alone)
             for name in stages
         }
-        before = shown[stages[0]].vectors
+        found = {name: evaluate.text_finds(now) for name, now in shown.items()}
+        before, best = shown[stages[0]].vectors, found[stages[0]].recall[_DEPTH]
         return {
-            name: {"text_to_audio": asdict(evaluate.text_finds(now))}
+            name: {"text_to_audio": asdict(found[name])}
+            | {"text_to_audio_kept": round(found[name].recall[_DEPTH] / best, 4) if best else None}
             | (asdict(drifted(before, now.vectors, questions=None)) if name in _AFTER_FUSION else {})
             for name, now in shown.items()
         }
@@ -144,11 +151,14 @@ class Training:
             for medium in Medium
         }
         found: dict[str, Any] = {"matrix": evaluate.matrix(held), "sources": {}}
+        texts = evaluate.said_otherwise(model, self._shown(self._trained_on), self.captions)
+        found["matrix"]["text"]["text"] = asdict(evaluate.text_finds(texts))
+        untrained: dict[str, evaluate.Exhibit] = {}
         for shelf in self._shelves:
             whole = shelf.source in self._whole
             rows = self.tested[shelf.source][: None if whole else _MOST_CANDIDATES]
-            shown = evaluate.cut(every[shelf.source], len(rows))
-            prior = evaluate.priors(shelf, rows, self.captions)
+            shown = evaluate.picked(every[shelf.source], range(len(rows)))
+            prior = untrained[shelf.source] = evaluate.priors(shelf, rows, self.captions)
             found["sources"][shelf.source] = {
                 "whole": whole,
                 "left_out": sum(whole or entry.held_out for entry in shelf.entries) - len(self.tested[shelf.source]),
@@ -168,6 +178,8 @@ class Training:
             hidden = evaluate.exhibit("pixels", model, pages, self.captions, words=False)
             found["pages_by_pixels"] = asdict(evaluate.text_finds(hidden))
         found["across"] = self._across(every)
+        found["drawn"] = {"model": self._drawn(every), "untrained": self._drawn(untrained)}
+        found["as_many_as_video"] = self._as_many(held)
         found["widths"] = {
             width: {name: asdict(evaluate.text_finds(evaluate.narrowed(shown, width))) for name, shown in held.items()}
             for width in WIDTHS
@@ -183,13 +195,18 @@ class Training:
 
     @cached_property
     def _sentences(self) -> tuple[list[list[int]], evaluate.Vectors]:
-        """Sentences of the pages that are tested on, as token ids and as vectors by MiniLM: no stage ever saw them."""
+        """Sentences of the pages that are tested on, as token ids and as vectors by MiniLM: no stage ever saw them.
+
+        Captions of pages are sentences of them, and training holds captions in place: those are left out.
+        """
         pages = [shelf.entries[row].words for shelf in self._shelves for row in self.tested[shelf.source]]
         found = {" ".join(sentence.split()) for words in pages for sentence in _SENTENCE_END.split(words)}
         said = sorted(sentence for sentence in found if _SHORTEST <= len(sentence.split()) <= _LONGEST)
-        said = [said[place] for place in np.random.default_rng(0).permutation(len(said))[:_SENTENCES]]
+        said = [said[place] for place in np.random.default_rng(0).permutation(len(said))]
+        held_in_place = set(map(tuple, self.captions.ids))
         ids = [encoded.ids for encoded in read_tokenizer().encode_batch(said)]
-        return ids, WordsTower(self._device.name).encode(said)
+        unseen = [place for place, each in enumerate(ids) if tuple(each) not in held_in_place][:_SENTENCES]
+        return [ids[place] for place in unseen], WordsTower(self._device.name).encode([said[place] for place in unseen])
 
     def _filled_up(
         self, model: OmniModel, shelf: Shelf, shown: evaluate.Exhibit, asked: evaluate.Exhibit
@@ -201,7 +218,7 @@ class Training:
         """
         trained = [row for row, entry in enumerate(shelf.entries) if not entry.held_out]
         missing = _MOST_CANDIDATES - len(shown.vectors)
-        rows = np.random.default_rng(0).permutation(trained)[: _FILLINGS * missing].tolist()
+        rows = np.random.default_rng(0).permutation(trained)[: _DRAWS * missing].tolist()
         others = evaluate.exhibit(shelf.source, model, [(shelf, rows)], self.captions)
         by_all = replace(others, captions=others.descriptions)
         return {
@@ -235,6 +252,14 @@ class Training:
             BadSettingsError: as `Workshop.made`.
         """
         return self.workshop.model(name).to(self._device.name)
+
+    def shipped(self) -> OmniModel:
+        """The model that comes with the product, on the device.
+
+        Raises:
+            ModelMismatchError: it is damaged.
+        """
+        return checkpoint.load(CHECKPOINT).to(self._device.name)
 
     @cached_property
     def rotation(self) -> evaluate.Vectors:
@@ -293,22 +318,56 @@ class Training:
         named = self._recipe.weights[medium]
         return {shelf.source: named.get(shelf.source, len(shelf.entries) ** 0.5) for shelf in self._of(medium)}
 
+    @property
+    def _trained_on(self) -> list[Shelf]:
+        return [shelf for shelf in self._shelves if shelf.source not in self._whole]
+
     def _of(self, medium: Medium) -> list[Shelf]:
-        return [shelf for shelf in self._shelves if shelf.medium is medium and shelf.source not in self._whole]
+        return [shelf for shelf in self._trained_on if shelf.medium is medium]
 
     def _shown(self, shelves: Sequence[Shelf]) -> list[tuple[Shelf, list[int]]]:
         return [(shelf, self.tested[shelf.source]) for shelf in shelves]
 
     def _across(self, every: Mapping[str, evaluate.Exhibit]) -> dict[str, Any]:
         """Media of sources that were never trained on, for each other: sound to image and back."""
-        whole = [shelf for shelf in self._shelves if shelf.source in self._whole]
-        of = {medium: [shelf for shelf in whole if shelf.medium is medium] for medium in (Medium.IMAGE, Medium.AUDIO)}
-        if not all(of.values()):
+        if (of := self._whole_sources(every)) is None:
             return {}
-        image, audio = (evaluate.joined(medium, [every[shelf.source] for shelf in of[medium]]) for medium in of)
+        image, audio = of
         return {
             "audio_to_image": asdict(evaluate.finds(audio, image)),
             "image_to_audio": asdict(evaluate.finds(image, audio)),
+        }
+
+    def _drawn(self, every: Mapping[str, evaluate.Exhibit]) -> dict[str, Any]:
+        """Sources that were never trained on, in the sizes that other figures are of: the mean of some draws."""
+        if (of := self._whole_sources(every)) is None:
+            return {}
+        image, audio = of
+        pictures = list(evaluate.draws(image, _PICTURES, times=_DRAWS))
+        sounds = evaluate.draws(audio, _SOUNDS, times=_DRAWS)
+        return {
+            "text_to_image": asdict(evaluate.average(map(evaluate.text_finds, pictures))),
+            "text_to_audio": asdict(evaluate.average(map(evaluate.text_finds, sounds))),
+            "audio_to_image": asdict(evaluate.average(evaluate.finds(audio, drawn) for drawn in pictures)),
+        }
+
+    def _whole_sources(self, every: Mapping[str, evaluate.Exhibit]) -> tuple[evaluate.Exhibit, evaluate.Exhibit] | None:
+        """All pictures and all sounds of whole sources; None where one of the two is lacking."""
+        whole = [shelf for shelf in self._shelves if shelf.source in self._whole]
+        of = {medium: [shelf for shelf in whole if shelf.medium is medium] for medium in (Medium.IMAGE, Medium.AUDIO)}
+        if not all(of.values()):
+            return None
+        image, audio = (evaluate.joined(medium, [every[shelf.source] for shelf in of[medium]]) for medium in of)
+        return image, audio
+
+    def _as_many(self, held: Mapping[str, evaluate.Exhibit]) -> dict[str, Any]:
+        """Pictures, as many as there are shots, which are found the more easily for being few."""
+        drawn = list(evaluate.draws(held[Medium.IMAGE], len(held[Medium.VIDEO].vectors), times=_DRAWS))
+        if not len(drawn[0].vectors):
+            return {}
+        return {
+            "text_to_image": asdict(evaluate.average(map(evaluate.text_finds, drawn))),
+            "image_to_text": asdict(evaluate.average(map(evaluate.finds_text, drawn))),
         }
 
     def _run(self, name: str, plan: Plan, start: Callable[[], OmniModel]) -> None:
@@ -323,6 +382,22 @@ class Training:
         self._keep(name, model)
         finish(folder)
 
+    @cached_property
+    def _made_on(self) -> dict[str, Any]:
+        """What two runs of a recipe must share to end with the same bits."""
+        seen = hashlib.sha256()
+        for shelf in self._shelves:
+            seen.update(json.dumps([shelf.source, [asdict(entry) for entry in shelf.entries]]).encode())
+            seen.update(np.ascontiguousarray(shelf.prior).tobytes())
+        processor = torch.cpu.get_capabilities().get("cpu_name")
+        named = torch.cuda.get_device_name(self._device.name) if self._device.name.startswith("cuda") else processor
+        return {
+            "features": seen.hexdigest()[:12],
+            "torch": torch.__version__,
+            "device": f"{self._device.name}, {named}, {'bf16' if self._device.bf16 else 'fp32'}",
+            "threads": torch.get_num_threads(),
+        }
+
     def _is_done(self, name: str) -> bool:
         done = self.workshop.is_done(name)
         if done:
@@ -331,5 +406,5 @@ class Training:
 
     def _keep(self, name: str, model: OmniModel) -> None:
         model.to(self._device.name).eval()
-        recipe, numbers = self.workshop.made_by(name), self.numbers(model)
+        recipe, numbers = self.workshop.made_by(name) | {"made_on": self._made_on}, self.numbers(model)
         checkpoint.save(self.workshop.stage(name), model, name=name, recipe=recipe, numbers=numbers)

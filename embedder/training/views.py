@@ -73,7 +73,11 @@ def _camera_move(image: Image.Image, random: Generator) -> Pixels:
 
 
 def sounds(pair: Pair, random: Generator, *, views: int) -> list[Sound]:
-    """A sound's first ten seconds in `views` versions (samples,): as it is; then louder or softer, cut, faster."""
+    """A sound's first ten seconds in `views` versions (samples,): as it is; then louder or softer, cut, faster.
+
+    Returns:
+        An empty list where the file holds no sound, or one without samples.
+    """
     assert pair.path is not None
     source = open_source(pair.path)
     found = ffmpeg.probe(source)
@@ -84,6 +88,8 @@ def sounds(pair: Pair, random: Generator, *, views: int) -> list[Sound]:
         blocks.append(block)
         if sum(part.size for part in blocks) >= _WINDOW_S * SAMPLE_RATE_HZ:
             break
+    if not blocks:
+        return []
     whole = np.concatenate(blocks)[: int(_WINDOW_S * SAMPLE_RATE_HZ)]
     return [whole, *(_altered(whole, random) for _ in range(views - 1))]
 
