@@ -20,7 +20,7 @@ from app.query import DEFAULT_LIMIT, BadQueryError, check_limit
 from data.errors import MediaError, OmniaError
 from data.records import Kind
 from data.settings import Settings
-from data.streams import open_streams, print_json, print_line
+from data.streams import given, open_streams, print_json, print_line
 
 if TYPE_CHECKING:
     from app.wiring import Library
@@ -193,7 +193,9 @@ def _add_judge(commands: _Commands) -> None:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (auto)")
-    parser.add_argument("--model", metavar="M", help="ask what this model made of the library (the one that answers)")
+    parser.add_argument(
+        "--model", metavar="M", type=given, help="ask what this model made of the library (the one that answers)"
+    )
     parser.add_argument(
         "--trust-remote-code", action="store_true", help="let a model run Python code that comes with its weights"
     )

@@ -10,7 +10,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from app.once import Once
-from data.errors import ModelMismatchError, OutdatedVectorsError
+from data.errors import ModelMismatchError, OmniaError, OutdatedVectorsError
 from data.printing import for_shell
 from data.settings import Settings
 
@@ -102,7 +102,12 @@ class Spaces:
         known = self._fingerprints.get(name)
         exchanged = active is not None and active.name == name and active.fingerprint not in (known, self._looked_again)
         if known is None or exchanged:  # looked at again once, since the folder may hold another by now
-            self._fingerprints[name] = self._fingerprint_of(name)
+            try:
+                self._fingerprints[name] = self._fingerprint_of(name)
+            except OmniaError as error:
+                if active is None or name != active.name:
+                    raise
+                raise catalogue.unusable(active, error) from error
             self._looked_again = active.fingerprint if active else ""
         fingerprint = self._fingerprints[name]
         wanted = LibraryModel(name, fingerprint)

@@ -49,6 +49,7 @@ _ALL = 10**9
 # others (catalogue, previews) that write to the same disk between the look and the write.
 _RESERVE_BYTES = 256 * 2**20
 _UNFLUSHED = "unflushed"  # a file that lies in the folder from the first write until `close`: opening replays the log
+_FORBIDDEN = ("Permission denied", "os error 13", "Read-only file system", "os error 30")
 _FULL = ("No space left", "os error 28", "os error 112", "Disk quota exceeded")  # 112: Windows
 
 
@@ -372,7 +373,7 @@ def _check_room(folder: Path) -> None:
 def _no_room(folder: Path) -> StoreUnavailableError:
     return StoreUnavailableError(
         f"no room on the disk of {folder}: {_free_bytes(folder) // 2**20} MB left; "
-        "make room and run ingest again, nothing is lost"
+        "make room and run the same again, nothing is lost"
     )
 
 
@@ -404,8 +405,10 @@ def _sync_files(folder: Path) -> bool:
 
 
 def _failure(what: str, error: Exception, folder: Path, *, advice: str) -> StoreUnavailableError:
-    """What went wrong and what to do next, which on a full disk is never what `advice` says."""
+    """What went wrong and what to do next: what `advice` says, but for a full disk and where it may not write."""
     text = " ".join(str(error).split())
     if any(sign in text for sign in _FULL):
         return _no_room(folder)
+    if any(sign in text for sign in _FORBIDDEN):
+        advice = f"allow reading and writing {folder} and all in it (was something run as another user?)"
     return StoreUnavailableError(f"{what}: {text[:300]}; {advice}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -9,8 +10,9 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.engine import Engine
 
 from data.database import Kept, reading, translated
-from data.errors import StoreUnavailableError
+from data.errors import BadSettingsError, OmniaError, StoreUnavailableError
 from data.looking import lost_contents
+from data.settings import DEFAULT_MODEL
 from data.switching import (
     Filling,
     LibraryModel,
@@ -59,6 +61,14 @@ class Models:
         """Every model that an ingest has begun with and that was not forgotten."""
         with self._reader.connect() as db:
             return known_models(db)
+
+    def unusable(self, active: LibraryModel, why: OmniaError) -> BadSettingsError:
+        """The error to raise where the model that answers cannot be used; it tells what can be done without it."""
+        others = [one.name for one in self.models() if one != active and self.has_indexed(one.fingerprint)]
+        remedy = (
+            f"switch {shlex.quote(others[0])}" if others else f"ingest FOLDER --model {DEFAULT_MODEL}, of each folder"
+        )
+        return BadSettingsError(f"the model that this library answers with: {why}; or: python -m indexer {remedy}")
 
     @translated
     def has_indexed(self, fingerprint: str) -> bool:
@@ -112,7 +122,7 @@ class Models:
 
     @translated
     def switch(self, model: LibraryModel, *, force: bool = False) -> Filling:
-        """Make a model the active one, in one transaction, if it lacks nothing or with `force`.
+        """Make a model the active one, in one transaction, if it lacks nothing and works, or with `force`.
 
         Whoever asks has the lock of ingests, so that nothing changes after it was counted. One that answers already is
         called from now on as it was asked for.
@@ -126,7 +136,7 @@ class Models:
             with self._engine.begin() as db:
                 rename(db, model)
             return found
-        if found.missing and not force:
+        if (found.missing or found.is_broken) and not force:
             return found
         with self._engine.begin() as db:
             adopt(db, model)

@@ -6,6 +6,7 @@ import codecs
 import json
 import os
 import sys
+from argparse import ArgumentTypeError
 
 from data.errors import OmniaError
 
@@ -15,6 +16,17 @@ def open_streams() -> None:
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def given(text: str) -> str:
+    """The value of an argument, as argparse's `type`.
+
+    Raises:
+        ArgumentTypeError: it is empty.
+    """
+    if not text:
+        raise ArgumentTypeError("it is empty (a variable that is not set?)")
+    return text
 
 
 def print_json(answer: object) -> None:

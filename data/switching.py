@@ -26,11 +26,20 @@ class LibraryModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RootFilling:
-    """How far a model has come with a root: of the `files` that the active model has indexed, how many are missing."""
+    """How far a model has come with a root.
+
+    Args:
+        files: that the active model has indexed.
+        missing: of those, which it has not looked at yet.
+        failed: of those, which it could not embed.
+        skipped: of those, of which it takes nothing in.
+    """
 
     path: str
     files: int
     missing: int
+    failed: int = 0
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +60,23 @@ class Filling:
 
     @property
     def missing(self) -> int:
-        """Files that are found today and would not be after a switch to this model."""
+        """Files that are found today and that the model has not looked at yet."""
         return sum(root.missing for root in self.roots)
+
+    @property
+    def failed(self) -> int:
+        """Files that are found today and that the model could not embed."""
+        return sum(root.failed for root in self.roots)
+
+    @property
+    def unfound(self) -> int:
+        """Files that are found today and would not be after a switch to this model."""
+        return self.missing + self.failed + sum(root.skipped for root in self.roots)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the model failed on most of what it looked at: that is more likely its fault than that of files."""
+        return self.failed > sum(root.files for root in self.roots) - self.unfound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +149,11 @@ def filling(db: Connection, model: LibraryModel) -> Filling:
     contents, segments = db.execute(counted.where(INDEXINGS.c.fingerprint == model.fingerprint)).one()
     is_active = active is not None and active.fingerprint == model.fingerprint
     missing: dict[str, int] = {}
+    refused: dict[FileState, dict[str, int]] = {}
     if active is not None and not is_active:
         missing = _by_root(db, _lacking(active.fingerprint, model.fingerprint))
+        for state in (FileState.FAILED, FileState.SKIPPED):
+            refused[state] = _by_root(db, _refused(active.fingerprint, model.fingerprint, state))
     files = _by_root(db, _indexed(_mine, active.fingerprint if active else ""))
     return Filling(
         model=model,
@@ -134,7 +161,13 @@ def filling(db: Connection, model: LibraryModel) -> Filling:
         contents=contents,
         segments=int(segments),
         roots=tuple(
-            RootFilling(path=path, files=files.get(path, 0), missing=missing.get(path, 0))
+            RootFilling(
+                path=path,
+                files=files.get(path, 0),
+                missing=missing.get(path, 0),
+                failed=refused.get(FileState.FAILED, {}).get(path, 0),
+                skipped=refused.get(FileState.SKIPPED, {}).get(path, 0),
+            )
             for path in db.execute(select(ROOTS.c.path).order_by(ROOTS.c.path)).scalars()
         ),
     )
@@ -217,14 +250,23 @@ def _lacking(active: str, fingerprint: str) -> ColumnElement[bool]:
     return and_(_indexed(_mine, active), ~same, ~_is_met(fingerprint))
 
 
+def _refused(active: str, fingerprint: str, state: FileState) -> ColumnElement[bool]:
+    """Outcomes that the active model indexed and that ended so with the other: it failed, or took nothing in."""
+    of_file = exists().where(_is_outcome_of_file(fingerprint), _theirs.c.state == state.value)
+    has_vectors = exists().where(INDEXINGS.c.content == _mine.c.content, INDEXINGS.c.fingerprint == fingerprint)
+    return and_(_indexed(_mine, active), of_file, ~has_vectors)
+
+
 def _is_met(fingerprint: str) -> ColumnElement[bool]:
     """Whether the other model's outcome of the file is about the same bytes, or about later ones."""
+    return exists().where(_is_outcome_of_file(fingerprint), _holds(fingerprint))
+
+
+def _is_outcome_of_file(fingerprint: str) -> ColumnElement[bool]:
     same_bytes = _theirs.c.content == _mine.c.content
     same_file = and_(_theirs.c.size_bytes == _mine.c.size_bytes, _theirs.c.mtime_ns == _mine.c.mtime_ns)
     is_known = or_(same_bytes, same_file, _theirs.c.run > _mine.c.run)
-    return exists().where(
-        _theirs.c.file_id == _mine.c.file_id, _theirs.c.fingerprint == fingerprint, is_known, _holds(fingerprint)
-    )
+    return and_(_theirs.c.file_id == _mine.c.file_id, _theirs.c.fingerprint == fingerprint, is_known)
 
 
 def _holds(fingerprint: str) -> ColumnElement[bool]:

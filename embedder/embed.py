@@ -136,7 +136,8 @@ class Embedder:
                 raise
             except Exception as error:
                 raise ModelMismatchError(
-                    f"model {self.row.name} fails its self-test on {modality} on {self.device}: {_line(error)}"
+                    f"model {self.row.name} fails its self-test on {modality} on {self.device}: {_line(error)}; "
+                    "get its files again, or choose another model"
                 ) from error
             refuse_wrong_vectors(vectors, expected, dim=self.row.dim, what=f"{self.row.name} on {modality}")
             self._checked.add(modality)

@@ -7,8 +7,9 @@ authors and mteb publish; their code and weights were out of reach when this was
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
@@ -33,6 +34,8 @@ Vectors = NDArray[np.float32]
 _FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors", "README.md", "LICENSE*")
 _SHORTEST_S = 0.25  # shorter sounds have fewer mel frames than the towers' convolutions need
 _telling = Lock()
+_silent = logging.getLogger(f"{__name__}.silent")  # for a table of tensors that the library shows people
+_silent.disabled = True
 _MEDIA = {Modality.WORDS: "text", Modality.SOUND: "audio"}
 # Parts that no vector comes from, which many files are saved without.
 _IDLE = frozenset({"pooler", "lm_head", "logit_scale", "logit_bias", "masked_spec_embed"})
@@ -67,7 +70,9 @@ def load_hub(device: Device, row: HubRow, *, trust_remote_code: bool = False) ->
                 model_kwargs={"dtype": torch.bfloat16 if device.bf16 else torch.float32, "use_safetensors": True},
             )
         refuse_gaps(row, missing)
-    net.max_seq_length = min(net.max_seq_length or row.max_tokens, row.max_tokens)
+        if (net.max_seq_length or math.inf) > row.max_tokens:
+            with suppress(AttributeError):  # a model that reads texts of any length has nothing to set
+                net.max_seq_length = row.max_tokens
     for module in net.modules():
         if type(module).__name__ == row.bidirectional:
             # Transformers 5 no longer calls what this code overrides: without a word, padded inputs are read from
@@ -82,7 +87,7 @@ class HubModel:
     def __init__(self, row: HubRow, net: SentenceTransformer) -> None:
         self._row = row
         self._net = net
-        self._special = special_tokens(net.processor)
+        self._special = special_tokens(getattr(net, "processor", None))  # a table of words has none
 
     def encode(self, segments: Sequence[Segment], role: Role) -> Vectors:
         """Segments of one modality to vectors (N, dim), in the order given; pictures and clips may be mixed."""
@@ -246,7 +251,7 @@ def _missing_told() -> Iterator[set[str]]:
 
         def listen(*arguments: Any, loading_info: Any, **named: Any) -> None:
             missing.update(loading_info.missing_keys)
-            report(*arguments, loading_info=loading_info, **named)
+            report(*arguments, loading_info=loading_info, **named | {"logger": _silent})
 
         library.log_state_dict_report = listen
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
+import os
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +17,7 @@ from embedder.segment import Modality
 
 _IDENTITY = {".json", ".jinja", ".txt", ".model", ".py"}  # with the weights, all that decides what vectors come out
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+_LONGEST_SHOWN = 200  # characters of a path
 _BLOCK_BYTES, _BLOCKS = 1 << 16, 256
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _THINGS = {"text": Modality.WORDS, "image": Modality.PIXELS, "audio": Modality.SOUND}
@@ -24,10 +27,23 @@ def folder_row(name: str) -> HubRow:
     """The row of a folder that sentence-transformers saved.
 
     Raises:
-        BadSettingsError: there is no such folder, or it holds no such model.
-        ModelMismatchError: its weights are not safetensors, or a part of it cannot be read.
+        BadSettingsError: there is no such folder, it holds no such model, or a file of it may not be read.
+        ModelMismatchError: its weights are not safetensors, or a part of it is damaged.
     """
-    folder = Path(name).expanduser().absolute()
+    try:
+        return _row(name, Path(name).expanduser().absolute())
+    except OSError as error:
+        at = os.fsdecode(error.filename or name)
+        shown = at if len(at) <= _LONGEST_SHOWN else f"{at[:_LONGEST_SHOWN]}…"
+        raise BadSettingsError(
+            f"model in a folder: {shown!r} cannot be read ({(error.strerror or str(error)).lower()}); "
+            "allow reading it, or give another folder"
+        ) from error
+    except RuntimeError:  # of `expanduser`
+        raise BadSettingsError(f"--model {name}: it lies with a user who is not known; give its whole path") from None
+
+
+def _row(name: str, folder: Path) -> HubRow:
     if not folder.is_dir():
         raise BadSettingsError(
             f"model {name}: there is no folder {str(folder)!r}; give its place with --model or OMNIA_MODEL"
@@ -57,6 +73,7 @@ def folder_row(name: str) -> HubRow:
         remote_code=_has_code(folder, modules),
         modalities=frozenset(_THINGS[thing] for thing in things),
         video="video" in _things(folder, modules),
+        bare=_kind(modules[0]) == "StaticEmbedding",  # a table of words, which takes plain texts alone
         folder=str(folder),
     )
 
@@ -67,7 +84,7 @@ def refuse_pickles(folder: Path) -> None:
     Raises:
         ModelMismatchError: somewhere in the folder a pickle stands without safetensors beside it.
     """
-    files = [path for path in folder.rglob("*") if path.is_file()]
+    files = _files(folder)
     for path in files:
         if path.suffix in _PICKLES and not _is_replaced(path) and not _is_openvino(path):
             raise ModelMismatchError(
@@ -75,6 +92,20 @@ def refuse_pickles(folder: Path) -> None:
             )
     if not any(path.suffix == ".safetensors" for path in files):
         raise ModelMismatchError(f"{str(folder)!r} holds no *.safetensors weights; copy the whole model there")
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every file in a folder and below, in order; a pipe is none.
+
+    Raises:
+        OSError: a folder may not be looked into, which would make its files seem not to be there.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found = (Path(where, name) for where, _, names in os.walk(folder, onerror=refuse) for name in names)
+    return sorted(path for path in found if path.is_file())
 
 
 def _is_replaced(path: Path) -> bool:
@@ -94,9 +125,9 @@ def _digest(folder: Path) -> str:
     training step changes all of them, and model_row must answer in milliseconds for gigabytes.
     """
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
+    for path in _files(folder):
         inside = path.relative_to(folder)
-        if any(part.startswith(".") for part in inside.parts) or not path.is_file():
+        if any(part.startswith(".") for part in inside.parts):
             continue
         if path.suffix in _IDENTITY:
             digest.update(f"{inside.as_posix()}\0{path.stat().st_size}\0".encode())
@@ -156,7 +187,7 @@ def _things(folder: Path, modules: list[dict[str, Any]]) -> set[str]:
 def _has_code(folder: Path, modules: list[dict[str, Any]]) -> bool:
     if any(not str(module.get("type", "")).startswith("sentence_transformers.") for module in modules):
         return True
-    return any("auto_map" in _optional(path) for path in folder.rglob("*config*.json"))
+    return any("auto_map" in _optional(path) for path in _files(folder) if fnmatch(path.name, "*config*.json"))
 
 
 def _licence(folder: Path) -> Licence:
@@ -186,7 +217,11 @@ def _optional(path: Path) -> dict[str, Any]:
 
 def _json(path: Path, kind: type) -> Any:
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no file")
         found = json.loads(path.read_text(encoding="utf-8"))
+    except PermissionError:
+        raise
     except (OSError, ValueError, RecursionError) as error:
         raise ModelMismatchError(f"{str(path)!r} cannot be read: {error}; copy the model again") from error
     if not isinstance(found, kind):

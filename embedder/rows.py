@@ -94,7 +94,14 @@ def model_row(name: str) -> ModelRow:
         return MODELS[name]
     if found := hub_row(name):
         return _of_hub(found, name)
-    if name.startswith(("/", ".", "~")) or Path(name).is_dir():
+    if name.startswith(("/", ".", "~")) or _is_folder(name):
         row = folder_row(name)
         return _of_hub(row, row.folder)  # the whole path, which means the same wherever a command is started
     raise BadSettingsError(f"no model is named {name!r}; the models are: {', '.join(MODELS)}, or a folder")
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:  # no name that a folder could have
+        return False

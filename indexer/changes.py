@@ -69,6 +69,14 @@ def changes(crawl: Iterable[Found], catalogue: Catalogue, *, run: int, fingerpri
             yield _change(found, known.get(found.path))
 
 
+def unmet(crawl: Iterable[Found], catalogue: Catalogue, *, fingerprint: str) -> Iterator[Found]:
+    """Those files that the catalogue knows nothing of under a fingerprint; none is marked seen."""
+    files = iter(crawl)
+    while batch := list(islice(files, _LOOK_UP)):
+        known = catalogue.known([found.path for found in batch], fingerprint)
+        yield from (found for found in batch if found.path not in known)
+
+
 def _change(found: Found, known: Known | None) -> Change:
     is_same_file = known is not None and (known.size_bytes, known.mtime_ns) == (found.size_bytes, found.mtime_ns)
     if known is not None and is_same_file and known.settled:

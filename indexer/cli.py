@@ -16,7 +16,7 @@ from data.errors import OmniaError
 from data.printing import counted
 from data.records import FileState
 from data.settings import Settings
-from data.streams import open_streams, print_line
+from data.streams import given, open_streams, print_line
 
 if TYPE_CHECKING:
     from indexer.report import Report
@@ -99,7 +99,7 @@ def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], int], tex
 def _add_model_flags(command: Any) -> None:
     command.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     command.add_argument(
-        "--model", metavar="M", type=_given, help="the embedding model (default: OMNIA_MODEL, or the one that answers)"
+        "--model", metavar="M", type=given, help="the embedding model (default: OMNIA_MODEL, or the one that answers)"
     )
     command.add_argument(
         "--trust-remote-code", action="store_true", help="let a model run Python code that comes with its weights"
@@ -137,13 +137,13 @@ def _add_failures(commands: Any) -> None:
     command.add_argument(
         "--skipped", action="store_true", help="the files that were skipped: empty, or of a kind that is not read"
     )
-    command.add_argument("--model", metavar="M", type=_given, help="under this model (default: the one that answers)")
+    command.add_argument("--model", metavar="M", type=given, help="under this model (default: the one that answers)")
 
 
 def _add_switch(commands: Any) -> None:
     text = "Let another model answer, or say what it still lacks; an ingest that fills the last gap does so by itself."
     command = _add(commands, "switch", _switch, text, "python -m indexer switch omnia-zero")
-    command.add_argument("model", metavar="MODEL", type=_given, help="a model that the library was ingested with")
+    command.add_argument("model", metavar="MODEL", type=given, help="a model that the library was ingested with")
     command.add_argument("--force", action="store_true", help="also when files would not be found any more")
 
 
@@ -155,7 +155,7 @@ def _add_prune(commands: Any) -> None:
     )
     command.add_argument("--offline", action="store_true", help="forget every root that is away")
     command.add_argument(
-        "--model", metavar="M", type=_given, help="delete what a model left that does not answer any more"
+        "--model", metavar="M", type=given, help="delete what a model left that does not answer any more"
     )
 
 
@@ -184,16 +184,19 @@ def _retry(args: argparse.Namespace) -> int:
 def _status(args: argparse.Namespace) -> int:
     from data.catalogue import open_catalogue
     from data.locks import is_ingesting
+    from indexer.library import trouble_of
     from indexer.status import place_of_library, status_as_json, status_as_text
 
     settings = Settings.load()
     catalogue = open_catalogue(settings.catalogue_url)
     summary, notes, models = catalogue.summary(), catalogue.notes(), catalogue.fillings()
     now, place = is_ingesting(settings.home), place_of_library(settings, catalogue.library_id())
+    trouble = {one.model.fingerprint: trouble_of(one.model) for one in models}
     if args.json:
-        print_line(json.dumps(status_as_json(summary, notes, place=place, models=models, is_ingesting=now)))
+        found = status_as_json(summary, notes, place=place, models=models, trouble=trouble, is_ingesting=now)
+        print_line(json.dumps(found))
     else:
-        print_line(status_as_text(summary, notes, place=place, models=models, is_ingesting=now))
+        print_line(status_as_text(summary, notes, place=place, models=models, trouble=trouble, is_ingesting=now))
     return 0
 
 
@@ -243,14 +246,8 @@ def _prune(args: argparse.Namespace) -> int:
     return 0
 
 
-def _given(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("it is empty (a variable that is not set?)")
-    return text
-
-
 def _path(text: str) -> Path:
-    return Path(_given(text))  # which would take nothing for the folder that one is in
+    return Path(given(text))  # which would take nothing for the folder that one is in
 
 
 def _settings(args: argparse.Namespace) -> Settings:

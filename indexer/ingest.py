@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.catalogue import Outcome, Progress
-from data.errors import MediaError, UnreadableMediaError, UnsupportedMediaError
+from data.errors import BadSettingsError, MediaError, OmniaError, UnreadableMediaError, UnsupportedMediaError
 from data.records import FileState, Kind, changed_ns
 from embedder.media.sniff import unreadable
 from indexer.away import crawls, kept, offline, roots_of
-from indexer.changes import Changed, OutOfReach, Settled, Unusable, changes
+from indexer.changes import Changed, OutOfReach, Settled, Unusable, changes, unmet
 from indexer.crawl import Crawl, Found, absence
 from indexer.estimate import estimate, to_come
 from indexer.keep import Keeper
@@ -54,9 +54,10 @@ def ingest(paths: Sequence[Path], library: Library, *, say: Callable[[str], None
         say: is told what vectors were lost, and, before a library is filled anew, how long that may take.
 
     Raises:
-        BadSettingsError: a path does not exist and was never ingested.
+        BadSettingsError: a path does not exist and was never ingested, or lies in the library itself.
     """
     roots = roots_of(paths, library.catalogue)
+    _refuse_home(roots, library.home)
     to_crawl = partial(crawls, roots, known=library.catalogue.roots(), home=library.home)
     report = Report()
     started = time.monotonic()
@@ -74,6 +75,14 @@ def ingest(paths: Sequence[Path], library: Library, *, say: Callable[[str], None
     report.seconds = time.monotonic() - started
     assert report.adds_up
     return report
+
+
+def _refuse_home(roots: Iterable[Path], home: Path) -> None:
+    """Refuse to fill a library with its own previews and vectors."""
+    real = home.resolve()
+    for root in roots:
+        if real in (root.resolve(), *root.resolve().parents):
+            raise BadSettingsError(f"{str(root)!r} lies in the library itself ({str(home)!r}); name folders of media")
 
 
 def _switch(library: Library, report: Report) -> None:
@@ -119,11 +128,18 @@ class _Ingest:
             say(f"{counted} no vectors in the store (deleted, moved, an old backup?): embedded again with their files")
 
     def foretell(self, roots: Sequence[Path], found: Iterable[Found], say: Callable[[str], None]) -> None:
-        """Say how long it may take to embed what another model has embedded, or what an empty library will hold."""
+        """Say how long it may take to embed what another model has embedded, and what is new beside or at first.
+
+        New files of a library that goes on with its model are not looked for: most nights there are few.
+        """
         library, is_more = self.library, False
+        active = library.catalogue.active()
         waiting = library.catalogue.waiting(library.fingerprint, [str(root) for root in roots])
-        if library.catalogue.active() is None:
-            waiting, is_more = to_come(found)
+        if active is None or waiting:
+            if active is not None:
+                found = unmet(found, library.catalogue, fingerprint=active.fingerprint)
+            new, is_more = to_come(found)
+            waiting += new
         if waiting:
             embedder, pool = self._open()
             told = estimate(waiting, pool=pool, embedder=embedder, workers=library.workers, is_more=is_more)
@@ -269,7 +285,11 @@ class _Ingest:
     def _open(self) -> tuple[Embedder, Pool]:
         self.keeper.store()  # first, so that nothing is decoded for a store that cannot be reached
         if self.embedder is None:
-            self.embedder = self.library.open_embedder()
+            try:
+                self.embedder = self.library.open_embedder()
+            except OmniaError:
+                self.keeper.forget_empty()
+                raise
             self.library.catalogue.note_loaded(self.library.fingerprint)
         if self.pool is None:
             self.pool = self.stack.enter_context(self.library.open_pool())

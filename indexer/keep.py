@@ -77,6 +77,15 @@ class Keeper:
         catalogue.forget_contents(lost, fingerprint)
         return len(lost)
 
+    def forget_empty(self) -> None:
+        """Delete the collection if nothing was ever put in: of a model that cannot be loaded no name is kept."""
+        fingerprint = self._library.fingerprint
+        is_known = any(one.fingerprint == fingerprint for one in self._library.catalogue.models())
+        if self._store is not None and not is_known and not self._store.contents():
+            self._store.close()
+            self._library.drop_other(fingerprint)
+            self._store = None
+
     def note_place(self) -> None:
         """The next run need not look at the store that this one has opened."""
         if self._store is not None:

@@ -99,7 +99,12 @@ def open_library(settings: Settings, *, any_model: bool = False) -> Iterator[Lib
             catalogue.end_runs()
             active = catalogue.active()
             name = settings.model_for(active.name if active and not any_model else None)
-            row = model_row(name)
+            try:
+                row = model_row(name)
+            except OmniaError as error:
+                if active is None or name != active.name:
+                    raise
+                raise catalogue.unusable(active, error) from error
             library = catalogue.library_id()
             yield Library(
                 catalogue=catalogue,
@@ -134,6 +139,17 @@ def models_called(name: str, catalogue: Catalogue) -> list[LibraryModel]:
         raise BadSettingsError(f"the library has nothing of a model {name!r}; its models are: {names}")
     answers = active.fingerprint if active else None
     return sorted(meant, key=lambda one: (one.fingerprint != current, one.fingerprint != answers))
+
+
+def trouble_of(model: LibraryModel) -> str:
+    """Why a model of the library cannot answer in this version of Omnia, and what to do; "" where it can."""
+    try:
+        now = model_row(model.name).fingerprint
+    except OmniaError as error:
+        return str(error)
+    if now == model.fingerprint:
+        return ""
+    return f"{model.name} is {now} by now; ingest the folders to refill the library"
 
 
 def place_of(settings: Settings, fingerprint: str) -> str:

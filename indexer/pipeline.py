@@ -161,7 +161,8 @@ class _Batches:
                 if self.contents[culprit].done is None:
                     self.given_up.add(culprit)
                 self._drop(culprit)
-                yield GivenUp(culprit, UnreadableMediaError(culprit, error.reason, hint="report this file"))
+                hint = "report this file" if self.embedder.row.hub is None else "try another model"
+                yield GivenUp(culprit, UnreadableMediaError(culprit, error.reason, hint=hint))
         rows: dict[str, list[int]] = {}
         for row, (content, _, _) in enumerate(batch):
             rows.setdefault(content, []).append(row)

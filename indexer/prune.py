@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.catalogue import holding
-from data.errors import BadSettingsError
+from data.errors import BadSettingsError, StoreUnavailableError
+from data.printing import counted
 from data.vectors import VectorStore
 from indexer.away import absolute
 from indexer.crawl import absence
-from indexer.library import Library, models_called
+from indexer.library import Library, models_called, trouble_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ def prune(
 
     Raises:
         BadSettingsError: a root was never ingested, or the model is not in the library or is the active one.
+        StoreUnavailableError: vectors cannot be deleted; what was named is forgotten all the same.
     """
     catalogue = library.catalogue
     known = catalogue.summary().roots
@@ -59,10 +61,15 @@ def prune(
     contents = sum(_drop(library, fingerprint) for fingerprint in fingerprints)
     for fingerprint, orphans in catalogue.orphans().items():
         catalogue.forget_contents(orphans, fingerprint)
-    for fingerprint in {one.fingerprint for one in catalogue.models()} - {*fingerprints}:
-        store = library.open_other(fingerprint)
-        if store is not None:
-            contents += _drop_strays(library, store, fingerprint)
+    try:
+        for fingerprint in {one.fingerprint for one in catalogue.models()} - {*fingerprints}:
+            store = library.open_other(fingerprint)
+            if store is not None:
+                contents += _drop_strays(library, store, fingerprint)
+    except StoreUnavailableError as error:
+        raise StoreUnavailableError(
+            f"{counted(files, 'file')} forgotten, but their vectors stay: {error}; then: python -m indexer prune"
+        ) from error
     if files or contents:
         _empty(library.home / "cache")
     return Pruned(files, contents)
@@ -84,6 +91,12 @@ def _left_behind(library: Library, model: str) -> list[str]:
     if not fingerprints:
         raise BadSettingsError(
             f"{model!r} is the model that answers; let another one answer first: python -m indexer switch MODEL"
+        )
+    if active is not None and model == active.name and trouble_of(active):  # the others may be what refills it
+        named = ", ".join(fingerprints)
+        raise BadSettingsError(
+            f"{model!r} is being refilled from {answers}; finish that (ingest every folder), or name what to delete "
+            f"by its fingerprint: {named}"
         )
     return fingerprints
 

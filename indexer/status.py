@@ -55,6 +55,7 @@ def status_as_json(
     *,
     place: Place,
     models: Sequence[Filling],
+    trouble: Mapping[str, str],
     is_ingesting: bool,
 ) -> dict[str, Any]:
     """Its place, roots, files by kind and state, segments by fingerprint, models, runs under way, what was left out."""
@@ -80,6 +81,8 @@ def status_as_json(
                 "contents": one.contents,
                 "segments": one.segments,
                 "missing": one.missing,
+                "unfound": one.unfound,
+                "trouble": trouble.get(one.model.fingerprint, ""),
             }
             for one in models
         ],
@@ -94,8 +97,10 @@ def status_as_text(
     *,
     place: Place,
     models: Sequence[Filling],
+    trouble: Mapping[str, str],
     is_ingesting: bool,
 ) -> str:
+    """The same for a person; `trouble` tells by fingerprint why a model cannot answer."""
     if not summary.roots:
         return f"{place.as_text()}\nthe library is empty: python -m indexer ingest FOLDER"
     lines = [place.as_text(), "roots"]
@@ -110,7 +115,7 @@ def status_as_text(
             told = ", ".join(f"{number:,} {state}" for state, number in states.items() if number)
             lines.append(f"  {kind or 'unknown'}: {told}")
     lines.append("models")
-    lines.extend(f"  {_model(one)}" for one in models)
+    lines.extend(f"  {_model(one, trouble.get(one.model.fingerprint, ''))}" for one in models)
     if is_ingesting:
         lines.extend(
             f"being ingested for {time.time() - one.started_at:.0f} s: {one.root!r}; {one.progress.as_text()}"
@@ -164,12 +169,16 @@ def _running(one: Running) -> dict[str, Any]:
     }
 
 
-def _model(filling: Filling) -> str:
+def _model(filling: Filling, trouble: str) -> str:
     """One model, what it holds and what it lacks."""
     name, fingerprint = filling.model.name, filling.model.fingerprint
     held = f"{name} ({fingerprint}): {counted(filling.contents, 'content')}, {counted(filling.segments, 'segment')}"
+    if trouble:
+        return f"{held}; {'it should answer, and cannot' if filling.is_active else 'it cannot answer'}: {trouble}"
     if filling.is_active:
         return f"{held}; it answers"
     filled = sum(not root.missing for root in filling.roots)
     lacks = f"{filled:,} of {counted(len(filling.roots), 'folder')} filled, {counted(filling.missing, 'file')} missing"
-    return f"{held}; {lacks if filling.missing else 'nothing is missing'}"
+    refused = filling.unfound - filling.missing
+    left = f", {counted(refused, 'file')} failed or skipped that the other finds" * bool(refused)
+    return f"{held}; {lacks if filling.missing else 'nothing is missing'}{left}"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from data.catalogue import Filling, LibraryModel
 from data.errors import ModelMismatchError
-from data.printing import for_shell
+from data.printing import counted, for_shell
+from indexer.keep import Keeper
 from indexer.library import Library
 
 
@@ -32,28 +35,50 @@ class Switched:
             "was": self.was.fingerprint,
             "active": filling.is_active,
             "missing": filling.missing,
-            "roots": [{"path": r.path, "files": r.files, "missing": r.missing} for r in filling.roots],
+            "unfound": filling.unfound,
+            "roots": [
+                {"path": r.path, "files": r.files, "missing": r.missing, "failed": r.failed, "skipped": r.skipped}
+                for r in filling.roots
+            ],
         }
 
     def as_text(self) -> str:
         new, old = _told_apart(self.filling.model, self.was)
-        lost = f"; {self.filling.missing:,} files are not found any more" if self.filling.missing else ""
+        name = shlex.quote(self.filling.model.name)
         if self.was.fingerprint == self.filling.model.fingerprint:
             return f"{new} answers already"
         if self.filling.is_active:
             return (
-                f"{new} answers from now on, no longer {old}{lost}; "
+                f"{new} answers from now on, no longer {old}{self._lost(name)}; "
                 f"to delete what {old} left: python -m indexer prune --model {shlex.quote(old)}"
+            )
+        until = f"until then {old} answers" if self.filling.model.name != self.was.name else "until then nothing does"
+        if not self.filling.missing:
+            return (
+                f"{new} failed on {counted(self.filling.failed, 'file')} that {old} finds, which is most: {old} "
+                f"goes on answering. To see why: python -m indexer failures --model {name}; "
+                f"to switch all the same: python -m indexer switch {name} --force"
             )
         todo = [root.path for root in self.filling.roots if root.missing]
         filled = len(self.filling.roots) - len(todo)
-        name = shlex.quote(self.filling.model.name)
         return (
             f"{filled:,} of {len(self.filling.roots):,} folders are filled with {new}, {self.filling.missing:,} files "
-            f"are missing; until then {old} answers. "
+            f"are missing; {until}. "
             f"To finish: python -m indexer ingest {for_shell(todo)} --model {name}; "
             f"to do without them: python -m indexer switch {name} --force"
         )
+
+    def _lost(self, name: str) -> str:
+        """How many files are found no more, and where it says why."""
+        filling = self.filling
+        if not filling.unfound:
+            return ""
+        lost = (
+            f"; {counted(filling.unfound, 'file')} that {self.was.name} found {'is' if filling.unfound == 1 else 'are'}"
+        )
+        seen = filling.unfound - filling.missing
+        skipped = " --skipped" if seen > filling.failed else ""
+        return f"{lost} not found any more" + (f" (why: python -m indexer failures{skipped})" if seen else "")
 
 
 def switch(library: Library, *, force: bool = False) -> Switched | None:
@@ -64,6 +89,7 @@ def switch(library: Library, *, force: bool = False) -> Switched | None:
 
     Raises:
         ModelMismatchError: the model has indexed nothing, and another one has.
+        StoreUnavailableError: its collection cannot be opened.
     """
     was = library.catalogue.active()
     if was is None:
@@ -75,6 +101,9 @@ def switch(library: Library, *, force: bool = False) -> Switched | None:
             f"nothing is filled with {name} ({library.fingerprint}), so it cannot answer; "
             f"fill it first: python -m indexer ingest FOLDER --model {shlex.quote(name)}"
         )
+    if is_other:
+        with ExitStack() as stack:  # what has no vectors any more counts as missing
+            Keeper(library, stack, threading.Lock()).forget_lost()
     return Switched(was, library.catalogue.switch(library.model, force=force))
 
 

@@ -41,10 +41,10 @@ def outcome(path: str, state: FileState = FileState.INDEXED, reason: str = "") -
     )
 
 
-def fill(*outcomes: Outcome, root: str = "/m") -> None:
+def fill(*outcomes: Outcome, root: str = "/m", model: str = "a-model", fingerprint: str = "fp") -> None:
     catalogue = open_catalogue(Settings.load().catalogue_url)
-    run = catalogue.begin_run(root, "fp", model="a-model")
-    catalogue.record(run, "fp", outcomes)
+    run = catalogue.begin_run(root, fingerprint, model=model)
+    catalogue.record(run, fingerprint, outcomes)
     catalogue.finish_run(run, root, sweep=False)
     catalogue.close()
 
@@ -151,7 +151,17 @@ def test_a_report_counts_one_thing_as_one_and_says_why_it_was_skipped():
 
 def test_one_content_is_told_as_one(home, capsys):
     fill(outcome("/m/a.txt"))
-    assert "a-model (fp): 1 content, 1 segment; it answers" in told(capsys, "status")
+    told_of = (
+        "a-model (fp): 1 content, 1 segment; it should answer, and cannot: no model is named 'a-model'; the models"
+    )
+    assert told_of in told(capsys, "status")
+
+
+def test_a_library_of_an_earlier_version_is_told_to_be_refilled(home, capsys):
+    fill(outcome("/m/a.txt"), model="omnia-mini", fingerprint="omnia-mini-0")
+    said = told(capsys, "status")
+    assert "it should answer, and cannot: omnia-mini is omnia-mini-" in said
+    assert " by now; ingest the folders to refill the library" in said
 
 
 @pytest.mark.parametrize("command", [[], ["ingest"], ["status"], ["failures"], ["retry"], ["switch"], ["prune"]])

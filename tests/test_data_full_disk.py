@@ -15,7 +15,7 @@ from data.errors import StoreUnavailableError
 from data.owner import open_shared
 from data.wire import Address
 
-NO_ROOM = "no room on the disk of .*: 10 MB left; make room and run ingest again, nothing is lost"
+NO_ROOM = "no room on the disk of .*: 10 MB left; make room and run the same again, nothing is lost"
 
 
 @pytest.fixture
@@ -117,3 +117,20 @@ def test_an_owner_on_a_full_disk_answers_itself_and_publishes_its_address_later(
     assert store.count() == 0
     assert Address.read(tmp_path) is not None
     store.close()
+
+
+def test_who_may_not_write_is_not_told_to_delete(tmp_path, monkeypatch):
+    open_one(tmp_path).close()
+
+    def fail(_):
+        raise Exception("Service runtime error: IO Error: Permission denied (os error 13)")
+
+    class Locked:
+        load = staticmethod(fail)
+
+    monkeypatch.setattr(data.edge.qe, "EdgeShard", Locked)
+    with pytest.raises(
+        StoreUnavailableError, match=r"Permission denied .*; allow reading and writing .* all in it"
+    ) as caught:
+        open_one(tmp_path)
+    assert "delete" not in str(caught.value)

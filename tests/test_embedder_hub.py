@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import logging
 import os
@@ -476,6 +478,84 @@ def test_a_licence_is_seen_however_its_card_is_written(copy: Path, file: str, te
 def test_one_licence_said_twice_is_one(copy: Path) -> None:
     (copy / "README.md").write_text("---\nlicense: mit\nLicence: mit\n---\n")
     assert (folder_row(str(copy)).licence, folder_row(str(copy)).commercial) == ("mit", True)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "README.md"])
+def test_a_file_that_may_not_be_read_is_one_line(copy: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    opened = io.open
+
+    def guarded(file: Any, *arguments: Any, **named: Any) -> Any:
+        if str(file) == str(copy / name):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+        return opened(file, *arguments, **named)
+
+    monkeypatch.setattr(io, "open", guarded)
+    with pytest.raises(
+        BadSettingsError, match=rf"^[^\n]*{name}' cannot be read \(permission denied\); allow reading it"
+    ):
+        model_row(str(copy))
+
+
+def test_a_folder_that_may_not_be_looked_into_does_not_pass_for_empty(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = os.scandir
+
+    def guarded(folder: Any) -> Any:
+        if str(folder) == str(copy / "1_Pooling"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    with pytest.raises(BadSettingsError, match=r"1_Pooling' cannot be read \(permission denied\)"):
+        model_row(str(copy))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("x" * 5_000, "no model is named"),
+        ("/" + "x" * 5_000, r"'/x{199}…' cannot be read \(file name too long\)"),
+        ("~nobody-is-called-so/x", "it lies with a user who is not known; give its whole path"),
+    ],
+)
+def test_a_name_that_no_folder_can_have_is_one_line(name: str, said: str) -> None:
+    with pytest.raises(BadSettingsError, match=said):
+        model_row(name)
+
+
+def test_a_pipe_in_a_folder_holds_up_nobody(copy: Path) -> None:
+    os.mkfifo(copy / "more_config.json")
+    assert folder_row(str(copy)).dim == DIM
+    (copy / "modules.json").unlink()
+    os.mkfifo(copy / "modules.json")
+    with pytest.raises(BadSettingsError, match=r"holds no modules\.json"):
+        folder_row(str(copy))
+
+
+def test_a_model_that_reads_texts_of_any_length_is_loaded(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    static = SentenceTransformer(modules=[StaticEmbedding(byte_tokenizer([]), embedding_dim=32)], device="cpu")
+    static.save_pretrained(str(tmp_path / "static"))
+    _edited(tmp_path / "static" / "config_sentence_transformers.json", lambda said: said.update(truncate_dim=32))
+    loaded = load_hub(Device("cpu", bf16=False), folder_row(str(tmp_path / "static")))
+    assert loaded.encode([words("a dog"), words("two dogs")], Role.DOCUMENT).shape == (2, 32)
+
+
+def test_tables_of_tensors_are_shown_to_nobody(copy: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    weights = load_file(copy / "model.safetensors")
+    more = weights | {"extra.weight": np.zeros((2, 2), np.float32)}
+    save_file(more, copy / "model.safetensors", metadata={"format": "pt"})
+    load_hub(Device("cpu", bf16=False), folder_row(str(copy)))
+    kept = {name: weights[name] for name in weights if "mlp" not in name}
+    save_file(kept, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelMismatchError, match="incomplete"):
+        load_hub(Device("cpu", bf16=False), folder_row(str(copy)))
+    assert "REPORT" not in "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize("what", ["some", "all"])

@@ -25,7 +25,7 @@ from app.query import Query, TextPart
 from app.wiring import Library as Page
 from data import switching
 from data.catalogue import LibraryModel, open_catalogue
-from data.errors import BadSettingsError, EmbeddingFailedError, ModelMismatchError
+from data.errors import BadSettingsError, EmbeddingFailedError, ModelMismatchError, StoreUnavailableError
 from data.records import Kind
 from data.settings import Settings
 from data.vectors import Vectors, drop_vectors, open_vectors, stored_dim
@@ -228,6 +228,19 @@ def test_a_model_that_hears_nothing_takes_over_all_the_same(town: Town) -> None:
     report = town.ingest("new", "a")
     assert town.said, "the files of both kinds were timed"
     assert (report.indexed, report.skipped, report.switched, town.active) == (1, 1, True, "new")
+    assert "; 1 file that old found is not found any more (why: python -m indexer failures --skipped)" in report.switch
+
+
+def test_a_model_that_fails_on_most_files_does_not_take_over_by_itself(filled: Town) -> None:
+    filled.models["new"].refused = "i"  # type: ignore[attr-defined]  # of "rain" and "city night"
+    report = filled.ingest("new", "a", "b", "c")
+    assert (report.failed, report.switched, filled.active) == (2, False, "old")
+    assert "new failed on 2 files that old finds, which is most: old goes on answering" in report.switch
+    assert "failures --model new; to switch all the same: python -m indexer switch new --force" in report.switch
+    forced = switch(filled.library("new"), force=True)
+    assert forced is not None
+    assert (filled.active, forced.as_json()["unfound"], forced.as_json()["missing"]) == ("new", 2, 0)
+    assert "2 files that old found are not found any more (why: python -m indexer failures);" in forced.as_text()
 
 
 def test_the_old_model_answers_until_the_new_one_has_every_folder(filled: Town) -> None:
@@ -369,6 +382,14 @@ def test_a_model_whose_vectors_were_lost_does_not_answer_before_it_has_them_agai
     assert filled.stored("new-1") == 3
 
 
+def test_a_model_whose_vectors_were_deleted_meanwhile_is_not_switched_to(filled: Town) -> None:
+    filled.ingest("new", "a", "b", "c")
+    filled.drop("old-1")
+    back = switch(filled.library("old"))
+    assert back is not None
+    assert (back.filling.missing, back.filling.is_active, filled.active) == (3, False, "new")
+
+
 def _ingest(filled: Town) -> str:
     """The command that reads its three folders again."""
     return "python -m indexer ingest " + " ".join(shlex.quote(str(filled.media / name)) for name in "abc")
@@ -401,7 +422,7 @@ def test_force_switches_without_what_is_missing(filled: Town) -> None:
     forced = switch(filled.library("new"), force=True)
     assert forced is not None
     assert (forced.filling.is_active, forced.filling.missing, filled.active) == (True, 2, "new")
-    assert "2 files are not found any more" in forced.as_text()
+    assert "2 files that old found are not found any more;" in forced.as_text()
 
 
 def test_a_model_that_answers_under_another_name_is_called_so_and_not_pruned(filled: Town) -> None:
@@ -461,6 +482,16 @@ def test_a_crash_between_filling_and_switching_is_mended_by_the_next_command(
     page.close()
 
 
+def test_a_model_that_cannot_be_loaded_leaves_nothing_behind(filled: Town) -> None:
+    def refuse() -> Any:
+        raise ModelMismatchError("weights of model new are damaged")
+
+    with pytest.raises(ModelMismatchError):
+        ingest([filled.media], replace(filled.library("new"), open_embedder=refuse))
+    assert filled.width("new-1") is None
+    assert [one.name for one in filled.catalogue.models()] == ["old"]
+
+
 def test_killed_in_the_middle_of_the_switch_it_has_not_happened(filled: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest_module, "_switch", lambda *_: None)
     filled.ingest("new", "a", "b", "c")
@@ -512,6 +543,44 @@ def test_prune_drops_a_model_that_does_not_answer_and_no_other(filled: Town) -> 
     assert filled.catalogue.summary().segments == {"new-1": 3}
     assert ask(page, "dog")[0] == "dog.txt"
     page.close()
+
+
+def test_a_refill_under_way_is_not_pruned_by_the_name_that_both_versions_have(
+    filled: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.models |= {"old": WiderEmbedder("old-2"), "before": FakeEmbedder("old-1")}
+    row = filled.models["old"].row
+    monkeypatch.setitem(
+        MODELS, "old", ModelRow(name="old", fingerprint="old-2", dim=row.dim, licence="", loader="", batch_size=8)
+    )
+    assert "until then nothing does. To finish" in filled.ingest("old", "a").switch
+    with pytest.raises(BadSettingsError, match=r"'old' is being refilled from old-1; finish .* fingerprint: old-2"):
+        prune(filled.library("old"), model="old")
+    assert prune(filled.library("old"), model="old-2").contents == 1
+
+
+def test_what_is_forgotten_on_a_full_disk_says_how_to_go_on(filled: Town) -> None:
+    class Full:
+        def contents(self) -> set[str]:
+            return {"0" * 64}
+
+        def delete(self, contents: Any) -> None:
+            raise StoreUnavailableError("no room on the disk; make room and run the same again")
+
+        def close(self) -> None:
+            return None
+
+    with pytest.raises(
+        StoreUnavailableError, match=r"^1 file forgotten, but .* no room .*; then: python -m indexer pr"
+    ):
+        prune(replace(filled.library("old"), open_other=lambda _: Full()), roots=[filled.media / "a"])  # type: ignore[arg-type,return-value]
+    assert not filled.catalogue.has_files(str(filled.media / "a"))
+
+
+def test_a_library_is_not_filled_with_itself(filled: Town) -> None:
+    for inside in (filled.home, filled.home / "vectors", filled.home / ".." / "home"):
+        with pytest.raises(BadSettingsError, match="lies in the library itself"):
+            ingest([inside], filled.library("old"))
 
 
 def test_a_file_that_only_a_dropped_model_knew_is_forgotten_with_it(filled: Town) -> None:
@@ -575,6 +644,10 @@ def test_a_refill_says_before_it_starts_how_long_it_may_take(filled: Town) -> No
     (line,) = filled.said
     assert line.startswith("filling in new: 20 contents, about ")
     assert line.endswith("(timed on 2 of them)")
+    for number in range(10):
+        filled.write(f"c/new {number}.txt", f"city {number}")
+    filled.ingest("new", "c")
+    assert filled.said[0].startswith("filling in new: 11 contents, about "), "what is new counts, too"
     filled.ingest("new", "a", "b")
     assert filled.said == [], "nothing is waiting"
     filled.ingest("old", "a", "b")
@@ -676,9 +749,30 @@ def test_a_root_is_forgotten_though_the_model_that_answers_is_not_there(
     town.write("a/dog.txt", "dog")
     assert command("ingest", town.media / "a", "--model", "old")[0] == 0
     monkeypatch.delitem(MODELS, "old")
-    assert command("ingest", town.media / "a")[0] == 2
+    code, _, err = command("ingest", town.media / "a")
+    assert code == 2
+    assert err.startswith("omnia: the model that this library answers with: no model is named 'old'; ")
+    assert err.endswith("; or: python -m indexer ingest FOLDER --model omnia-mini, of each folder\n")
+    (told,) = command("status")[1]["models"]
+    assert (told["active"], told["trouble"][:23]) == (True, "no model is named 'old'")
     code, pruned, _ = command("prune", town.media / "a")
     assert (code, pruned) == (0, {"files": 1, "contents": 1})
+
+
+def test_a_model_that_is_not_there_gives_way_to_one_that_is(
+    town: Town, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.write("a/dog.txt", "dog")
+    assert command("ingest", town.media / "a", "--model", "old")[0] == 0
+    assert command("ingest", town.media / "a", "--model", "new")[1]["switched"]
+    monkeypatch.delitem(MODELS, "new")
+    assert command("ingest", town.media / "a")[2].endswith("; or: python -m indexer switch old\n")
+    page = Page(town.settings)
+    with pytest.raises(BadSettingsError, match=r"answers with: no model is named 'new'.* indexer switch old$"):
+        page.service()
+    page.close()
+    assert command("switch", "old")[0] == 0
+    assert town.active == "old"
 
 
 def test_what_lost_its_vectors_is_told_in_one_line_and_embedded_again(town: Town, command: Any) -> None:
