@@ -107,7 +107,7 @@ class Spaces:
             except OmniaError as error:
                 if active is None or name != active.name:
                     raise
-                raise catalogue.unusable(active, error) from error
+                raise catalogue.unusable(active, error, fingerprint_of=self._fingerprint_of) from error
             self._looked_again = active.fingerprint if active else ""
         fingerprint = self._fingerprints[name]
         wanted = LibraryModel(name, fingerprint)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from sqlalchemy import delete, func, select, update
@@ -62,12 +63,19 @@ class Models:
         with self._reader.connect() as db:
             return known_models(db)
 
-    def unusable(self, active: LibraryModel, why: OmniaError) -> BadSettingsError:
-        """The error to raise where the model that answers cannot be used; it tells what can be done without it."""
-        others = [one.name for one in self.models() if one != active and self.has_indexed(one.fingerprint)]
-        remedy = (
-            f"switch {shlex.quote(others[0])}" if others else f"ingest FOLDER --model {DEFAULT_MODEL}, of each folder"
-        )
+    def unusable(
+        self, active: LibraryModel, why: OmniaError, *, fingerprint_of: Callable[[str], str]
+    ) -> BadSettingsError:
+        """The error to raise where the model that answers cannot be used; it tells what can be done without it.
+
+        Args:
+            fingerprint_of: of a model's name, as it is in this version of Omnia.
+        """
+        remedy = f"ingest FOLDER --model {DEFAULT_MODEL}, of each folder"
+        for one in self.models():
+            with suppress(OmniaError):
+                if fingerprint_of(one.name) == one.fingerprint and self.has_indexed(one.fingerprint):
+                    remedy = f"switch {shlex.quote(one.name)}"
         return BadSettingsError(f"the model that this library answers with: {why}; or: python -m indexer {remedy}")
 
     @translated
@@ -124,6 +132,8 @@ class Models:
     def switch(self, model: LibraryModel, *, force: bool = False) -> Filling:
         """Make a model the active one, in one transaction, if it lacks nothing and works, or with `force`.
 
+        One that failed on most takes the place of an earlier version of itself all the same, which cannot answer.
+
         Whoever asks has the lock of ingests, so that nothing changes after it was counted. One that answers already is
         called from now on as it was asked for.
 
@@ -131,12 +141,13 @@ class Models:
             How far it had come; `is_active` tells whether it answers now.
         """
         with self._reader.connect() as db:
-            found = filling(db, model)
+            found, was = filling(db, model), active_model(db)
         if found.is_active:
             with self._engine.begin() as db:
                 rename(db, model)
             return found
-        if (found.missing or found.is_broken) and not force:
+        is_another = was is not None and was.name != model.name
+        if (found.missing or (found.is_broken and is_another)) and not force:
             return found
         with self._engine.begin() as db:
             adopt(db, model)

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from data.recording import chunks, replace_outcomes
 from data.records import FileState, Kind
@@ -75,7 +89,7 @@ class Filling:
 
     @property
     def is_broken(self) -> bool:
-        """Whether the model failed on most of what it looked at: that is more likely its fault than that of files."""
+        """Whether the model failed on more files than it finds: that is more likely its fault than that of files."""
         return self.failed > sum(root.files for root in self.roots) - self.unfound
 
 
@@ -148,13 +162,7 @@ def filling(db: Connection, model: LibraryModel) -> Filling:
     counted = select(func.count(), func.coalesce(func.sum(INDEXINGS.c.segments), 0))
     contents, segments = db.execute(counted.where(INDEXINGS.c.fingerprint == model.fingerprint)).one()
     is_active = active is not None and active.fingerprint == model.fingerprint
-    missing: dict[str, int] = {}
-    refused: dict[FileState, dict[str, int]] = {}
-    if active is not None and not is_active:
-        missing = _by_root(db, _lacking(active.fingerprint, model.fingerprint))
-        for state in (FileState.FAILED, FileState.SKIPPED):
-            refused[state] = _by_root(db, _refused(active.fingerprint, model.fingerprint, state))
-    files = _by_root(db, _indexed(_mine, active.fingerprint if active else ""))
+    fates = _fates(db, active.fingerprint, model.fingerprint) if active is not None else {}
     return Filling(
         model=model,
         is_active=is_active,
@@ -163,10 +171,10 @@ def filling(db: Connection, model: LibraryModel) -> Filling:
         roots=tuple(
             RootFilling(
                 path=path,
-                files=files.get(path, 0),
-                missing=missing.get(path, 0),
-                failed=refused.get(FileState.FAILED, {}).get(path, 0),
-                skipped=refused.get(FileState.SKIPPED, {}).get(path, 0),
+                files=sum(number for (root, _), number in fates.items() if root == path),
+                missing=fates.get((path, "missing"), 0),
+                failed=fates.get((path, "failed"), 0),
+                skipped=fates.get((path, "skipped"), 0),
             )
             for path in db.execute(select(ROOTS.c.path).order_by(ROOTS.c.path)).scalars()
         ),
@@ -250,13 +258,6 @@ def _lacking(active: str, fingerprint: str) -> ColumnElement[bool]:
     return and_(_indexed(_mine, active), ~same, ~_is_met(fingerprint))
 
 
-def _refused(active: str, fingerprint: str, state: FileState) -> ColumnElement[bool]:
-    """Outcomes that the active model indexed and that ended so with the other: it failed, or took nothing in."""
-    of_file = exists().where(_is_outcome_of_file(fingerprint), _theirs.c.state == state.value)
-    has_vectors = exists().where(INDEXINGS.c.content == _mine.c.content, INDEXINGS.c.fingerprint == fingerprint)
-    return and_(_indexed(_mine, active), of_file, ~has_vectors)
-
-
 def _is_met(fingerprint: str) -> ColumnElement[bool]:
     """Whether the other model's outcome of the file is about the same bytes, or about later ones."""
     return exists().where(_is_outcome_of_file(fingerprint), _holds(fingerprint))
@@ -279,12 +280,30 @@ def _indexed(outcome: FromClause, fingerprint: str) -> ColumnElement[bool]:
     return and_(outcome.c.fingerprint == fingerprint, outcome.c.state == _INDEXED)
 
 
-def _by_root(db: Connection, condition: ColumnElement[bool]) -> dict[str, int]:
-    counted = (
-        select(ROOTS.c.path, func.count().label("number"))
+def _fates(db: Connection, active: str, fingerprint: str) -> dict[tuple[str, str], int]:
+    """By root, and by what became of them with the other model: how many files the active one has indexed."""
+    fate: ColumnElement[str] = literal("found")
+    if fingerprint != active:
+        fate = case(  # in this order: of a model that is filled, the first is all that is looked up
+            (_ended(fingerprint, FileState.INDEXED), "found"),
+            (_lacking(active, fingerprint), "missing"),
+            (_ended(fingerprint, FileState.FAILED), "failed"),
+            else_="skipped",
+        )
+    each = (
+        select(ROOTS.c.path, fate.label("fate"))
         .select_from(ROOTS)
         .join(FILES, FILES.c.root_id == ROOTS.c.id)
         .join(_mine, _mine.c.file_id == FILES.c.id)
+        .where(_indexed(_mine, active))
+        .subquery()
     )
-    rows = db.execute(counted.where(condition).group_by(ROOTS.c.path))
-    return {row.path: row.number for row in rows}
+    rows = db.execute(select(each.c.path, each.c.fate, func.count()).group_by(each.c.path, each.c.fate))
+    return {(path, became): number for path, became, number in rows}
+
+
+def _ended(fingerprint: str, state: FileState) -> ColumnElement[bool]:
+    """Whether the other model's outcome of the content, or else of the file, is this state and holds."""
+    is_so = and_(_theirs.c.fingerprint == fingerprint, _theirs.c.state == state.value, _holds(fingerprint))
+    same_content = exists().where(_theirs.c.content == _mine.c.content, is_so)
+    return or_(same_content, exists().where(_is_outcome_of_file(fingerprint), is_so))

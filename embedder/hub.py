@@ -61,7 +61,7 @@ def load_hub(device: Device, row: HubRow, *, trust_remote_code: bool = False) ->
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()  # type: ignore[no-untyped-call]
-        with _missing_told() as missing:
+        with _missing_told(row) as missing:
             net = SentenceTransformer(
                 str(folder),
                 device=device.name,
@@ -237,10 +237,13 @@ def refuse_gaps(row: HubRow, missing: Iterable[str]) -> None:
 
 
 @contextmanager
-def _missing_told() -> Iterator[set[str]]:
+def _missing_told(row: HubRow) -> Iterator[set[str]]:
     """The names of tensors that were in no file, told while a model loads: the library itself only warns of them.
 
     One model at a time: what the library tells does not say of which.
+
+    Raises:
+        ModelMismatchError: a tensor has another shape than the configuration says.
     """
     from transformers import modeling_utils
 
@@ -251,6 +254,12 @@ def _missing_told() -> Iterator[set[str]]:
 
         def listen(*arguments: Any, loading_info: Any, **named: Any) -> None:
             missing.update(loading_info.missing_keys)
+            wrong = [*(name for name, *_ in loading_info.mismatched_keys), *loading_info.conversion_errors]
+            if wrong:
+                raise ModelMismatchError(
+                    f"weights of model {row.name} do not fit its configuration: {min(wrong)!r} is of another shape"
+                    f"{f', with {len(wrong) - 1} other tensors' if wrong[1:] else ''}; get its files again"
+                )
             report(*arguments, loading_info=loading_info, **named | {"logger": _silent})
 
         library.log_state_dict_report = listen

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -54,7 +55,7 @@ def ingest(paths: Sequence[Path], library: Library, *, say: Callable[[str], None
         say: is told what vectors were lost, and, before a library is filled anew, how long that may take.
 
     Raises:
-        BadSettingsError: a path does not exist and was never ingested, or lies in the library itself.
+        BadSettingsError: a path does not exist and was never ingested, or is of the library itself.
     """
     roots = roots_of(paths, library.catalogue)
     _refuse_home(roots, library.home)
@@ -78,11 +79,15 @@ def ingest(paths: Sequence[Path], library: Library, *, say: Callable[[str], None
 
 
 def _refuse_home(roots: Iterable[Path], home: Path) -> None:
-    """Refuse to fill a library with its own previews and vectors."""
-    real = home.resolve()
+    """Refuse to fill a library with its own previews and vectors; other folders that lie beside those are as any."""
+    own = [os.path.realpath(folder) for folder in (home, home / "cache", home / "vectors")]
     for root in roots:
-        if real in (root.resolve(), *root.resolve().parents):
-            raise BadSettingsError(f"{str(root)!r} lies in the library itself ({str(home)!r}); name folders of media")
+        real = os.path.realpath(root)
+        if real in own or any(real.startswith(f"{folder}{os.sep}") for folder in own[1:]):
+            raise BadSettingsError(
+                f"{str(root)!r} is of the library itself, in {str(home)!r}; name folders of media "
+                f"(if it was ingested before: python -m indexer prune {shlex.quote(str(root))})"
+            )
 
 
 def _switch(library: Library, report: Report) -> None:
@@ -288,7 +293,8 @@ class _Ingest:
             try:
                 self.embedder = self.library.open_embedder()
             except OmniaError:
-                self.keeper.forget_empty()
+                with suppress(OmniaError):  # the model's error is the one to tell
+                    self.keeper.forget_empty()
                 raise
             self.library.catalogue.note_loaded(self.library.fingerprint)
         if self.pool is None:

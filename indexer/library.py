@@ -104,7 +104,7 @@ def open_library(settings: Settings, *, any_model: bool = False) -> Iterator[Lib
             except OmniaError as error:
                 if active is None or name != active.name:
                     raise
-                raise catalogue.unusable(active, error) from error
+                raise catalogue.unusable(active, error, fingerprint_of=_fingerprint_of) from error
             library = catalogue.library_id()
             yield Library(
                 catalogue=catalogue,
@@ -141,15 +141,21 @@ def models_called(name: str, catalogue: Catalogue) -> list[LibraryModel]:
     return sorted(meant, key=lambda one: (one.fingerprint != current, one.fingerprint != answers))
 
 
-def trouble_of(model: LibraryModel) -> str:
-    """Why a model of the library cannot answer in this version of Omnia, and what to do; "" where it can."""
+def trouble_of(active: LibraryModel, settings: Settings) -> str:
+    """Why the model that answers cannot in this version of Omnia, and what to do; "" where it can."""
     try:
-        now = model_row(model.name).fingerprint
+        if settings.model and _fingerprint_of(settings.model) == active.fingerprint:
+            return ""  # it has moved, and OMNIA_MODEL says where to
+        now = _fingerprint_of(active.name)
     except OmniaError as error:
         return str(error)
-    if now == model.fingerprint:
+    if now == active.fingerprint:
         return ""
-    return f"{model.name} is {now} by now; ingest the folders to refill the library"
+    return f"{active.name} is {now} by now; ingest the folders to refill the library"
+
+
+def _fingerprint_of(name: str) -> str:
+    return model_row(name).fingerprint
 
 
 def place_of(settings: Settings, fingerprint: str) -> str:

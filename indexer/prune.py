@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.catalogue import holding
-from data.errors import BadSettingsError, StoreUnavailableError
+from data.catalogue import LibraryModel, holding
+from data.errors import BadSettingsError, OmniaError, StoreUnavailableError
 from data.printing import counted
 from data.vectors import VectorStore
+from embedder.rows import model_row
 from indexer.away import absolute
 from indexer.crawl import absence
-from indexer.library import Library, models_called, trouble_of
+from indexer.library import Library, models_called
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def prune(
                 contents += _drop_strays(library, store, fingerprint)
     except StoreUnavailableError as error:
         raise StoreUnavailableError(
-            f"{counted(files, 'file')} forgotten, but their vectors stay: {error}; then: python -m indexer prune"
+            f"{counted(files, 'file')} forgotten, but their vectors stay: {str(error).partition(';')[0]}; "
+            "mend that, then: python -m indexer prune"
         ) from error
     if files or contents:
         _empty(library.home / "cache")
@@ -92,13 +95,21 @@ def _left_behind(library: Library, model: str) -> list[str]:
         raise BadSettingsError(
             f"{model!r} is the model that answers; let another one answer first: python -m indexer switch MODEL"
         )
-    if active is not None and model == active.name and trouble_of(active):  # the others may be what refills it
-        named = ", ".join(fingerprints)
+    refill = _refill_of(active) if active is not None else ""
+    if model != refill and refill in fingerprints:
         raise BadSettingsError(
             f"{model!r} is being refilled from {answers}; finish that (ingest every folder), or name what to delete "
-            f"by its fingerprint: {named}"
+            f"by its fingerprint: {', '.join(fingerprints)}"
         )
     return fingerprints
+
+
+def _refill_of(active: LibraryModel) -> str:
+    """The fingerprint that the model that answers has in this version of Omnia, if it is another one by now."""
+    with suppress(OmniaError):
+        now = model_row(active.name).fingerprint
+        return now if now != active.fingerprint else ""
+    return ""
 
 
 def _drop(library: Library, fingerprint: str) -> int:

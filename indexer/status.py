@@ -100,7 +100,7 @@ def status_as_text(
     trouble: Mapping[str, str],
     is_ingesting: bool,
 ) -> str:
-    """The same for a person; `trouble` tells by fingerprint why a model cannot answer."""
+    """The same for a person; `trouble` tells by fingerprint why the model that should answer cannot."""
     if not summary.roots:
         return f"{place.as_text()}\nthe library is empty: python -m indexer ingest FOLDER"
     lines = [place.as_text(), "roots"]
@@ -173,10 +173,8 @@ def _model(filling: Filling, trouble: str) -> str:
     """One model, what it holds and what it lacks."""
     name, fingerprint = filling.model.name, filling.model.fingerprint
     held = f"{name} ({fingerprint}): {counted(filling.contents, 'content')}, {counted(filling.segments, 'segment')}"
-    if trouble:
-        return f"{held}; {'it should answer, and cannot' if filling.is_active else 'it cannot answer'}: {trouble}"
     if filling.is_active:
-        return f"{held}; it answers"
+        return f"{held}; " + (f"it should answer, and cannot: {trouble}" if trouble else "it answers")
     filled = sum(not root.missing for root in filling.roots)
     lacks = f"{filled:,} of {counted(len(filling.roots), 'folder')} filled, {counted(filling.missing, 'file')} missing"
     refused = filling.unfound - filling.missing

@@ -49,7 +49,7 @@ class Switched:
             return f"{new} answers already"
         if self.filling.is_active:
             return (
-                f"{new} answers from now on, no longer {old}{self._lost(name)}; "
+                f"{new} answers from now on, no longer {old}{self._lost()}; "
                 f"to delete what {old} left: python -m indexer prune --model {shlex.quote(old)}"
             )
         until = f"until then {old} answers" if self.filling.model.name != self.was.name else "until then nothing does"
@@ -68,17 +68,17 @@ class Switched:
             f"to do without them: python -m indexer switch {name} --force"
         )
 
-    def _lost(self, name: str) -> str:
+    def _lost(self) -> str:
         """How many files are found no more, and where it says why."""
         filling = self.filling
         if not filling.unfound:
             return ""
-        lost = (
-            f"; {counted(filling.unfound, 'file')} that {self.was.name} found {'is' if filling.unfound == 1 else 'are'}"
-        )
-        seen = filling.unfound - filling.missing
-        skipped = " --skipped" if seen > filling.failed else ""
-        return f"{lost} not found any more" + (f" (why: python -m indexer failures{skipped})" if seen else "")
+        is_or_are = "is" if filling.unfound == 1 else "are"
+        lost = f"; {counted(filling.unfound, 'file')} that {self.was.name} found {is_or_are} not found any more"
+        skipped = filling.unfound - filling.missing - filling.failed
+        kinds = ["failures"] * bool(filling.failed) + ["failures --skipped"] * bool(skipped)
+        why = " and ".join(f"python -m indexer {kind}" for kind in kinds)
+        return lost + f" (why: {why})" * bool(why)
 
 
 def switch(library: Library, *, force: bool = False) -> Switched | None:
@@ -94,16 +94,15 @@ def switch(library: Library, *, force: bool = False) -> Switched | None:
     was = library.catalogue.active()
     if was is None:
         return None
-    is_other = was.fingerprint != library.fingerprint
-    if is_other and not library.catalogue.has_indexed(library.fingerprint):
-        name = library.model.name
-        raise ModelMismatchError(
-            f"nothing is filled with {name} ({library.fingerprint}), so it cannot answer; "
-            f"fill it first: python -m indexer ingest FOLDER --model {shlex.quote(name)}"
-        )
-    if is_other:
+    if was.fingerprint != library.fingerprint:
         with ExitStack() as stack:  # what has no vectors any more counts as missing
             Keeper(library, stack, threading.Lock()).forget_lost()
+        if not library.catalogue.has_indexed(library.fingerprint):
+            name = library.model.name
+            raise ModelMismatchError(
+                f"nothing is filled with {name} ({library.fingerprint}), so it cannot answer; "
+                f"fill it first: python -m indexer ingest FOLDER --model {shlex.quote(name)}"
+            )
     return Switched(was, library.catalogue.switch(library.model, force=force))
 
 

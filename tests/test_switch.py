@@ -385,9 +385,22 @@ def test_a_model_whose_vectors_were_lost_does_not_answer_before_it_has_them_agai
 def test_a_model_whose_vectors_were_deleted_meanwhile_is_not_switched_to(filled: Town) -> None:
     filled.ingest("new", "a", "b", "c")
     filled.drop("old-1")
-    back = switch(filled.library("old"))
-    assert back is not None
-    assert (back.filling.missing, back.filling.is_active, filled.active) == (3, False, "new")
+    for force in (False, True):
+        with pytest.raises(ModelMismatchError, match="nothing is filled with old"):
+            switch(filled.library("old"), force=force)
+    assert filled.active == "new"
+
+
+def test_a_copy_of_what_failed_is_not_found_either(filled: Town, tmp_path: Path) -> None:
+    for name in ("c/dog too", "a/music", "a/beach"):
+        filled.write(f"{name}.txt", name.split()[0][2:])
+    (filled.media / "c" / "city.txt").unlink()
+    filled.ingest("old", "a", "c")
+    (filled.media / "c").rename(tmp_path / "elsewhere")
+    filled.models["new"].refused = "dog"  # type: ignore[attr-defined]
+    report = filled.ingest("new", "a", "b")
+    assert report.switched
+    assert "; 2 files that old found are not found any more (why: python -m indexer failures);" in report.switch
 
 
 def _ingest(filled: Town) -> str:
@@ -553,10 +566,17 @@ def test_a_refill_under_way_is_not_pruned_by_the_name_that_both_versions_have(
     monkeypatch.setitem(
         MODELS, "old", ModelRow(name="old", fingerprint="old-2", dim=row.dim, licence="", loader="", batch_size=8)
     )
+    filled.models["old"].refused = "i"  # type: ignore[attr-defined]  # of "rain" and "city night"
     assert "until then nothing does. To finish" in filled.ingest("old", "a").switch
-    with pytest.raises(BadSettingsError, match=r"'old' is being refilled from old-1; finish .* fingerprint: old-2"):
-        prune(filled.library("old"), model="old")
-    assert prune(filled.library("old"), model="old-2").contents == 1
+    monkeypatch.setitem(MODELS, "./old", MODELS["old"])  # as a folder has more than one name
+    for name in ("old", "./old"):
+        with pytest.raises(
+            BadSettingsError, match=rf"'{name}' is being refilled from old-1; finish .*fingerprint: old-2"
+        ):
+            prune(filled.library("old"), model=name)
+    last = filled.ingest("old", "b", "c")
+    assert (last.failed, last.switched) == (2, True), "the version before it cannot answer, so nothing is held back"
+    assert prune(filled.library("old"), model="old").contents == 3
 
 
 def test_what_is_forgotten_on_a_full_disk_says_how_to_go_on(filled: Town) -> None:
@@ -571,7 +591,7 @@ def test_what_is_forgotten_on_a_full_disk_says_how_to_go_on(filled: Town) -> Non
             return None
 
     with pytest.raises(
-        StoreUnavailableError, match=r"^1 file forgotten, but .* no room .*; then: python -m indexer pr"
+        StoreUnavailableError, match=r"^1 file forgotten, but .* no room .* mend that, then: python -m indexer prune"
     ):
         prune(replace(filled.library("old"), open_other=lambda _: Full()), roots=[filled.media / "a"])  # type: ignore[arg-type,return-value]
     assert not filled.catalogue.has_files(str(filled.media / "a"))
@@ -579,8 +599,13 @@ def test_what_is_forgotten_on_a_full_disk_says_how_to_go_on(filled: Town) -> Non
 
 def test_a_library_is_not_filled_with_itself(filled: Town) -> None:
     for inside in (filled.home, filled.home / "vectors", filled.home / ".." / "home"):
-        with pytest.raises(BadSettingsError, match="lies in the library itself"):
+        with pytest.raises(BadSettingsError, match="is of the library itself"):
             ingest([inside], filled.library("old"))
+    (filled.home / "photos").mkdir()
+    (filled.home / "photos" / "beach.txt").write_text("beach")
+    (filled.home / "photos" / "loop").symlink_to("loop")
+    report = ingest([filled.home / "photos"], filled.library("old"))
+    assert report.indexed == 1, "a library may lie at the root of a drive"
 
 
 def test_a_file_that_only_a_dropped_model_knew_is_forgotten_with_it(filled: Town) -> None:
