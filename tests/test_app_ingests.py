@@ -56,7 +56,8 @@ def test_the_real_indexer_runs_on_the_library_of_the_page_and_its_last_words_are
         ingests.start("retry")
     assert "nowhere; touch x' does not exist" in ended(ingests).complaint()
     assert settings.home.joinpath("ingest.log").exists()
-    ingests.start("ingest", str(settings.home))  # a folder that is there: nothing to complain of
+    (tmp_path / "media").mkdir()
+    ingests.start("ingest", str(tmp_path / "media"))  # a folder that is there: nothing to complain of
     assert ended(ingests).complaint() == ""
 
 
