@@ -243,7 +243,7 @@ def _missing_told(row: HubRow) -> Iterator[set[str]]:
     One model at a time: what the library tells does not say of which.
 
     Raises:
-        ModelMismatchError: a tensor has another shape than the configuration says.
+        ModelMismatchError: a tensor is not of the shape that the configuration says, or cannot be brought into it.
     """
     from transformers import modeling_utils
 
@@ -257,8 +257,8 @@ def _missing_told(row: HubRow) -> Iterator[set[str]]:
             wrong = [*(name for name, *_ in loading_info.mismatched_keys), *loading_info.conversion_errors]
             if wrong:
                 raise ModelMismatchError(
-                    f"weights of model {row.name} do not fit its configuration: {min(wrong)!r} is of another shape"
-                    f"{f', with {len(wrong) - 1} other tensors' if wrong[1:] else ''}; get its files again"
+                    f"weights of model {row.name} do not fit its configuration: {min(wrong)!r}"
+                    f"{f' and {len(wrong) - 1} other tensors' if wrong[1:] else ''}; get its files again"
                 )
             report(*arguments, loading_info=loading_info, **named | {"logger": _silent})
 

@@ -33,12 +33,7 @@ def folder_row(name: str) -> HubRow:
     try:
         return _row(name, Path(name).expanduser().absolute())
     except OSError as error:
-        at = os.fsdecode(error.filename or name)
-        shown = at if len(at) <= _LONGEST_SHOWN else f"{at[:_LONGEST_SHOWN]}…"
-        raise BadSettingsError(
-            f"model in a folder: {shown!r} cannot be read ({(error.strerror or str(error)).lower()}); "
-            "allow reading it, or give another folder"
-        ) from error
+        raise _unreadable(error, name) from error
     except RuntimeError:  # of `expanduser`
         raise BadSettingsError(f"--model {name}: it lies with a user who is not known; give its whole path") from None
 
@@ -82,6 +77,7 @@ def refuse_pickles(folder: Path) -> None:
     """Only safetensors are loaded: a pickle can run whatever its author likes.
 
     Raises:
+        BadSettingsError: a folder in it may not be looked into.
         ModelMismatchError: somewhere in the folder a pickle stands without safetensors beside it.
     """
     files = _files(folder)
@@ -98,14 +94,23 @@ def _files(folder: Path) -> list[Path]:
     """Every file in a folder and below, in order; a pipe is none.
 
     Raises:
-        OSError: a folder may not be looked into, which would make its files seem not to be there.
+        BadSettingsError: a folder may not be looked into, which would make its files seem not to be there.
     """
 
     def refuse(error: OSError) -> None:
-        raise error
+        raise _unreadable(error, str(folder)) from error
 
     found = (Path(where, name) for where, _, names in os.walk(folder, onerror=refuse) for name in names)
     return sorted(path for path in found if path.is_file())
+
+
+def _unreadable(error: OSError, name: str) -> BadSettingsError:
+    at = os.fsdecode(error.filename or name)
+    shown = at if len(at) <= _LONGEST_SHOWN else f"{at[:_LONGEST_SHOWN]}…"
+    return BadSettingsError(
+        f"model in a folder: {shown!r} cannot be read ({(error.strerror or str(error)).lower()}); "
+        "allow reading it, or give another folder"
+    )
 
 
 def _is_replaced(path: Path) -> bool:

@@ -191,7 +191,7 @@ def _status(args: argparse.Namespace) -> int:
     catalogue = open_catalogue(settings.catalogue_url)
     summary, notes, models = catalogue.summary(), catalogue.notes(), catalogue.fillings()
     now, place = is_ingesting(settings.home), place_of_library(settings, catalogue.library_id())
-    trouble = {one.model.fingerprint: trouble_of(one.model, settings) for one in models if one.is_active}
+    trouble = next((trouble_of(one.model, settings) for one in models if one.is_active), "")
     if args.json:
         found = status_as_json(summary, notes, place=place, models=models, trouble=trouble, is_ingesting=now)
         print_line(json.dumps(found))

@@ -55,7 +55,7 @@ def status_as_json(
     *,
     place: Place,
     models: Sequence[Filling],
-    trouble: Mapping[str, str],
+    trouble: str,
     is_ingesting: bool,
 ) -> dict[str, Any]:
     """Its place, roots, files by kind and state, segments by fingerprint, models, runs under way, what was left out."""
@@ -82,7 +82,7 @@ def status_as_json(
                 "segments": one.segments,
                 "missing": one.missing,
                 "unfound": one.unfound,
-                "trouble": trouble.get(one.model.fingerprint, ""),
+                "trouble": trouble * one.is_active,
             }
             for one in models
         ],
@@ -97,10 +97,10 @@ def status_as_text(
     *,
     place: Place,
     models: Sequence[Filling],
-    trouble: Mapping[str, str],
+    trouble: str,
     is_ingesting: bool,
 ) -> str:
-    """The same for a person; `trouble` tells by fingerprint why the model that should answer cannot."""
+    """The same for a person; `trouble` is why the model that should answer cannot, or empty."""
     if not summary.roots:
         return f"{place.as_text()}\nthe library is empty: python -m indexer ingest FOLDER"
     lines = [place.as_text(), "roots"]
@@ -115,7 +115,7 @@ def status_as_text(
             told = ", ".join(f"{number:,} {state}" for state, number in states.items() if number)
             lines.append(f"  {kind or 'unknown'}: {told}")
     lines.append("models")
-    lines.extend(f"  {_model(one, trouble.get(one.model.fingerprint, ''))}" for one in models)
+    lines.extend(f"  {_model(one, trouble)}" for one in models)
     if is_ingesting:
         lines.extend(
             f"being ingested for {time.time() - one.started_at:.0f} s: {one.root!r}; {one.progress.as_text()}"
@@ -170,7 +170,7 @@ def _running(one: Running) -> dict[str, Any]:
 
 
 def _model(filling: Filling, trouble: str) -> str:
-    """One model, what it holds and what it lacks."""
+    """One model, what it holds, and what it lacks or, of the one that should answer, why it cannot."""
     name, fingerprint = filling.model.name, filling.model.fingerprint
     held = f"{name} ({fingerprint}): {counted(filling.contents, 'content')}, {counted(filling.segments, 'segment')}"
     if filling.is_active:

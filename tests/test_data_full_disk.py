@@ -87,18 +87,25 @@ def test_what_was_closed_opens_on_a_full_disk_and_what_was_cut_off_waits_for_roo
         disk(10)
 
 
-def test_a_full_disk_that_the_engine_meets_is_told_and_nobody_is_told_to_delete(tmp_path, disk, monkeypatch):
+@pytest.mark.parametrize(
+    ("met", "said"),
+    [
+        ("No space left on device (os error 28) at path 'x'", NO_ROOM),
+        ("IO Error: Permission denied (os error 13)", r"Permission denied .*; allow reading and writing .* all in it"),
+    ],
+)
+def test_what_stops_the_engine_is_told_and_nobody_is_told_to_delete(tmp_path, disk, monkeypatch, met, said):
     open_one(tmp_path).close()
 
     def fail(_):
-        raise Exception("Service runtime error: No space left on device (os error 28) at path 'x'")
+        raise Exception(f"Service runtime error: {met}")
 
-    class Full:
+    class Stopped:
         load = staticmethod(fail)
 
-    monkeypatch.setattr(data.edge.qe, "EdgeShard", Full)
+    monkeypatch.setattr(data.edge.qe, "EdgeShard", Stopped)
     disk(10)
-    with pytest.raises(StoreUnavailableError, match=NO_ROOM) as caught:
+    with pytest.raises(StoreUnavailableError, match=said) as caught:
         open_one(tmp_path)
     assert "delete" not in str(caught.value)
 
@@ -117,20 +124,3 @@ def test_an_owner_on_a_full_disk_answers_itself_and_publishes_its_address_later(
     assert store.count() == 0
     assert Address.read(tmp_path) is not None
     store.close()
-
-
-def test_who_may_not_write_is_not_told_to_delete(tmp_path, monkeypatch):
-    open_one(tmp_path).close()
-
-    def fail(_):
-        raise Exception("Service runtime error: IO Error: Permission denied (os error 13)")
-
-    class Locked:
-        load = staticmethod(fail)
-
-    monkeypatch.setattr(data.edge.qe, "EdgeShard", Locked)
-    with pytest.raises(
-        StoreUnavailableError, match=r"Permission denied .*; allow reading and writing .* all in it"
-    ) as caught:
-        open_one(tmp_path)
-    assert "delete" not in str(caught.value)

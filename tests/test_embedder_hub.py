@@ -553,7 +553,7 @@ def test_tables_of_tensors_are_shown_to_nobody(copy: Path, capfd: pytest.Capture
     load_hub(Device("cpu", bf16=False), folder_row(str(copy)))
     bent = weights | {min(weights): np.zeros((3, 5, 7), np.float32)}
     save_file(bent, copy / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ModelMismatchError, match=r"do not fit its configuration: '.*' is of another shape; get"):
+    with pytest.raises(ModelMismatchError, match=r"do not fit its configuration: '[^']*'; get"):
         load_hub(Device("cpu", bf16=False), folder_row(str(copy)))
     kept = {name: weights[name] for name in weights if "mlp" not in name}
     save_file(kept, copy / "model.safetensors", metadata={"format": "pt"})
